@@ -1,0 +1,47 @@
+# Everything runs in .venv, which the first command makes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint lock clean
+
+help:
+	@echo "make demo       the exporter on a simulated cloud: needs no account"
+	@echo "make test       all tests (the real Prometheus is used where it is installed)"
+	@echo "make lint       formatting, lint and types"
+	@echo "make lock       resolve the dependencies anew, into requirements/"
+
+demo: $(VENV)/runtime.stamp
+	$(BIN)/modelarts-exporter demo $(ARGS)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+lock: $(VENV)/test.stamp
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
+		--custom-compile-command "make lock" --upgrade -o requirements/runtime.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
+		--custom-compile-command "make lock" -c requirements/runtime.txt --extra test -o requirements/test.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/bin/pip:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --require-hashes -r requirements/runtime.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/runtime.stamp
+	$(BIN)/pip install --quiet --require-hashes -r requirements/test.txt
+	touch $@
