@@ -1,0 +1,109 @@
+"""
+Everything that can go wrong, as values that end as words.
+
+ExporterError
+├── ConfigurationError   the configuration cannot be used
+├── SecretError          a secret's file cannot be read
+└── CollectionError      the jobs of one project and kind could not be listed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from .apis import Api
+
+
+class ExporterError(Exception):
+    """The root of the exporter's own errors."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """
+    One thing that is wrong in a configuration file.
+
+    `line` counts from 1 and is 0 where the mistake has no line; `path` is the key's
+    path, such as `projects[2].cloud`, and is empty where the file itself is wrong.
+    """
+
+    line: int
+    path: str
+    message: str
+
+
+class ConfigurationError(ExporterError):
+    """The configuration cannot be used; `mistakes` is never empty."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.file = file
+        self.mistakes = mistakes
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """Return a line for each mistake: file, line number, path, message."""
+        return [
+            ": ".join(
+                part
+                for part in (
+                    f"{self.file}:{mistake.line}" if mistake.line else self.file,
+                    mistake.path,
+                    mistake.message,
+                )
+                if part
+            )
+            for mistake in self.mistakes
+        ]
+
+
+class SecretError(ExporterError):
+    """A secret's file cannot be read, or holds nothing: `problem` says which."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
+
+
+class Reason(StrEnum):
+    """Why a collection failed: the label `reason`."""
+
+    TIMEOUT = "timeout"
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    THROTTLED = "throttled"
+    API = "api"
+    NETWORK = "network"
+    RESPONSE = "response"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """
+    Why the jobs of one project and kind could not be listed.
+
+    `problem` says what happened and `advice` what the user can do about it. `status`
+    and `error_code` are the API's, where it answered; its own message is left out
+    because gateways repeat signed headers in theirs. `transient` tells that the same
+    request may succeed a moment later, `retry_after` in how many seconds, where the
+    API said so.
+    """
+
+    reason: Reason
+    problem: str
+    advice: str
+    api: Api | None = None
+    status: int | None = None
+    error_code: str | None = None
+    transient: bool = False
+    retry_after: float | None = None
+
+
+class CollectionError(ExporterError):
+    """The jobs of one project and kind could not be listed: `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(f"{failure.problem}; {failure.advice}")
