@@ -1,0 +1,34 @@
+"""The configuration: its types, and how a file is read into them."""
+
+from .model import (
+    DEFAULT_TIMEOUT,
+    AccessKeyAuth,
+    Cloud,
+    Collection,
+    Configuration,
+    PasswordAuth,
+    Project,
+    Provider,
+    RateLimit,
+    Tls,
+    TrainingApi,
+)
+from .reading import load
+from .secret import Secret
+
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "AccessKeyAuth",
+    "Cloud",
+    "Collection",
+    "Configuration",
+    "PasswordAuth",
+    "Project",
+    "Provider",
+    "RateLimit",
+    "Secret",
+    "Tls",
+    "TrainingApi",
+    "load",
+]

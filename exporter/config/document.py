@@ -1,0 +1,175 @@
+"""
+YAML as text with positions.
+
+`yaml.safe_load` forgets line numbers, lets the last of two equal keys win and reads
+`no` as false and `12e34` as a number. Here a file becomes PyYAML's node tree, whose
+scalars are still the text that the user wrote; `Section` gives them their types.
+"""
+
+from __future__ import annotations
+
+import re
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from ..errors import ConfigurationError, Mistake
+
+
+_VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCALAR_TAGS: Final = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+)
+_NULL_TAG: Final = "tag:yaml.org,2002:null"
+
+
+@dataclass(slots=True)
+class Document:
+    """A configuration file while it is read: its folder, and the mistakes so far."""
+
+    file: str
+    folder: Path
+    environment: Mapping[str, str]
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def mistake(self, line: int, path: str, message: str) -> None:
+        """Remember a mistake and go on, so that all are shown at once."""
+        self.mistakes.append(Mistake(line, path, message))
+
+    def finish(self) -> None:
+        """Raise `ConfigurationError` if there was any mistake."""
+        if self.mistakes:
+            unique = dict.fromkeys(sorted(self.mistakes))
+            raise ConfigurationError(self.file, tuple(unique))
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """
+    A single value: `text` with the environment's values in it, `shown` for messages.
+
+    `shown` is what stands in the file: a message must not print what came from the
+    environment, which may be a secret.
+    """
+
+    text: str
+    shown: str
+    line: int
+    empty: bool
+
+
+def parse(document: Document, source: str) -> yaml.Node | None:
+    """
+    Return the root node of `source`, or None if it is empty.
+
+    Raises `ConfigurationError` if it is not YAML.
+    """
+    try:
+        return yaml.compose(source, Loader=yaml.SafeLoader)
+    except yaml.composer.ComposerError as error:
+        # What PyYAML quotes here can be a value, and so a secret.
+        message = "one document is expected, and a value that starts with * or & must be quoted"
+        document.mistake(_line(error), "", f"not valid YAML: {message}")
+    except yaml.MarkedYAMLError as error:
+        problem = re.sub(r" (['\"]).*?\1", "", error.problem or "cannot be parsed")
+        document.mistake(
+            _line(error), "", f"not valid YAML: {problem}; check indentation and quotes"
+        )
+    except yaml.reader.ReaderError:
+        document.mistake(0, "", "not valid YAML: it has a character that YAML forbids")
+    except RecursionError:
+        document.mistake(0, "", "not valid YAML: nested too deep")
+    document.finish()
+    return None
+
+
+def _line(error: yaml.MarkedYAMLError) -> int:
+    mark = error.problem_mark or error.context_mark
+    return mark.line + 1 if mark else 0
+
+
+def line_of(node: yaml.Node) -> int:
+    """Return the line on which `node` starts, from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def is_empty(node: yaml.Node) -> bool:
+    """Tell whether `node` is YAML's null: nothing, `~` or `null`, not quoted."""
+    return node.tag == _NULL_TAG
+
+
+def describe(node: yaml.Node) -> str:
+    """Return what `node` is in a user's words."""
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return "nothing" if is_empty(node) else "a single value"
+
+
+def pairs(
+    document: Document, node: yaml.MappingNode, path: str
+) -> Iterator[tuple[str, int, yaml.Node]]:
+    """Yield key, its line and its value, each key once; others are mistakes."""
+    seen: dict[str, int] = {}
+    for key_node, value in node.value:
+        line = line_of(key_node)
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.mistake(
+                line, path, f"a key must be text, not {describe(key_node)}"
+            )
+            continue
+        key = str(key_node.value)
+        if key in seen:
+            document.mistake(
+                line, join(path, key), f"given twice; first in line {seen[key]}"
+            )
+            continue
+        seen[key] = line
+        yield key, line, value
+
+
+def scalar(document: Document, node: yaml.Node, path: str) -> Scalar | None:
+    """Return the single value at `node`; None, and a mistake, if it is none."""
+    line = line_of(node)
+    if not isinstance(node, yaml.ScalarNode):
+        document.mistake(line, path, f"expected a single value, got {describe(node)}")
+        return None
+    if node.tag not in _SCALAR_TAGS:
+        document.mistake(
+            line, path, "YAML tags are not used here; quote a value that starts with !"
+        )
+        return None
+    shown = str(node.value)
+    return Scalar(_substitute(document, shown, line, path), shown, line, is_empty(node))
+
+
+def join(path: str, key: str) -> str:
+    """Return the path of `key` in the section at `path`."""
+    return f"{path}.{key}" if path else key
+
+
+def _substitute(document: Document, text: str, line: int, path: str) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            return "${"
+        if not match.group().endswith("}") or not _VARIABLE_NAME.fullmatch(name):
+            document.mistake(
+                line,
+                path,
+                "${ starts a variable like ${NAME}; for a literal ${ write $${",
+            )
+        elif name not in document.environment:
+            document.mistake(line, path, f"the environment variable {name} is not set")
+        else:
+            return document.environment[name]
+        return ""
+
+    return _VARIABLE.sub(replacement, text)

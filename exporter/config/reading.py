@@ -1,0 +1,183 @@
+"""From a configuration file to a `Configuration`: every key, its default, its rules."""
+
+from __future__ import annotations
+
+import re
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from ..errors import ConfigurationError, Mistake
+from ..jobs import Kind
+from .clouds import read_clouds
+from .document import Document, parse
+from .model import (
+    DEFAULT_TIMEOUT,
+    Cloud,
+    Collection,
+    Configuration,
+    Project,
+    TrainingApi,
+)
+from .section import Section, quoted, suggestion
+
+
+_IDENTIFIER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_BUCKETS: Final = 60
+
+
+class _Collector(StrEnum):
+    TRAINING_JOBS = "training_jobs"
+    VISUALIZATION_JOBS = "visualization_jobs"
+
+
+_COLLECTORS: Final = {
+    Kind.TRAINING: _Collector.TRAINING_JOBS,
+    Kind.VISUALIZATION: _Collector.VISUALIZATION_JOBS,
+}
+
+
+def load(file: str, environment: Mapping[str, str]) -> Configuration:
+    """
+    Return the configuration that stands in `file`.
+
+    `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
+    mistake that was found.
+    """
+    path = Path(file)
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            file, (Mistake(0, "", f"{error.strerror}"),)
+        ) from error
+    except UnicodeDecodeError:
+        # The decoding error holds the file's bytes: it must not be chained.
+        raise ConfigurationError(file, (Mistake(0, "", "not UTF-8 text"),)) from None
+    document = Document(file, path.parent, environment)
+    root = Section(document, parse(document, source), "")
+    clouds = read_clouds(root)
+    projects = [
+        _project(section, clouds, set(clouds)) for section in root.items("projects")
+    ]
+    collection = _collection(root.section("collection"), document)
+    root.close()
+    _check_projects(document, root, projects)
+    document.finish()
+    return Configuration(
+        clouds=tuple(clouds.values()),
+        projects=tuple(project for project in projects if project is not None),
+        collection=collection,
+    )
+
+
+def _project(
+    section: Section, clouds: Mapping[str, Cloud], known: set[str]
+) -> Project | None:
+    cloud_name = section.text("cloud")
+    if cloud_name and cloud_name not in known:
+        hint = suggestion(cloud_name, sorted(known))
+        section.mistake(
+            f"no cloud named {quoted(section.shown('cloud'))}{hint}", "cloud"
+        )
+    name = section.text("name")
+    project_id = _identifier(section, "project_id", None)
+    workspace_id = _identifier(section, "workspace_id", "0")
+    collectors = section.choices("collectors", _Collector, tuple(_Collector))
+    training_api = section.choice("training_api", TrainingApi, TrainingApi.V1)
+    labels = _labels(section.section("labels"))
+    section.close()
+    cloud = clouds.get(cloud_name)
+    if cloud is None or training_api is None:
+        return None
+    return Project(
+        name=name,
+        cloud=cloud,
+        project_id=project_id,
+        workspace_id=workspace_id,
+        kinds=tuple(kind for kind in Kind if _COLLECTORS[kind] in collectors),
+        training_api=training_api,
+        labels=labels,
+    )
+
+
+def _identifier(section: Section, key: str, default: str | None) -> str:
+    text = section.text(key, default)
+    if text and not _IDENTIFIER.fullmatch(text):
+        section.mistake("letters, digits, - and _ are allowed, 64 at most", key)
+    return text
+
+
+def _labels(section: Section | None) -> tuple[tuple[str, str], ...]:
+    if section is None:
+        return ()
+    labels = section.texts()
+    for name, _ in labels:
+        if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
+            section.mistake(
+                "not a label name: letters, digits and _, not first a digit or __", name
+            )
+    return tuple(labels)
+
+
+def _collection(section: Section | None, document: Document) -> Collection:
+    if section is None:
+        return Collection()
+    usual = Collection()
+    collection = Collection(
+        timeout=section.duration("timeout", DEFAULT_TIMEOUT)
+        if "timeout" in section
+        else None,
+        timeout_offset=section.duration("timeout_offset", usual.timeout_offset),
+        max_concurrent_requests=section.integer(
+            "max_concurrent_requests", usual.max_concurrent_requests, 1, 10_000
+        ),
+        min_interval=section.duration("min_interval", usual.min_interval),
+        page_size=section.integer("page_size", usual.page_size, 1, 1000),
+        duration_buckets=section.durations("duration_buckets", usual.duration_buckets),
+    )
+    if collection.timeout == 0:
+        section.mistake("must be above 0", "timeout")
+    buckets = collection.duration_buckets
+    if any(low >= high for low, high in zip((0.0, *buckets), buckets, strict=False)):
+        section.mistake(
+            "must be above 0 and rise from one to the next", "duration_buckets"
+        )
+    if len(buckets) > _MOST_BUCKETS:
+        section.mistake(f"more than {_MOST_BUCKETS} buckets", "duration_buckets")
+    for key in ("listing_limit", "job_series"):
+        if key in section:
+            section.mistake("not in this version yet; leave it out", key)
+    section.close()
+    return collection
+
+
+def _check_projects(
+    document: Document, root: Section, projects: list[Project | None]
+) -> None:
+    names: dict[str, int] = {}
+    listings: dict[tuple[str, str, str, Kind], int] = {}
+    lines = [section.line for section in root.items("projects")]
+    for index, project in enumerate(projects):
+        if project is None:
+            continue
+        first = names.setdefault(project.name, index)
+        if project.name and first != index:
+            document.mistake(
+                lines[index],
+                f"projects[{index}].name",
+                f"the name is that of projects[{first}] already",
+            )
+        for kind in project.kinds:
+            key = (project.cloud.name, project.project_id, project.workspace_id, kind)
+            first = listings.setdefault(key, index)
+            if project.project_id and first != index:
+                document.mistake(
+                    lines[index],
+                    f"projects[{index}].project_id",
+                    f"projects[{first}] lists the {kind} jobs of this project and "
+                    "workspace already; they would be counted twice",
+                )

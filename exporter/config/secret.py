@@ -1,0 +1,71 @@
+"""A secret: where it comes from, and that it is never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Self
+
+from ..errors import SecretError
+
+
+_SHOWN: Final = "<secret>"
+
+
+class Secret:
+    """
+    A text that only `reveal` shows.
+
+    It is given in the configuration, or stands in a file that is read again whenever
+    it has changed, so that a rotated secret needs no reload.
+    """
+
+    __slots__ = ("_path", "_stamp", "_text")
+
+    def __init__(self, text: str = "", path: Path | None = None) -> None:
+        self._text = text
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Return the secret that stands in `path`, less its final line break."""
+        return cls(path=path)
+
+    def reveal(self) -> str:
+        """
+        Return the text as it is now.
+
+        Raises `SecretError` if its file cannot be read or is empty.
+        """
+        if self._path is not None:
+            self._read(self._path)
+        return self._text
+
+    def _read(self, path: Path) -> None:
+        try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            if stamp != self._stamp:
+                self._text = path.read_text(encoding="utf-8").rstrip("\r\n")
+                self._stamp = stamp
+        except OSError as error:
+            raise SecretError(path, error.strerror or "cannot be read") from error
+        except UnicodeDecodeError:
+            # The decoding error holds the file's bytes: it must not be chained.
+            raise SecretError(path, "not UTF-8 text") from None
+        if not self._text:
+            raise SecretError(path, "empty")
+
+    def __repr__(self) -> str:
+        return _SHOWN
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return (self._path, self._path or self._text) == (
+            other._path,
+            other._path or other._text,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._path, self._path or self._text))

@@ -1,0 +1,305 @@
+"""
+A mapping of the configuration file, read key by key into types.
+
+Every getter returns a value of its type. What is missing or wrong is remembered as a
+mistake of the document, and a stand-in is returned so that reading goes on and the
+user sees all mistakes at once; a document with mistakes is never used.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+import yaml
+
+from ..errors import SecretError
+from .document import (
+    Document,
+    Scalar,
+    describe,
+    is_empty,
+    join,
+    line_of,
+    pairs,
+    scalar,
+)
+from .secret import Secret
+
+
+_DURATION: Final = re.compile(
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
+)
+_UNIT_SECONDS: Final = (31_536_000.0, 604_800.0, 86_400.0, 3_600.0, 60.0, 1.0, 0.001)
+_BOOLEANS: Final = {"true": True, "false": False}
+_LONG: Final = 60
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+def quoted(text: str) -> str:
+    """Return `text` in quotes, cut where it is long."""
+    return f'"{text if len(text) <= _LONG else text[:_LONG] + "..."}"'
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """Return `; did you mean "…"?` if a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {quoted(near[0])}?" if near else ""
+
+
+class Section:
+    """One mapping: its keys are asked for by name, and `close` reports the others."""
+
+    def __init__(self, document: Document, node: yaml.Node | None, path: str) -> None:
+        self.document = document
+        self.path = path
+        self.line = line_of(node) if node is not None else 0
+        self._asked: list[str] = []
+        self._lines: dict[str, int] = {}
+        self._values: dict[str, yaml.Node] = {}
+        if isinstance(node, yaml.MappingNode):
+            for key, line, value in pairs(document, node, path):
+                self._lines[key] = line
+                self._values[key] = value
+        elif node is not None and not is_empty(node):
+            self.mistake(f"expected a mapping, got {describe(node)}")
+
+    def mistake(self, message: str, key: str | None = None) -> None:
+        """Remember a mistake of the section, or of one of its keys."""
+        path = self.path if key is None else join(self.path, key)
+        line = self.line if key is None else self._lines.get(key, self.line)
+        self.document.mistake(line, path, message)
+
+    def close(self) -> None:
+        """Report every key that was never asked for."""
+        for key in self._values:
+            if key not in self._asked:
+                self.mistake(f"unknown key{suggestion(key, self._asked)}", key)
+
+    def __contains__(self, key: str) -> bool:
+        self._asked.append(key)
+        return key in self._values
+
+    def shown(self, key: str) -> str:
+        """Return the value as the file has it, for messages: it may name a secret."""
+        return str(getattr(self._values.get(key), "value", ""))
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return non-empty text without control characters."""
+        return self._value(key, default, _text, "")
+
+    def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
+        """Return the member of `choices` with that value, or None if there is none."""
+        return self._value(key, default, _member(choices), None)
+
+    def duration(self, key: str, default: float) -> float:
+        """Return seconds from a duration as Prometheus writes it (`1h30m`, `500ms`)."""
+        return self._value(key, default, _duration, default)
+
+    def durations(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the seconds of a list of durations."""
+        return tuple(self._list(key, _duration)) if key in self else default
+
+    def choices(
+        self, key: str, choices: type[E], default: tuple[E, ...]
+    ) -> tuple[E, ...]:
+        """Return a list's members of `choices`, each at most once."""
+        if key not in self:
+            return default
+
+        found = self._list(key, _member(choices))
+        if len(set(found)) < len(found):
+            self.mistake("an entry is given twice", key)
+        return tuple(found)
+
+    def integer(self, key: str, default: int, minimum: int, maximum: int) -> int:
+        """Return a whole number between `minimum` and `maximum`."""
+
+        def convert(value: Scalar) -> int:
+            if not re.fullmatch(r"-?\d{1,12}", value.text):
+                raise ValueError(f"{quoted(value.shown)} is not a whole number")
+            number = int(value.text)
+            if not minimum <= number <= maximum:
+                raise ValueError(f"{number} is not between {minimum} and {maximum}")
+            return number
+
+        return self._value(key, default, convert, default)
+
+    def positive(self, key: str) -> float:
+        """Return a number above zero; fractions are allowed."""
+
+        def convert(value: Scalar) -> float:
+            if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value.text):
+                raise ValueError(
+                    f"{quoted(value.shown)} is not a number like 20 or 0.5"
+                )
+            if float(value.text) == 0:
+                raise ValueError("it must be above 0")
+            return float(value.text)
+
+        return self._value(key, None, convert, 1.0)
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """Return what `true` or `false` says; YAML's other spellings are mistakes."""
+
+        def convert(value: Scalar) -> bool:
+            if value.text not in _BOOLEANS:
+                raise ValueError(f"{quoted(value.shown)} is neither true nor false")
+            return _BOOLEANS[value.text]
+
+        return self._value(key, default, convert, default)
+
+    def readable_file(self, key: str) -> Path | None:
+        """Return the path of a file that can be read, relative to this file's folder."""
+        if key not in self:
+            return None
+        path = self.document.folder / self.text(key)
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            self.mistake(f"{self.shown(key)}: {error.strerror}", key)
+        return path
+
+    def secret(self, key: str) -> Secret | None:
+        """Return the secret given as `key` or in the file `key_file`, if there is one."""
+        file_key = f"{key}_file"
+        if key in self and file_key in self:
+            self.mistake(f"give {key} or {file_key}, not both", key)
+        if file_key in self:
+            secret = Secret.from_file(self.document.folder / self.text(file_key))
+            try:
+                secret.reveal()
+            except SecretError as error:
+                self.mistake(f"{self.shown(file_key)}: {error.problem}", file_key)
+            return secret
+        return Secret(self.text(key)) if key in self else None
+
+    def required_secret(self, key: str) -> Secret:
+        """Return the secret given as `key` or in the file `key_file`."""
+        secret = self.secret(key)
+        if secret is None:
+            self.mistake(f"missing; give it, or {key}_file", key)
+        return secret or Secret()
+
+    def section(self, key: str) -> Section | None:
+        """Return the mapping at `key`, or None if it is absent or empty."""
+        if key not in self or is_empty(self._values[key]):
+            return None
+        return Section(self.document, self._values[key], join(self.path, key))
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """Yield every key with the mapping at it."""
+        for key, node in self._values.items():
+            self._asked.append(key)
+            yield key, Section(self.document, node, join(self.path, key))
+
+    def items(self, key: str) -> list[Section]:
+        """Return the mappings in the list at `key`."""
+        return [
+            Section(self.document, node, f"{join(self.path, key)}[{index}]")
+            for index, node in enumerate(self._nodes(key))
+        ]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Return every key with its text, which may be empty if quoted."""
+        found = []
+        for key, node in self._values.items():
+            self._asked.append(key)
+            value = scalar(self.document, node, join(self.path, key))
+            if value is not None and value.empty:
+                self.mistake("has no value", key)
+            elif value is not None:
+                found.append((key, value.text))
+        return found
+
+    def _value(
+        self,
+        key: str,
+        default: T | None,
+        convert: Callable[[Scalar], T],
+        stand_in: T,
+    ) -> T:
+        if key not in self:
+            if default is None:
+                self.mistake("missing", key)
+            return stand_in if default is None else default
+        converted = self._convert(self._values[key], join(self.path, key), convert)
+        return stand_in if converted is None else converted
+
+    def _list(self, key: str, convert: Callable[[Scalar], T]) -> list[T]:
+        path = join(self.path, key)
+        found = [
+            self._convert(node, f"{path}[{index}]", convert)
+            for index, node in enumerate(self._nodes(key))
+        ]
+        return [value for value in found if value is not None]
+
+    def _nodes(self, key: str) -> list[yaml.Node]:
+        if key not in self:
+            self.mistake("missing", key)
+            return []
+        node = self._values[key]
+        if not isinstance(node, yaml.SequenceNode):
+            self.mistake(f"expected a list, got {describe(node)}", key)
+            return []
+        if not node.value:
+            self.mistake("the list is empty", key)
+        return list(node.value)
+
+    def _convert(
+        self, node: yaml.Node, path: str, convert: Callable[[Scalar], T]
+    ) -> T | None:
+        mistakes = len(self.document.mistakes)
+        value = scalar(self.document, node, path)
+        if value is None or len(self.document.mistakes) > mistakes:
+            return None
+        try:
+            if value.empty:
+                raise ValueError("has no value")  # noqa: TRY301 - one way out for both
+            return convert(value)
+        except ValueError as error:
+            self.document.mistake(value.line, path, str(error))
+            return None
+
+
+def _text(value: Scalar) -> str:
+    if not value.text.strip():
+        raise ValueError("is empty")
+    if _CONTROL.search(value.text):
+        raise ValueError("has a line break or another control character")
+    return value.text
+
+
+def _member(choices: type[E]) -> Callable[[Scalar], E]:
+    def convert(value: Scalar) -> E:
+        known = [member.value for member in choices]
+        if value.text not in known:
+            hint = suggestion(value.text, known) or f"; it is one of {', '.join(known)}"
+            raise ValueError(f"{quoted(value.shown)} is not known here{hint}")
+        return choices(value.text)
+
+    return convert
+
+
+def _duration(value: Scalar) -> float:
+    if value.text == "0":
+        return 0.0
+    match = _DURATION.fullmatch(value.text)
+    if not value.text or not match:
+        raise ValueError(
+            f"{quoted(value.shown)} is not a duration; write it like 9s, 500ms or 1h30m"
+        )
+    return sum(
+        int(number) * unit
+        for number, unit in zip(match.groups(), _UNIT_SECONDS, strict=True)
+        if number
+    )
