@@ -1,0 +1,95 @@
+"""What a listing of jobs adds up to, page by page, without keeping the jobs."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .jobs import STARTED_PHASES, UNFINISHED_PHASES, Phase, Status
+
+
+@dataclass(slots=True)
+class Durations:
+    """
+    Running durations: a histogram's cumulative counts, their sum and their maximum.
+
+    `counts` has one number for each bound: how many durations are at most that.
+    """
+
+    counts: list[int]
+    number: int = 0
+    sum_milliseconds: int = 0
+    longest_milliseconds: int = 0
+
+    def add(self, bounds: Sequence[int], milliseconds: list[int]) -> None:
+        """Add durations; `bounds` are those of every other call, in milliseconds."""
+        milliseconds.sort()
+        for index, bound in enumerate(bounds):
+            self.counts[index] += bisect_right(milliseconds, bound)
+        self.number += len(milliseconds)
+        self.sum_milliseconds += sum(milliseconds)
+        self.longest_milliseconds = max(self.longest_milliseconds, milliseconds[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """
+    What the API says of limits, None where it says nothing or "unlimited".
+
+    `running` jobs may run at the same time, `created` exist, and `remaining` more can
+    be created.
+    """
+
+    running: int | None = None
+    created: int | None = None
+    remaining: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """The jobs of one project and kind, by status and phase."""
+
+    bounds: tuple[int, ...]
+    """Upper bounds of the duration histograms, in milliseconds."""
+
+    statuses: dict[Status, int]
+    """The number of jobs, also of those statuses that no job has."""
+
+    durations: dict[Phase, Durations] = field(init=False)
+    oldest_created: dict[Phase, int] = field(default_factory=dict)
+    """Milliseconds since the epoch, for unfinished phases that have jobs."""
+
+    def __post_init__(self) -> None:
+        self.durations = {
+            phase: Durations([0] * len(self.bounds)) for phase in STARTED_PHASES
+        }
+
+    def add(
+        self, status: Status, number: int, durations: list[int], created: list[int]
+    ) -> None:
+        """
+        Count `number` jobs of one status.
+
+        `durations` (milliseconds) and `created` (milliseconds since the epoch) hold
+        what is known of them, in any order.
+        """
+        self.statuses[status] = self.statuses.get(status, 0) + number
+        phase = status.phase
+        if durations and phase in self.durations:
+            self.durations[phase].add(self.bounds, durations)
+        if created and phase in UNFINISHED_PHASES:
+            oldest = min(created)
+            self.oldest_created[phase] = min(
+                oldest, self.oldest_created.get(phase, oldest)
+            )
+
+    @property
+    def number(self) -> int:
+        """The number of all jobs."""
+        return sum(self.statuses.values())
+
+
+def empty_tally(bounds: tuple[int, ...], statuses: Mapping[int, Status]) -> Tally:
+    """Return a tally without jobs that knows `statuses`."""
+    return Tally(bounds, dict.fromkeys(statuses.values(), 0))
