@@ -1,0 +1,112 @@
+"""The exporter's own metrics: what it asks of the cloud, and how it is configured."""
+
+from __future__ import annotations
+
+import platform
+
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from . import __version__
+from .apis import Api
+
+
+_LATENCY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Telemetry:
+    """The exporter's own metrics on a registry of their own."""
+
+    def __init__(self, revision: str = "unknown") -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "modelarts_exporter_api_requests",
+            "API requests by HTTP status, or code error where none was answered.",
+            ("cloud", "api", "code"),
+            registry=self.registry,
+        )
+        self._request_duration = Histogram(
+            "modelarts_exporter_api_request_duration_seconds",
+            "Time from sending an API request to the end of its answer.",
+            ("cloud", "api"),
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self._retries = Counter(
+            "modelarts_exporter_api_retries",
+            "API requests sent again, by the reason why the first one failed.",
+            ("cloud", "api", "reason"),
+            registry=self.registry,
+        )
+        self._coalesced = Counter(
+            "modelarts_exporter_coalesced_collections",
+            "Collections of a project and kind that shared another's API requests.",
+            registry=self.registry,
+        )
+        self._credential_expiry = Gauge(
+            "modelarts_exporter_credential_expiry_timestamp_seconds",
+            "When the token in use for a project ends; it is renewed before.",
+            ("cloud", "project"),
+            registry=self.registry,
+        )
+        self._clock_skew = Gauge(
+            "modelarts_exporter_clock_skew_seconds",
+            "The API's clock less this machine's, from the last answer's Date header "
+            "(whole seconds). Signatures are refused above 900.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._reload_successful = Gauge(
+            "modelarts_exporter_config_last_reload_successful",
+            "1 if the configuration was read without mistakes the last time, else 0.",
+            registry=self.registry,
+        )
+        self._reload_time = Gauge(
+            "modelarts_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read without mistakes.",
+            registry=self.registry,
+        )
+        Gauge(
+            "modelarts_exporter_build_info",
+            "1; the exporter's version, source revision and Python version.",
+            ("version", "revision", "python_version"),
+            registry=self.registry,
+        ).labels(__version__, revision, platform.python_version()).set(1)
+
+    def request(self, cloud: str, api: Api, code: int | None, seconds: float) -> None:
+        """Count an API request; `code` is None where nothing was answered."""
+        self._requests.labels(cloud, api, "error" if code is None else code).inc()
+        self._request_duration.labels(cloud, api).observe(seconds)
+
+    def retry(self, cloud: str, api: Api, reason: str) -> None:
+        """Count a request that is sent again."""
+        self._retries.labels(cloud, api, reason).inc()
+
+    def coalesced(self) -> None:
+        """Count a collection that shares another's requests."""
+        self._coalesced.inc()
+
+    def credential_expiry(self, cloud: str, project: str, timestamp: float) -> None:
+        """Set when a project's token ends, in Unix time."""
+        self._credential_expiry.labels(cloud, project).set(timestamp)
+
+    def clock_skew(self, cloud: str, seconds: float) -> None:
+        """Set by how many seconds the API's clock is ahead of ours."""
+        self._clock_skew.labels(cloud).set(seconds)
+
+    def configuration_read(self, timestamp: float) -> None:
+        """Set that the configuration was read without mistakes, in Unix time."""
+        self._reload_successful.set(1)
+        self._reload_time.set(timestamp)

@@ -1,0 +1,211 @@
+"""Turns: how many at once, how fast, and for whom."""
+
+import asyncio
+
+import pytest
+
+from exporter.budget import Budget, Deadline, TokenBucket, scrape_seconds
+from exporter.config import Collection, RateLimit
+
+
+class Requests:
+    """Requests that hold their turn until the test lets them go."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.order = []
+        self.holding = []
+
+    async def request(self, party):
+        """Take a turn."""
+        async with self.cloud.turn(party):
+            self.order.append(party)
+            release = asyncio.get_running_loop().create_future()
+            self.holding.append(release)
+            await release
+
+    def start(self, *parties):
+        """Start a request for each party."""
+        return [asyncio.create_task(self.request(party)) for party in parties]
+
+    async def finish(self, tasks):
+        """Let all requests end, one after the other."""
+        while not all(task.done() for task in tasks):
+            await settle()
+            self.release()
+        return self.order
+
+    def release(self):
+        """Let the request that has held its turn the longest end."""
+        while self.holding:
+            release = self.holding.pop(0)
+            if not release.cancelled() and not release.done():
+                release.set_result(None)
+                return
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_than_allowed_at_once():
+    """`max_concurrent_requests` holds across clouds."""
+    budget = Budget(3)
+    first, second = Requests(budget.cloud(None)), Requests(budget.cloud(None))
+    tasks = first.start(*"aaaaa")
+    others = second.start(*"bbbbb")
+    await settle()
+
+    assert len(first.order) + len(second.order) == 3
+    await asyncio.gather(first.finish(tasks), second.finish(others))
+
+
+async def test_projects_take_turns():
+    """A project with a hundred pages does not starve one with a single page."""
+    requests = Requests(Budget(1).cloud(None))
+    tasks = requests.start(*["large"] * 100, "small")
+
+    order = await requests.finish(tasks)
+
+    assert order.index("small") <= 2
+    assert len(order) == 101
+
+
+async def test_clouds_take_turns():
+    """A cloud with many requests does not starve another."""
+    budget = Budget(1)
+    first, second = Requests(budget.cloud(None)), Requests(budget.cloud(None))
+    tasks, others = first.start(*["a"] * 50), second.start("b")
+    await settle()
+    first.release()
+    await settle()
+
+    assert second.order == ["b"]
+    await second.finish(others)
+    assert len(await first.finish(tasks)) == 50
+
+
+async def test_a_canceled_request_gives_its_place_back():
+    """Neither a waiting nor a running request keeps its place when it is canceled."""
+    requests = Requests(Budget(1).cloud(None))
+    running, waiting, last = requests.start("a", "b", "c")
+    await settle()
+    waiting.cancel()
+    await settle()
+    running.cancel()
+    await settle()
+
+    assert requests.order == ["a", "c"]
+    await requests.finish([last])
+
+
+async def test_a_request_canceled_with_its_turn_in_hand_gives_it_back():
+    """A turn that was just given to a canceled request goes to the next one."""
+    requests = Requests(Budget(1).cloud(None))
+    first, second, third = requests.start("a", "b", "c")
+    await settle()
+    requests.holding[0].set_result(None)
+    await first
+    second.cancel()
+    await settle()
+
+    assert requests.order[-1] == "c"
+    await requests.finish([third])
+
+
+async def test_throttling_slows_the_whole_cloud_down():
+    """After a 429 nothing is sent during the pause, and less at once afterwards."""
+    cloud = Budget(8).cloud(None)
+    requests = Requests(cloud)
+    tasks = requests.start(*"abcdefgh")
+    await settle()
+    assert len(requests.order) == 8
+
+    cloud.throttled(0.02)
+    later = requests.start(*"ijklmnop")
+    for release in requests.holding:
+        release.set_result(None)
+    requests.holding.clear()
+    await asyncio.gather(*tasks)
+    await settle()
+    assert len(requests.order) == 8
+    assert cloud.paused_for > 0
+
+    await until(lambda: len(requests.order) > 8)
+    assert len(requests.order) - 8 == 4
+    await requests.finish(later)
+
+
+async def until(condition):
+    """Wait until something has happened."""
+    while not condition():  # noqa: ASYNC110 - what is watched knows no events
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst"), [(20.0, 40), (0.5, 1), (0.25, 3), (1000.0, 1)]
+)
+def test_token_bucket(rate, burst):
+    """At most `burst` at once and `rate` a second on average, fractions included."""
+    bucket = TokenBucket(RateLimit(requests_per_second=rate, burst=burst))
+    now = 5.0
+    for sent in range(burst + 50):
+        wait = bucket.wait(now)
+        if sent < burst:
+            assert wait == 0
+        now += wait + 1e-9
+        assert bucket.wait(now) == pytest.approx(0, abs=1e-6)
+        bucket.take()
+
+    assert now - 5.0 == pytest.approx(50 / rate, rel=1e-3)
+
+
+async def test_rate_limit_of_a_cloud():
+    """Requests wait for the bucket, and the timer wakes them up."""
+    cloud = Budget(8).cloud(RateLimit(requests_per_second=200, burst=2))
+    requests = Requests(cloud)
+    started = asyncio.get_running_loop().time()
+    tasks = requests.start(*"abcdef")
+    await settle()
+    assert len(requests.order) == 2
+
+    await until(lambda: len(requests.order) == 6)
+    assert asyncio.get_running_loop().time() - started >= 4 / 200 - 0.001
+    await requests.finish(tasks)
+
+
+@pytest.mark.parametrize(
+    ("header", "timeout", "expected"),
+    [
+        (None, None, 9.0),
+        (None, 20.0, 20.0),
+        ("10", None, 9.5),
+        ("30", None, 29.5),
+        ("30", 20.0, 20.0),
+        ("10", 20.0, 9.5),
+        ("0.4", None, 0.2),
+        ("0.5", None, 0.25),
+        ("0", None, 9.0),
+        ("-1", None, 9.0),
+        ("nan", None, 9.0),
+        ("inf", None, 9.0),
+        ("soon", 20.0, 20.0),
+    ],
+)
+def test_a_scrapes_time(header, timeout, expected):
+    """The header less the offset, or the configured timeout, whichever is shorter."""
+    assert expected == pytest.approx(
+        scrape_seconds(header, Collection(timeout=timeout))
+    )
+
+
+async def test_a_deadline_moves_back_only():
+    """A deadline that is shared is the latest of all."""
+    deadline = Deadline(10)
+    at = deadline.at
+    deadline.extend(Deadline(5))
+    assert deadline.at == at
+    deadline.extend(Deadline(20))
+    assert deadline.at > at
