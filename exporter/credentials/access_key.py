@@ -1,0 +1,167 @@
+"""Authentication by access key: every request is signed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+
+from ..config import AccessKeyAuth
+from ..errors import CollectionError, Failure, Reason, SecretError
+from ..refusals import check, is_credential_refused
+from .signature import DATE_FORMAT, Signable, authorization
+from .trial import Trial
+
+
+_LOCK_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key as it is now."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+    @property
+    def whole(self) -> str:
+        """All of it as one text, to notice a change."""
+        return "\n".join((self.access_key, self.secret_key, self.security_token or ""))
+
+
+class AccessKeys:
+    """One cloud's access key, and what its projects have learned of it together."""
+
+    def __init__(self, auth: AccessKeyAuth) -> None:
+        self._auth = auth
+        self.trial = Trial(lock_seconds=_LOCK_SECONDS)
+        self._refused_paths: dict[str, tuple[str, float]] = {}
+
+    def current(self) -> AccessKey:
+        """Return the key as it is now. Raises `SecretError`."""
+        token = self._auth.security_token
+        return AccessKey(
+            self._auth.access_key,
+            self._auth.secret_key.reveal(),
+            token.reveal() if token else None,
+        )
+
+    def rests(self, path: str, key: AccessKey) -> bool:
+        """Tell whether `key` was refused at `path` a short while ago."""
+        now = asyncio.get_running_loop().time()
+        whole, until = self._refused_paths.get(path, ("", now))
+        return whole == key.whole and now < until
+
+    def refused(self, path: str, key: AccessKey) -> None:
+        """Remember that `key` was refused at `path`."""
+        now = asyncio.get_running_loop().time()
+        self._refused_paths[path] = (key.whole, now + _LOCK_SECONDS)
+
+
+class SignatureAuth(httpx.Auth):
+    """Signs the requests of one project with its cloud's access key."""
+
+    requires_request_body = True
+    requires_response_body = True
+
+    def __init__(
+        self,
+        keys: AccessKeys,
+        project_id: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._keys = keys
+        self._project_id = project_id
+        self._now = now
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sign `request`, and learn from its answer. Raises `CollectionError`."""
+        key = self._key()
+        path = request.url.path
+        if self._keys.rests(path, key):
+            raise CollectionError(_RESTING)
+        async with self._keys.trial.attempt(key.whole, self._project_id) as attempt:
+            self.sign(request, key)
+            response = yield request
+            if is_credential_refused(response):
+                self._keys.refused(path, key)
+                attempt.refused(_refusal(request, response))
+            elif _is_answer_to_signature(response):
+                attempt.proved()
+
+    def sign(self, request: httpx.Request, key: AccessKey) -> None:
+        """Add the headers that authenticate `request`."""
+        date = self._now().strftime(DATE_FORMAT)
+        request.headers["X-Sdk-Date"] = date
+        request.headers["X-Project-Id"] = self._project_id
+        if key.security_token is not None:
+            request.headers["X-Security-Token"] = key.security_token
+        signed = (
+            "Host",
+            "Content-Type",
+            "X-Sdk-Date",
+            "X-Project-Id",
+            "X-Security-Token",
+        )
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        signable = Signable(
+            method=request.method,
+            path=path,
+            query=query,
+            headers={
+                name: request.headers[name]
+                for name in signed
+                if name in request.headers
+            },
+            body=request.content,
+        )
+        request.headers["Authorization"] = authorization(
+            signable, access_key=key.access_key, secret_key=key.secret_key, date=date
+        )
+
+    def _key(self) -> AccessKey:
+        try:
+            return self._keys.current()
+        except SecretError as error:
+            raise CollectionError(unreadable_secret(error)) from error
+
+
+_RESTING: Final = Failure(
+    reason=Reason.AUTHENTICATION,
+    problem="the access key was refused here (not sent again for five minutes)",
+    advice="check the cloud's auth section and this machine's clock",
+)
+
+
+def unreadable_secret(error: SecretError) -> Failure:
+    """Return what it means for a collection that a secret cannot be read."""
+    return Failure(
+        reason=Reason.AUTHENTICATION,
+        problem=f"a secret cannot be read: {error}",
+        advice="restore the file, or correct its path and permissions",
+    )
+
+
+def _refusal(request: httpx.Request, response: httpx.Response) -> Failure:
+    try:
+        check(request.extensions["api"], response)
+    except CollectionError as error:
+        return error.failure
+    return _RESTING
+
+
+def _is_answer_to_signature(response: httpx.Response) -> bool:
+    # Throttling and faults can come from a gateway that has not looked at it.
+    return (
+        response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        and response.status_code != HTTPStatus.TOO_MANY_REQUESTS
+    )

@@ -1,0 +1,231 @@
+"""
+Authentication by password: an IAM token for each project, renewed before it ends.
+
+Source: IAM API reference, "Obtaining a User Token Through Password Authentication".
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import httpx
+import msgspec
+
+from ..apis import Api
+from ..config import PasswordAuth
+from ..errors import CollectionError, Failure, Reason, SecretError
+from ..refusals import check, is_credential_refused
+from .access_key import unreadable_secret
+from .trial import Attempt, Trial
+
+
+_LOCK_SECONDS: Final = 900.0
+_LOGIN_SECONDS: Final = 30.0
+# A password that was accepted lately is not wrong now; even if it were, four refusals
+# at once do not lock the account.
+_PROOF_SECONDS: Final = 60.0
+_MOST_LOGINS: Final = 4
+_LONGEST_MARGIN_SECONDS: Final = 900.0
+# A new token that is refused at once will not be replaced again so soon: IAM throttles.
+_RENEWAL_REST_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token for one project; times are Unix time."""
+
+    text: str = field(repr=False)
+    issued_at: float
+    expires_at: float
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it is time to renew the token."""
+        margin = min(_LONGEST_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
+        return now >= self.expires_at - margin
+
+
+class _TokenBody(msgspec.Struct):
+    expires_at: datetime
+
+
+class _TokenAnswer(msgspec.Struct):
+    token: _TokenBody
+
+
+_decoder: Final = msgspec.json.Decoder(_TokenAnswer)
+
+
+class Logins:
+    """Logs one cloud's user in, for any of its projects."""
+
+    def __init__(
+        self,
+        auth: PasswordAuth,
+        iam_url: str,
+        client: httpx.AsyncClient,
+        now: Callable[[], float],
+    ) -> None:
+        self._auth = auth
+        self._url = f"{iam_url}/v3/auth/tokens?nocatalog=true"
+        self._client = client
+        self.now = now
+        self._trial = Trial(
+            lock_seconds=_LOCK_SECONDS,
+            proof_seconds=_PROOF_SECONDS,
+            most=_MOST_LOGINS,
+        )
+
+    async def token(self, project_id: str, party: str) -> Token | Failure:
+        """Return a new token for a project, or why there is none."""
+        try:
+            async with asyncio.timeout(_LOGIN_SECONDS):
+                password = self._auth.password.reveal()
+                async with self._trial.attempt(password, party) as attempt:
+                    return await self._log_in(password, project_id, party, attempt)
+        except CollectionError as error:
+            return error.failure
+        except SecretError as error:
+            return unreadable_secret(error)
+        except TimeoutError:
+            return Failure(
+                reason=Reason.TIMEOUT,
+                problem=f"no token within {_LOGIN_SECONDS:.0f} s",
+                advice="check the network and the cloud's iam_url",
+                api=Api.AUTH_TOKENS,
+            )
+
+    async def _log_in(
+        self, password: str, project_id: str, party: str, attempt: Attempt
+    ) -> Token:
+        response = await self._client.post(
+            self._url,
+            json=self._body(password, project_id),
+            extensions={"api": Api.AUTH_TOKENS, "party": party},
+        )
+        try:
+            check(Api.AUTH_TOKENS, response)
+        except CollectionError as error:
+            if is_credential_refused(response):
+                attempt.refused(error.failure)
+            raise
+        attempt.proved()
+        return _token(response, self.now())
+
+    def _body(self, password: str, project_id: str) -> object:
+        user = {
+            "name": self._auth.username,
+            "password": password,
+            "domain": {"name": self._auth.domain},
+        }
+        return {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"id": project_id}},
+            }
+        }
+
+
+class TokenAuth(httpx.Auth):
+    """
+    Sends one project's token with its requests.
+
+    However many requests wait for a token, one login gets it; the login goes on when
+    they are canceled, since the next scrape needs the token too.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        logins: Logins,
+        project_id: str,
+        party: str,
+        expiry_changed: Callable[[float], None],
+    ) -> None:
+        self._logins = logins
+        self._project_id = project_id
+        self._party = party
+        self._expiry_changed = expiry_changed
+        self._token: Token | None = None
+        self._login: asyncio.Task[Token | Failure] | None = None
+        self._rests_until: dict[str, float] = {}
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send the token, and once a new one if it is refused."""
+        token = await self._current()
+        request.headers["X-Auth-Token"] = token.text
+        response = yield request
+        path = request.url.path
+        if not is_credential_refused(response):
+            self._rests_until.pop(path, None)
+        elif self._logins.now() >= self._rests_until.get(path, 0.0):
+            token = await self._replacement(token)
+            request.headers["X-Auth-Token"] = token.text
+            response = yield request
+            if is_credential_refused(response):
+                self._rests_until[path] = self._logins.now() + _RENEWAL_REST_SECONDS
+
+    async def aclose(self) -> None:
+        """Give up a login that is under way."""
+        if self._login is not None:
+            self._login.cancel()
+            await asyncio.gather(self._login, return_exceptions=True)
+
+    async def _current(self) -> Token:
+        token = self._token
+        if token is not None and not token.is_due(self._logins.now()):
+            return token
+        new = await self._log_in()
+        if isinstance(new, Token):
+            return new
+        if token is not None and self._logins.now() < token.expires_at:
+            return token
+        raise CollectionError(new)
+
+    async def _replacement(self, refused: Token) -> Token:
+        if self._token is not None and self._token is not refused:
+            return self._token
+        new = await self._log_in()
+        if isinstance(new, Failure):
+            raise CollectionError(new)
+        return new
+
+    async def _log_in(self) -> Token | Failure:
+        if self._login is None or self._login.done():
+            self._login = asyncio.create_task(
+                self._logins.token(self._project_id, self._party)
+            )
+            self._login.add_done_callback(self._remember)
+        return await asyncio.shield(self._login)
+
+    def _remember(self, login: asyncio.Task[Token | Failure]) -> None:
+        if not login.cancelled() and isinstance(token := login.result(), Token):
+            self._token = token
+            self._expiry_changed(token.expires_at)
+
+
+def _token(response: httpx.Response, now: float) -> Token:
+    text = response.headers.get("X-Subject-Token", "")
+    try:
+        expires_at = _decoder.decode(response.content).token.expires_at.timestamp()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = ""
+    if not text:
+        # The body may hold the token itself: nothing of it is repeated or chained.
+        raise CollectionError(
+            Failure(
+                reason=Reason.RESPONSE,
+                problem="the answer to the login holds no token, or no time of its end",
+                advice="check the cloud's iam_url",
+                api=Api.AUTH_TOKENS,
+                status=response.status_code,
+            )
+        )
+    return Token(text, now, expires_at)

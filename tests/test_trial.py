@@ -1,0 +1,198 @@
+"""A wrong credential is tried once, and not again before something changed."""
+
+import asyncio
+
+import pytest
+
+from exporter.credentials.trial import Trial
+from exporter.errors import CollectionError, Failure, Reason
+
+
+REFUSED = Failure(reason=Reason.AUTHENTICATION, problem="refused", advice="")
+
+
+class Clock:
+    """The time that a trial sees."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(Trial, "_now", lambda _: self.now)
+
+
+class Uses:
+    """Uses of a credential that end when the test says so."""
+
+    def __init__(self, trial, secret="secret"):
+        self.trial = trial
+        self.secret = secret
+        self.started = []
+
+    async def use(self, party):
+        """Use the credential until the test says how it ended."""
+        async with self.trial.attempt(self.secret, party) as attempt:
+            outcome = asyncio.get_running_loop().create_future()
+            self.started.append(outcome)
+            match await outcome:
+                case "proved":
+                    attempt.proved()
+                case "refused":
+                    attempt.refused(REFUSED)
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_one_tries_while_the_others_wait():
+    """An untried credential is sent by one request; when it is accepted, by all."""
+    uses = Uses(Trial(lock_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1
+
+    uses.started[0].set_result("proved")
+    await settle()
+    assert len(uses.started) == 10
+
+    for outcome in uses.started[1:]:
+        outcome.set_result("proved")
+    await asyncio.gather(*tasks)
+
+
+async def test_a_refused_credential_is_sent_once():
+    """When the first request is refused, the others fail without being sent."""
+    uses = Uses(Trial(lock_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    uses.started[0].set_result("refused")
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert len(uses.started) == 1
+    assert sum(isinstance(result, CollectionError) for result in results) == 9
+    assert "not sent again for 300 s" in str(results[-1])
+
+
+async def test_a_refused_credential_rests_for_the_locks_time(monkeypatch):
+    """It is not sent again until the lock's time is over."""
+    clock = Clock(monkeypatch)
+    uses = Uses(Trial(lock_seconds=300))
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("refused")
+    await task
+
+    clock.now += 299
+    with pytest.raises(CollectionError):
+        await uses.use("p")
+    clock.now += 2
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    assert len(uses.started) == 2
+    task.cancel()
+
+
+async def test_a_changed_credential_is_tried_at_once():
+    """A rotated secret is a new one, with nothing held against it."""
+    trial = Trial(lock_seconds=300)
+    old = Uses(trial, "old")
+    task = asyncio.create_task(old.use("p"))
+    await settle()
+    old.started[0].set_result("refused")
+    await task
+
+    new = Uses(trial, "new")
+    task = asyncio.create_task(new.use("p"))
+    await settle()
+    new.started[0].set_result("proved")
+    await task
+
+
+async def test_a_late_refusal_of_the_old_secret_does_not_hurt_the_new():
+    """What the old secret's request learns is not held against the new secret."""
+    trial = Trial(lock_seconds=300)
+    old, new = Uses(trial, "old"), Uses(trial, "new")
+    first = asyncio.create_task(old.use("p"))
+    await settle()
+    second = asyncio.create_task(new.use("q"))
+    await settle()
+    old.started[0].set_result("refused")
+    await settle()
+    new.started[0].set_result("proved")
+    await asyncio.gather(first, second)
+
+    third = asyncio.create_task(new.use("r"))
+    await settle()
+    assert len(new.started) == 2
+    third.cancel()
+
+
+async def test_one_projects_refusal_does_not_stop_a_proved_credential():
+    """A refusal after a success only makes the credential prove itself again."""
+    uses = Uses(Trial(lock_seconds=300))
+    for outcome in ("proved", "refused", "proved"):
+        task = asyncio.create_task(uses.use("p"))
+        await settle()
+        uses.started[-1].set_result(outcome)
+        await task
+
+    assert len(uses.started) == 3
+
+
+async def test_after_the_rest_another_project_goes_first(monkeypatch):
+    """The project that was refused lets others go first, as it may be its own fault."""
+    clock = Clock(monkeypatch)
+    uses = Uses(Trial(lock_seconds=300))
+    tasks = [asyncio.create_task(uses.use(party)) for party in ("bad", "good")]
+    await settle()
+    uses.started[0].set_result("refused")
+    await asyncio.gather(*tasks, return_exceptions=True)
+    clock.now += 301
+
+    with pytest.raises(CollectionError):
+        await uses.use("bad")
+    task = asyncio.create_task(uses.use("good"))
+    await settle()
+    uses.started[-1].set_result("proved")
+    await task
+
+
+async def test_a_proof_is_for_a_while(monkeypatch):
+    """Where a proof ends, the next uses go one at a time again."""
+    clock = Clock(monkeypatch)
+    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4))
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("proved")
+    await task
+
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1 + 4
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    clock.now += 61
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1 + 4 + 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_hanging_request_does_not_hold_up_the_others(monkeypatch):
+    """Others go on after a while, but never so many that a lock could follow."""
+    monkeypatch.setattr("exporter.credentials.trial._PATIENCE_SECONDS", 0.001)
+    uses = Uses(Trial(lock_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    while len(uses.started) < 4:  # noqa: ASYNC110 - what is watched knows no events
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+
+    assert len(uses.started) == 4
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
