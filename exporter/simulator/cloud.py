@@ -1,0 +1,139 @@
+"""The simulated cloud: its parts, what it answers, and a record of what was asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..jobs import Kind
+from .characters import demo_projects
+from .clock import Clock, RealClock
+from .faults import Faults
+from .identity import Identity, Key, Request, User
+from .modelarts import Spelling, list_jobs, show_job
+from .replies import Reply, gateway_error
+from .world import SimulatedProject
+
+
+DEMO_USER: Final = User("exporter", "demo-password", "OTC00000000001000000001")
+DEMO_KEY: Final = Key("DEMOACCESSKEY", "demo-secret-key")
+
+_APIS: Final = {
+    "training-jobs": Kind.TRAINING,
+    "visualization-jobs": Kind.VISUALIZATION,
+}
+_LONGEST_RECORD: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was answered: which API, for whom, which page, how it ended."""
+
+    api: str
+    project_id: str | None
+    page: int
+    query: str
+    status: int
+
+
+@dataclass(slots=True)
+class Throttle:
+    """A token bucket that answers 429 when it is empty."""
+
+    per_second: float
+    burst: float
+    retry_after: str | None = None
+    _tokens: float = field(init=False)
+    _filled_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._tokens = self.burst
+
+    def refuses(self, now: float) -> bool:
+        """Take a token; tell whether there was none."""
+        earned = (now - self._filled_at) * self.per_second
+        self._tokens = min(self.burst, self._tokens + earned)
+        self._filled_at = now
+        if self._tokens < 1:
+            return True
+        self._tokens -= 1
+        return False
+
+
+@dataclass(slots=True)
+class SimulatedCloud:
+    """IAM and ModelArts of one region, with everything that a test wants to change."""
+
+    projects: Sequence[SimulatedProject]
+    clock: Clock = field(default_factory=RealClock)
+    identity: Identity = field(init=False)
+    faults: Faults = field(default_factory=Faults)
+    spelling: Spelling = field(default_factory=Spelling)
+    throttle: Throttle | None = None
+    latency: float = 0.0
+    """Seconds before every answer."""
+
+    record: deque[Asked] = field(default_factory=lambda: deque(maxlen=_LONGEST_RECORD))
+    before_answer: Callable[[str, int], None] | None = None
+    """Called with the API and the page before each answer: a test changes the world."""
+
+    def __post_init__(self) -> None:
+        self.identity = Identity(self.clock, self.projects)
+
+    def project(self, project_id: str) -> SimulatedProject | None:
+        """Return the project with that ID."""
+        return next((p for p in self.projects if p.project_id == project_id), None)
+
+    def asked(self, api: str | None = None) -> list[Asked]:
+        """Return the requests that were answered so far."""
+        return [one for one in self.record if api in {None, one.api}]
+
+    def list_jobs(
+        self,
+        request: Request,
+        project_id: str,
+        collection: str,
+        query: Mapping[str, str],
+    ) -> Reply:
+        """Answer a listing."""
+        now = self.clock.now()
+        if self.throttle is not None and self.throttle.refuses(now):
+            retry = self.throttle.retry_after
+            return gateway_error(
+                429,
+                "APIG.0308",
+                "The throttling threshold has been reached: policy user over ratelimit",
+                **({"retry_after": retry} if retry else {}),
+            )
+        refusal = self.identity.refusal(request, project_id)
+        project = self.project(project_id)
+        if refusal is not None or project is None:
+            return refusal or gateway_error(
+                403, "ModelArts.0210", "The project id does not match the credential."
+            )
+        jobs = project.jobs(_APIS[collection])
+        jobs.advance(now)
+        return list_jobs(jobs, query, now, self.spelling)
+
+    def show_job(self, request: Request, project_id: str, job_id: str) -> Reply:
+        """Answer a visualization job's details."""
+        refusal = self.identity.refusal(request, project_id)
+        project = self.project(project_id)
+        if refusal is not None or project is None:
+            return refusal or gateway_error(404, "APIG.0101", "The API does not exist")
+        now = self.clock.now()
+        project.visualization.advance(now)
+        return show_job(project.visualization, job_id, now)
+
+
+def demo_cloud(clock: Clock | None = None, seed: int = 1) -> SimulatedCloud:
+    """Return a cloud with projects of different characters, a user and a key."""
+    clock = clock or RealClock()
+    cloud = SimulatedCloud(demo_projects(clock.now(), seed), clock)
+    cloud.identity.users.append(
+        User(DEMO_USER.name, DEMO_USER.password, DEMO_USER.domain)
+    )
+    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
+    return cloud

@@ -1,0 +1,205 @@
+"""
+The simulated ModelArts v1: listings of jobs, and a visualization job's details.
+
+Source: ModelArts API reference, `modelarts_03_0046`, `modelarts_03_0065` and
+`modelarts_03_0066`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from ..jobs import Kind
+from .replies import Json, Reply, json_reply, modelarts_error
+from .world import Jobs, SimulatedJob
+
+
+_LARGEST_PAGE_NUMBER: Final = 65_535
+_LONGEST_SEARCH: Final = 64
+_DEFAULT_SORT: Final = {Kind.TRAINING: "job_name", Kind.VISUALIZATION: "job_id"}
+_SORTS: Final[Mapping[Kind, frozenset[str]]] = {
+    Kind.TRAINING: frozenset(
+        ("job_name", "job_desc", "status", "duration", "version_count", "create_time")
+    ),
+    Kind.VISUALIZATION: frozenset(
+        ("job_id", "job_name", "job_desc", "create_time", "status")
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a deployment spells its answers: each of these has been seen or documented."""
+
+    largest_page: int = 1000
+    clamps_pages: bool = False
+    numbers_as_strings: bool = False
+    without_success: bool = False
+    without_limits: bool = False
+    extra_fields: bool = False
+    null_when_empty: bool = False
+    refuses_with_200: bool = False
+
+
+def list_jobs(
+    jobs: Jobs, query: Mapping[str, str], now: float, spelling: Spelling
+) -> Reply:
+    """Answer `GET /v1/{project_id}/training-jobs` or `/visualization-jobs`."""
+    try:
+        wanted = _Query.read(jobs.kind, query, spelling)
+    except ValueError:
+        reply = modelarts_error(400, "ModelArts.0104", "Parameter error.")
+        return (
+            Reply(200, reply.body, reply.headers)
+            if spelling.refuses_with_200
+            else reply
+        )
+    found = wanted.select(jobs.jobs, now)
+    first = (wanted.page - 1) * wanted.per_page
+    rows = found[first : first + wanted.per_page]
+    return _listing(jobs, len(found), rows, now, spelling)
+
+
+def show_job(jobs: Jobs, job_id: str, now: float) -> Reply:
+    """Answer `GET /v1/{project_id}/visualization-jobs/{job_id}`."""
+    job = next((job for job in jobs.jobs if str(job.job_id) == job_id), None)
+    if job is None:
+        return modelarts_error(400, "ModelArts.0102", "The job does not exist.")
+    running = job.started is not None and job.ended is None
+    left = max(0.0, 8 * 3600.0 - (job.duration(now) or 0.0))
+    content = _fields(jobs.kind, job, now)
+    content["is_success"] = True
+    content["remaining_duration"] = round(left * 1000) if running else None
+    return json_reply(200, content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    status: int | None
+    page: int
+    per_page: int
+    sort: str
+    descending: bool
+    search: str
+    workspace_id: str
+
+    @classmethod
+    def read(cls, kind: Kind, query: Mapping[str, str], spelling: Spelling) -> _Query:
+        """Return what a query asks for. Raises `ValueError`."""
+        largest = 10_000 if spelling.clamps_pages else spelling.largest_page
+        status = query.get("status")
+        sort = query.get("sortBy", _DEFAULT_SORT[kind])
+        order = query.get("order", "asc")
+        search = query.get("search_content", "")
+        if sort not in _SORTS[kind] or order not in {"asc", "desc"}:
+            raise ValueError(sort)
+        if len(search) > _LONGEST_SEARCH:
+            raise ValueError(search)
+        per_page = _whole(query.get("per_page", "10"), largest)
+        return cls(
+            status=None if status is None else int(status),
+            page=_whole(query.get("page", "1"), _LARGEST_PAGE_NUMBER),
+            per_page=min(per_page, spelling.largest_page),
+            sort=sort,
+            descending=order == "desc",
+            search=search,
+            workspace_id=query.get("workspace_id", "0"),
+        )
+
+    def select(self, jobs: list[SimulatedJob], now: float) -> list[SimulatedJob]:
+        """Return the jobs that are asked for, on all pages."""
+        found = [
+            job
+            for job in jobs
+            if job.workspace_id == self.workspace_id
+            and (self.status is None or job.status == self.status)
+            and self.search in job.name
+        ]
+        if self.sort != "create_time":
+            found.sort(key=_sort_key(self.sort, now))
+        return found[::-1] if self.descending else found
+
+
+def _whole(text: str, most: int) -> int:
+    number = int(text)
+    if not 1 <= number <= most:
+        raise ValueError(text)
+    return number
+
+
+def _sort_key(sort: str, now: float) -> Callable[[SimulatedJob], tuple[str, float]]:
+    if sort == "status":
+        return lambda job: ("", job.status)
+    if sort == "duration":
+        return lambda job: ("", job.duration(now) or 0.0)
+    if sort == "job_name":
+        return lambda job: (job.name, 0.0)
+    return lambda job: ("", job.job_id)
+
+
+def _listing(
+    jobs: Jobs, total: int, found: list[SimulatedJob], now: float, spelling: Spelling
+) -> Reply:
+    envelope: Json = {
+        "is_success": True,
+        "job_total_count": total,
+        "quotas": -1 if jobs.quota is None else jobs.quota,
+        "job_count_limit": -1 if jobs.remaining is None else jobs.remaining,
+    }
+    if spelling.without_success:
+        del envelope["is_success"]
+    if spelling.without_limits:
+        del envelope["quotas"], envelope["job_count_limit"]
+    rows = b",".join(_row(jobs.kind, job, now, spelling) for job in found)
+    listed = b"null" if spelling.null_when_empty and not rows else b"[" + rows + b"]"
+    body = msgspec.json.encode(_spelled(envelope, spelling))[:-1]
+    return Reply(
+        200,
+        body + b',"jobs":' + listed + b"}",
+        {"content-type": "application/json"},
+    )
+
+
+def _row(kind: Kind, job: SimulatedJob, now: float, spelling: Spelling) -> bytes:
+    if job.row is not None:
+        return job.row
+    fields = _fields(kind, job, now)
+    if spelling.extra_fields:
+        fields |= {"user": {"name": "userAbc"}, "schedule": [{"timeUnit": "HOURS"}]}
+    row = msgspec.json.encode(_spelled(fields, spelling))
+    # What has ended no longer changes; listing it again should cost little.
+    if job.ended is not None:
+        job.row = row
+    return row
+
+
+def _fields(kind: Kind, job: SimulatedJob, now: float) -> Json:
+    duration = job.duration(now)
+    fields: Json = {
+        "job_id": job.job_id,
+        "job_name": job.name,
+        "status": job.status,
+        "create_time": round(job.created * 1000),
+        "duration": None if duration is None else round(duration * 1000),
+        "job_desc": "",
+    }
+    if kind is Kind.TRAINING:
+        return fields | {"version_id": job.job_id, "version_count": 1}
+    return fields | {
+        "service_url": f"https://example.com/modelarts/tensorboard/{job.job_id}",
+        "train_url": "/bucket/logs/",
+        "resource_id": "4787c885-e18d-4ef1-aa12-c4ed0c364b27",
+    }
+
+
+def _spelled(fields: Json, spelling: Spelling) -> Json:
+    if not spelling.numbers_as_strings:
+        return fields
+    return {
+        name: str(value) if type(value) is int else value
+        for name, value in fields.items()
+    }

@@ -1,0 +1,54 @@
+"""Answers of the simulated cloud, in the shapes that the real one's have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: HTTP status, headers and body."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_reply(status: int, content: Json, **headers: str) -> Reply:
+    """Return an answer with `content` as JSON; underscores in header names are dashes."""
+    return Reply(
+        status,
+        msgspec.json.encode(content),
+        {
+            "content-type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        },
+    )
+
+
+def gateway_error(status: int, code: str, message: str, **headers: str) -> Reply:
+    """Return an error of the API gateway in front of ModelArts."""
+    request_id = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    content: Json = {"error_msg": message, "error_code": code, "request_id": request_id}
+    return json_reply(status, content, x_request_id=request_id, **headers)
+
+
+def modelarts_error(status: int, code: str, message: str) -> Reply:
+    """Return an error of ModelArts v1."""
+    return json_reply(
+        status,
+        {"is_success": False, "error_code": code, "error_message": message},
+    )
+
+
+def iam_error(status: int, message: str, title: str) -> Reply:
+    """Return an error of IAM."""
+    return json_reply(
+        status, {"error": {"code": status, "message": message, "title": title}}
+    )

@@ -1,0 +1,92 @@
+"""Runs a simulated cloud on a socket, in the event loop that is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .app import create_app
+from .cloud import SimulatedCloud
+
+
+_GRACE_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """The simulator's own certificate, and whose clients' certificates it wants."""
+
+    cert_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application break the connection, as faults do."""
+
+    def on_message_begin(self) -> None:
+        """Add the way to do so to the request's scope."""
+        super().on_message_begin()
+        self.scope["abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to the program that the simulator is a part of."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    cloud: SimulatedCloud,
+    listener: socket.socket | None = None,
+    certificate: ServerCertificate | None = None,
+) -> AsyncIterator[str]:
+    """
+    Serve `cloud` for the length of an `async with` block, and yield its URL.
+
+    Without a `listener` it listens on a free port of the loopback interface.
+    """
+    listener = listener or socket.create_server(("127.0.0.1", 0))
+    host, port = listener.getsockname()[:2]
+    server = _Server(_config(cloud, certificate))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        scheme = "https" if certificate else "http"
+        yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+def _config(
+    cloud: SimulatedCloud, certificate: ServerCertificate | None
+) -> uvicorn.Config:
+    config = uvicorn.Config(
+        create_app(cloud),
+        http=_Protocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    if certificate is not None:
+        config.ssl_certfile = str(certificate.cert_file)
+        config.ssl_keyfile = str(certificate.key_file)
+        if certificate.client_ca_file is not None:
+            config.ssl_ca_certs = str(certificate.client_ca_file)
+            config.ssl_cert_reqs = 2
+    return config
