@@ -1,0 +1,167 @@
+"""The command line: flags, commands and exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from . import __version__
+from .config import load
+from .demo import run_demo, run_simulator
+from .errors import ConfigurationError
+from .logs import LogFormat, LogLevel, configure
+from .program import REVISION, collect_once, serve_exporter
+from .server import ListenError, listen
+
+
+_SUCCEEDED: Final = 0
+_FAILED: Final = 1
+_BAD_CONFIGURATION: Final = 2
+
+_EXPORTER_ADDRESS: Final = ":10198"
+_SIMULATOR_ADDRESS: Final = "127.0.0.1:10199"
+
+
+class Command(StrEnum):
+    """What to do; serving is the default."""
+
+    SERVE = "serve"
+    DEMO = "demo"
+    SIMULATOR = "simulator"
+    ONCE = "once"
+
+
+class Flags(argparse.Namespace):
+    """What the command line says."""
+
+    command: Command
+    config_file: str | None
+    config_check: bool
+    listen_address: str | None
+    telemetry_path: str
+    log_level: LogLevel
+    log_format: LogFormat
+    speed: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with its exit status."""
+    parser = _parser()
+    flags = parser.parse_args(arguments, namespace=Flags())
+    _check(parser, flags)
+    configure(flags.log_level, flags.log_format)
+    try:
+        sys.exit(_run(flags))
+    except ConfigurationError as error:
+        print(*error.lines(), sep="\n", file=sys.stderr)
+        sys.exit(_BAD_CONFIGURATION)
+    except ListenError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_FAILED)
+
+
+def _run(flags: Flags) -> int:
+    address = flags.listen_address
+    if flags.command is Command.SIMULATOR:
+        listener = listen(address or _SIMULATOR_ADDRESS)
+        asyncio.run(run_simulator(listener, flags.speed))
+        return _SUCCEEDED
+    if flags.command is Command.DEMO:
+        listener = listen(address or _EXPORTER_ADDRESS)
+        asyncio.run(run_demo(listener, flags.telemetry_path, flags.speed))
+        return _SUCCEEDED
+    configuration = load(flags.config_file or "", os.environ)
+    if flags.config_check:
+        return _SUCCEEDED
+    if flags.command is Command.ONCE:
+        return _SUCCEEDED if asyncio.run(collect_once(configuration)) else _FAILED
+    listener = listen(address or _EXPORTER_ADDRESS)
+    asyncio.run(serve_exporter(configuration, listener, flags.telemetry_path))
+    return _SUCCEEDED
+
+
+def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
+    if flags.command in {Command.SERVE, Command.ONCE} and flags.config_file is None:
+        parser.error("--config.file is needed; without a cloud, try the command demo")
+    if not flags.telemetry_path.startswith("/"):
+        parser.error("--web.telemetry-path must start with /")
+    if not flags.speed > 0:
+        parser.error("--simulator.speed must be above 0")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="modelarts-exporter",
+        description="Prometheus exporter for ModelArts jobs, quotas and durations.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        type=Command,
+        choices=list(Command),
+        default=Command.SERVE,
+        help="serve (default); demo: serve a simulated cloud's jobs; simulator: the "
+        "simulated cloud alone; once: collect once and print the metrics",
+    )
+    parser.add_argument(
+        "--config.file", dest="config_file", metavar="FILE", help="configuration file"
+    )
+    parser.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="read the configuration, report its mistakes and end with status 0 or 2",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        metavar="ADDRESS",
+        help=f"host:port or :port (default {_EXPORTER_ADDRESS}; the simulator's is "
+        f"{_SIMULATOR_ADDRESS})",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="where metrics are served (default /metrics)",
+    )
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        type=LogLevel,
+        choices=list(LogLevel),
+        default=LogLevel.INFO,
+        help="from which level on to log (default info)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        type=LogFormat,
+        choices=list(LogFormat),
+        default=LogFormat.LOGFMT,
+        help="how to write a line (default logfmt)",
+    )
+    parser.add_argument(
+        "--simulator.speed",
+        dest="speed",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="demo and simulator: how much faster time goes there (default 1)",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"modelarts-exporter, version {__version__} (revision: {REVISION}, "
+        f"python: {platform.python_version()})",
+    )
+    return parser

@@ -1,0 +1,106 @@
+"""The demo: an exporter on a simulated cloud, without an account or a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+
+from dataclasses import replace
+from typing import Final
+
+from .config import (
+    AccessKeyAuth,
+    Cloud,
+    Configuration,
+    PasswordAuth,
+    Project,
+    Secret,
+)
+from .program import serve_exporter
+from .server import url_of
+from .simulator import (
+    DEMO_KEY,
+    DEMO_USER,
+    RealClock,
+    SimulatedCloud,
+    demo_cloud,
+    serve,
+)
+
+
+_SIGNED: Final = frozenset(("forecast", "sandbox"))
+"""The projects whose requests are signed; the others use tokens."""
+
+_WELCOME: Final = """\
+The exporter's demo: {projects} projects of a simulated cloud.
+
+  Page       {exporter}/
+  Metrics    {exporter}{path}
+  Cloud      {cloud}/  (look into it, and break it)
+
+Ctrl-C ends it.
+"""
+
+
+async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -> None:
+    """Serve a simulated cloud and an exporter on it until a signal ends both."""
+    cloud = demo_cloud(RealClock(speed))
+    async with serve(cloud) as url:
+        sys.stdout.write(
+            _WELCOME.format(
+                projects=len(cloud.projects),
+                exporter=url_of(listener),
+                path=telemetry_path,
+                cloud=url,
+            )
+        )
+        sys.stdout.flush()
+        await serve_exporter(demo_configuration(cloud, url), listener, telemetry_path)
+
+
+async def run_simulator(listener: socket.socket, speed: float) -> None:
+    """Serve a simulated cloud alone until a signal ends it."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    async with serve(demo_cloud(RealClock(speed)), listener) as url:
+        sys.stdout.write(f"The simulated cloud: {url}/\n")
+        sys.stdout.flush()
+        await ended.wait()
+
+
+def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
+    """Return a configuration for `cloud` at `url`: both credentials are used."""
+    by_password = Cloud(
+        name="demo",
+        region="eu-de",
+        iam_url=url,
+        modelarts_url=url,
+        auth=PasswordAuth(
+            username=DEMO_USER.name,
+            password=Secret(DEMO_USER.password),
+            domain=DEMO_USER.domain,
+        ),
+    )
+    by_key = replace(
+        by_password,
+        name="demo-key",
+        auth=AccessKeyAuth(
+            access_key=DEMO_KEY.access_key, secret_key=Secret(DEMO_KEY.secret_key)
+        ),
+    )
+    return Configuration(
+        clouds=(by_password, by_key),
+        projects=tuple(
+            Project(
+                name=project.name,
+                cloud=by_key if project.name in _SIGNED else by_password,
+                project_id=project.project_id,
+                labels=(("team", project.name),),
+            )
+            for project in cloud.projects
+        ),
+    )

@@ -1,0 +1,93 @@
+"""One event a line on stderr, as logfmt or JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+class LogFormat(StrEnum):
+    """How a line is written."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on events are written, named as Prometheus names them."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+_LEVELS: Final = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARN: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+_NAMES: Final = {"warning": "warn", "critical": "error", "exception": "error"}
+
+
+def configure(level: LogLevel, log_format: LogFormat) -> None:
+    """Send all logging of this process, libraries' included, to stderr."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        _prometheus_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("msg"),
+        _without_nothing,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(log_format),
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(_LEVELS[level])
+    # It tells at level info what ours tell better.
+    logging.getLogger("uvicorn").setLevel(max(_LEVELS[level], logging.WARNING))
+    logging.getLogger("httpx").setLevel(max(_LEVELS[level], logging.WARNING))
+
+
+def _renderer(log_format: LogFormat) -> Processor:
+    if log_format is LogFormat.JSON:
+        return structlog.processors.JSONRenderer()
+    return structlog.processors.LogfmtRenderer(
+        key_order=["time", "level", "msg"], drop_missing=True
+    )
+
+
+def _prometheus_level(
+    logger: WrappedLogger, method: str, event: EventDict
+) -> EventDict:
+    level = str(event["level"])
+    event["level"] = _NAMES.get(level, level)
+    return event
+
+
+def _without_nothing(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {key: value for key, value in event.items() if value is not None}

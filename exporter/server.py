@@ -1,0 +1,103 @@
+"""Serves an ASGI application on a socket until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+
+from collections.abc import Callable, Generator
+from typing import Final
+
+import uvicorn
+
+from starlette.types import ASGIApp
+
+from .errors import ExporterError
+
+
+_KEEP_ALIVE_SECONDS: Final = 300
+_GRACE_SECONDS: Final = 4
+
+
+class ListenError(ExporterError):
+    """An address cannot be listened on."""
+
+
+def listen(address: str) -> socket.socket:
+    """
+    Return a socket that listens on `host:port` or, on all addresses, `:port`.
+
+    Raises `ListenError`.
+    """
+    host, separator, port_text = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not port_text.isdecimal():
+        raise ListenError(f"{address}: not an address; write host:port or :port")
+    try:
+        if host:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, int(port_text)), family=family)
+        return _listen_everywhere(int(port_text))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ListenError(f"{address}: cannot listen there: {reason}") from error
+
+
+def _listen_everywhere(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True
+        )
+    return socket.create_server(("", port))
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return a URL that reaches `listener` from this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not listened on
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone: uvicorn would send them on to us when it has ended."""
+        yield
+
+
+async def serve(
+    app: ASGIApp, listener: socket.socket, stopping: Callable[[], None]
+) -> None:
+    """
+    Serve `app` until SIGTERM or SIGINT; requests in flight are still answered.
+
+    `stopping` is called when the signal arrives.
+    """
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+
+    def stop() -> None:
+        stopping()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
