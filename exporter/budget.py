@@ -14,8 +14,12 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from .config import DEFAULT_TIMEOUT, Collection, RateLimit
+
+
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 
 
 class Deadline:
@@ -114,11 +118,18 @@ class CloudBudget:
             self._release()
 
     def throttled(self, delay: float) -> None:
-        """Slow the whole cloud down: nothing for `delay` seconds, then less at once."""
+        """
+        Slow the whole cloud down: nothing for a moment, then less at once.
+
+        The moment is `delay` seconds, but short: what one project is told to wait must
+        not cost the others their scrape.
+        """
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
             self._window = max(1.0, min(self._window, self._in_flight + 1.0) / 2)
-        self._paused_until = max(self._paused_until, now + delay)
+        self._paused_until = max(
+            self._paused_until, now + min(delay, _LONGEST_PAUSE_SECONDS)
+        )
 
     @property
     def paused_for(self) -> float:

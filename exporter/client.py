@@ -44,6 +44,7 @@ class CloudClient:
         self._telemetry = telemetry
         self._http = open_client(cloud, self._budget, telemetry)
         self._auths: dict[str, httpx.Auth] = {}
+        self._rests_until: dict[tuple[str, Api], float] = {}
         self._credential = (
             Logins(cloud.auth, cloud.iam_url, self._http, time.time)
             if isinstance(cloud.auth, PasswordAuth)
@@ -90,7 +91,7 @@ class CloudClient:
         attempt = 0
         while True:
             try:
-                self._check_pause(api, deadline)
+                await self._rest(api, project, deadline)
                 response = await self._http.get(
                     url,
                     auth=self._auth(project),
@@ -98,6 +99,9 @@ class CloudClient:
                 )
                 check(api, response)
             except CollectionError as error:
+                if error.failure.retry_after is not None:
+                    until = _now() + error.failure.retry_after
+                    self._rests_until[project.name, api] = until
                 delay = self._delay(error.failure, attempt, deadline)
                 if delay is None:
                     raise
@@ -110,17 +114,22 @@ class CloudClient:
             attempt += 1
             await asyncio.sleep(delay)
 
-    def _check_pause(self, api: Api, deadline: Deadline) -> None:
-        if self._budget.paused_for >= max(0.0, deadline.remaining):
+    async def _rest(self, api: Api, project: Project, deadline: Deadline) -> None:
+        """Wait as long as the API's last `Retry-After` for this project asks for."""
+        rest = self._rests_until.get((project.name, api), 0.0) - _now()
+        if rest <= 0:
+            return
+        if rest >= deadline.remaining:
             raise CollectionError(
                 Failure(
                     reason=Reason.THROTTLED,
-                    problem="the API throttles this account and wants no request for "
-                    f"another {self._budget.paused_for:.0f} s",
+                    problem="the API throttles this account and wants no such request "
+                    f"for another {rest:.0f} s",
                     advice="set the cloud's rate_limit, or scrape less often",
                     api=api,
                 )
             )
+        await asyncio.sleep(rest)
 
     def _delay(
         self, failure: Failure, attempt: int, deadline: Deadline
@@ -153,6 +162,10 @@ class CloudClient:
         return TokenAuth(
             self._credential, project.project_id, project.name, expiry_changed
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _decode(api: Api, response: httpx.Response) -> Page:

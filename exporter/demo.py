@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import socket
 import sys
 
@@ -19,7 +17,7 @@ from .config import (
     Secret,
 )
 from .program import serve_exporter
-from .server import url_of
+from .server import ending_signal, url_of
 from .simulator import (
     DEMO_KEY,
     DEMO_USER,
@@ -62,14 +60,10 @@ async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -
 
 async def run_simulator(listener: socket.socket, speed: float) -> None:
     """Serve a simulated cloud alone until a signal ends it."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
     async with serve(demo_cloud(RealClock(speed)), listener) as url:
         sys.stdout.write(f"The simulated cloud: {url}/\n")
         sys.stdout.flush()
-        await ended.wait()
+        await ending_signal()
 
 
 def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:

@@ -94,7 +94,7 @@ async def _list(fetch: Fetch, habit: Habit, new_tally: Callable[[], Tally]) -> L
             last = walk.pages
             walk = _Walk(fetch, habit.page_size, new_tally())
             await walk.backwards(last)
-    habit.pages = walk.jobs // (walk.page_length or habit.page_size) + 1
+    habit.pages = walk.jobs // walk.page_length + 1
     return Listing(walk.tally, walk.quota)
 
 
@@ -118,7 +118,11 @@ class _Walk:
     @property
     def page_length(self) -> int:
         """How many jobs a full page has: the API may give fewer than asked for."""
-        return max(self._lengths.values(), default=0)
+        return self._longest if self.jobs > self._longest else self._size
+
+    @property
+    def _longest(self) -> int:
+        return max(1, *self._lengths.values(), 0)
 
     @property
     def jobs(self) -> int:
@@ -133,7 +137,7 @@ class _Walk:
             self.pages = pages
             if self._is_exhausted():
                 return
-            pages += max(0, self._missing()) // (self.page_length or self._size) + 1
+            pages += max(0, self._missing()) // self._longest + 1
             self._check_end(pages)
 
     async def backwards(self, last: int) -> None:
@@ -202,7 +206,7 @@ class _Walk:
 
     def _check_end(self, pages: int) -> None:
         totals = [total for total in self._totals if total is not None]
-        expected = min(totals, default=_MOST_PAGES) // (self.page_length or 1)
+        expected = min(totals, default=_MOST_PAGES) // self._longest
         if pages > min(_MOST_PAGES, 2 * expected + _SPARE_PAGES):
             raise CollectionError(
                 Failure(

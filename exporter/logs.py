@@ -6,7 +6,7 @@ import logging
 import sys
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 
@@ -38,8 +38,10 @@ _LEVELS: Final = {
 _NAMES: Final = {"warning": "warn", "critical": "error", "exception": "error"}
 
 
-def configure(level: LogLevel, log_format: LogFormat) -> None:
-    """Send all logging of this process, libraries' included, to stderr."""
+def configure(
+    level: LogLevel, log_format: LogFormat, stream: TextIO | None = None
+) -> None:
+    """Send all logging of this process, libraries' included, to `stream` or stderr."""
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         _prometheus_level,
@@ -55,7 +57,7 @@ def configure(level: LogLevel, log_format: LogFormat) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

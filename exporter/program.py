@@ -20,7 +20,7 @@ from .config import DEFAULT_TIMEOUT, Configuration
 from .exposition import Format, encode
 from .families import families
 from .listing import Listing
-from .server import serve, url_of
+from .server import ending_signal, serving, url_of
 from .telemetry import Telemetry
 from .web import Exporter, create_app
 
@@ -39,25 +39,23 @@ async def serve_exporter(
 ) -> None:
     """Serve `configuration` on `listener` until a signal ends it."""
     _warn_of_plain_http(configuration)
-    async with _exporter(configuration) as exporter:
+    async with open_exporter(configuration) as exporter:
         log.info(
             "listening",
             url=f"{url_of(listener)}{telemetry_path}",
             projects=len(configuration.projects),
             version=__version__,
         )
-        await serve(
-            create_app(exporter, telemetry_path),
-            listener,
-            stopping=lambda: exporter.collector.end_within(_SHUTDOWN_SECONDS),
-        )
+        async with serving(create_app(exporter, telemetry_path), listener):
+            await ending_signal()
+            exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")
 
 
 async def collect_once(configuration: Configuration) -> bool:
     """Collect once, print the metrics, and return whether all was collected."""
     settings = configuration.collection
-    async with _exporter(configuration) as exporter:
+    async with open_exporter(configuration) as exporter:
         reports = await exporter.collector.collect(settings.timeout or DEFAULT_TIMEOUT)
     collected = families(reports, configuration.projects, settings.duration_buckets)
     sys.stdout.write(encode(collected, None, Format.TEXT).decode())
@@ -65,7 +63,8 @@ async def collect_once(configuration: Configuration) -> bool:
 
 
 @asynccontextmanager
-async def _exporter(configuration: Configuration) -> AsyncIterator[Exporter]:
+async def open_exporter(configuration: Configuration) -> AsyncIterator[Exporter]:
+    """Return an exporter for `configuration`; its connections are closed at the end."""
     telemetry = Telemetry(REVISION)
     telemetry.configuration_read(time.time())
     exporter = Exporter(configuration, Collector(configuration, telemetry), telemetry)

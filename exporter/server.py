@@ -1,4 +1,4 @@
-"""Serves an ASGI application on a socket until a signal ends it."""
+"""Serves an ASGI application on a socket, and waits for the signal that ends it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from typing import Final
 
 import uvicorn
@@ -68,13 +68,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(
-    app: ASGIApp, listener: socket.socket, stopping: Callable[[], None]
-) -> None:
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     """
-    Serve `app` until SIGTERM or SIGINT; requests in flight are still answered.
+    Serve `app` for the length of an `async with` block.
 
-    `stopping` is called when the signal arrives.
+    At its end requests in flight are still answered, for at most four seconds.
     """
     server = _Server(
         uvicorn.Config(
@@ -88,16 +87,23 @@ async def serve(
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )
-
-    def stop() -> None:
-        stopping()
-        server.should_exit = True
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        await server.serve(sockets=[listener])
+        yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        server.should_exit = True
+        await task
+
+
+async def ending_signal() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    received = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, received.set)
+    try:
+        await received.wait()
+    finally:
+        for number in numbers:
             loop.remove_signal_handler(number)

@@ -157,12 +157,17 @@ async def listed(api: MovingList, habit: Habit) -> list[int]:
     ("jobs", "requests"), [(0, 1), (1, 1), (999, 1), (1000, 2), (1001, 2), (10_000, 11)]
 )
 async def test_requests_of_a_quiet_listing(jobs, requests):
-    """A listing costs its pages and, after a full last page, the proof that it ends."""
+    """
+    A listing costs its pages and, after a full last page, the proof that it ends.
+
+    That is so when it is cold and when it is warm.
+    """
     api = MovingList(list(range(1, jobs + 1)))
     habit = Habit(1000)
 
-    assert jobs == len(await listed(api, habit))
-    assert requests == api.requests
+    for scrapes in (1, 2, 3):
+        assert jobs == len(await listed(api, habit))
+        assert scrapes * requests == api.requests
 
 
 async def test_a_warm_listing_asks_for_all_pages_at_once():

@@ -199,16 +199,16 @@ class TokenAuth(httpx.Auth):
 
     async def _log_in(self) -> Token | Failure:
         if self._login is None or self._login.done():
-            self._login = asyncio.create_task(
-                self._logins.token(self._project_id, self._party)
-            )
-            self._login.add_done_callback(self._remember)
+            self._login = asyncio.create_task(self._new_token())
         return await asyncio.shield(self._login)
 
-    def _remember(self, login: asyncio.Task[Token | Failure]) -> None:
-        if not login.cancelled() and isinstance(token := login.result(), Token):
-            self._token = token
-            self._expiry_changed(token.expires_at)
+    async def _new_token(self) -> Token | Failure:
+        new = await self._logins.token(self._project_id, self._party)
+        # Here and not in a callback: none may see the login done and no token yet.
+        if isinstance(new, Token):
+            self._token = new
+            self._expiry_changed(new.expires_at)
+        return new
 
 
 def _token(response: httpx.Response, now: float) -> Token:

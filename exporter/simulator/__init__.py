@@ -1,6 +1,6 @@
 """A simulated cloud, for tests, the demo and benchmarks: IAM and ModelArts over HTTP."""
 
-from .clock import ManualClock, RealClock
+from .clock import Clock, ManualClock, RealClock
 from .cloud import DEMO_KEY, DEMO_USER, SimulatedCloud, Throttle, demo_cloud
 from .faults import Effect, Fault
 from .identity import Key, User
@@ -12,6 +12,7 @@ from .world import Jobs, Plan, SimulatedProject, Stream
 __all__ = [
     "DEMO_KEY",
     "DEMO_USER",
+    "Clock",
     "Effect",
     "Fault",
     "Jobs",

@@ -1,0 +1,205 @@
+"""A simulated cloud, an exporter on it, and scrapes of that, all over real HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.config import (
+    AccessKeyAuth,
+    Cloud,
+    Collection,
+    Configuration,
+    PasswordAuth,
+    Project,
+    Secret,
+)
+from exporter.jobs import Kind
+from exporter.program import open_exporter
+from exporter.server import serving
+from exporter.simulator import (
+    Clock,
+    Jobs,
+    Key,
+    ManualClock,
+    SimulatedCloud,
+    SimulatedProject,
+    User,
+    serve,
+)
+from exporter.web import create_app
+
+
+PASSWORD = "canary-password-7f3a"
+SECRET_KEY = "canary-secret-key-91bc"
+SECURITY_TOKEN = "canary-security-token-55de"
+
+
+def simulated(*names: str, clock: Clock | None = None) -> SimulatedCloud:
+    """Return a cloud with projects of those names: each has a few jobs of each kind."""
+    clock = clock or ManualClock()
+    projects = []
+    for index, name in enumerate(names, 1):
+        project = SimulatedProject(name, f"{index:032x}")
+        project.training = Jobs(Kind.TRAINING, quota=5, capacity=100, seed=index)
+        project.visualization = Jobs(
+            Kind.VISUALIZATION, quota=3, capacity=50, seed=index
+        )
+        project.training.history(10 + index, clock.now() - 60)
+        project.training.create_job(8, created=clock.now() - 50)
+        project.training.create_job(7, created=clock.now() - 40)
+        project.visualization.history(index, clock.now() - 60)
+        projects.append(project)
+    cloud = SimulatedCloud(projects, clock)
+    cloud.identity.users.append(User("exporter", PASSWORD, "OTC1"))
+    cloud.identity.keys.append(Key("AKCANARY", SECRET_KEY))
+    return cloud
+
+
+def password_auth(password: str | Secret = PASSWORD) -> PasswordAuth:
+    """Return the simulated cloud's user."""
+    secret = password if isinstance(password, Secret) else Secret(password)
+    return PasswordAuth(username="exporter", password=secret, domain="OTC1")
+
+
+def key_auth(secret_key: str | Secret = SECRET_KEY) -> AccessKeyAuth:
+    """Return the simulated cloud's access key."""
+    secret = secret_key if isinstance(secret_key, Secret) else Secret(secret_key)
+    return AccessKeyAuth(access_key="AKCANARY", secret_key=secret)
+
+
+def configuration(
+    cloud: SimulatedCloud, url: str, auth=None, **collection
+) -> Configuration:
+    """Return a configuration for all projects of `cloud`, which is at `url`."""
+    configured = Cloud(
+        name="otc",
+        region="eu-de",
+        iam_url=url,
+        modelarts_url=url,
+        auth=auth or password_auth(),
+    )
+    return Configuration(
+        clouds=(configured,),
+        projects=tuple(
+            Project(name=project.name, cloud=configured, project_id=project.project_id)
+            for project in cloud.projects
+        ),
+        collection=Collection(**collection),
+    )
+
+
+@dataclass
+class Scrape:
+    """What a scrape answered."""
+
+    response: httpx.Response
+    samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = field(init=False)
+
+    def __post_init__(self):
+        self.samples = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(self.response.text)
+            for sample in family.samples
+        }
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return the value of one series, named with all its labels."""
+        return self.samples.get((f"modelarts_{name}", frozenset(labels.items())))
+
+    def series(
+        self, name: str, **labels: str
+    ) -> dict[frozenset[tuple[str, str]], float]:
+        """Return all series of a name that have those labels."""
+        return {
+            found: value
+            for (own, found), value in self.samples.items()
+            if own == f"modelarts_{name}" and labels.items() <= dict(found).items()
+        }
+
+    def up(self) -> dict[tuple[str, str], float]:
+        """Return `modelarts_up` by project and kind."""
+        return {
+            (dict(labels)["project"], dict(labels)["kind"]): value
+            for labels, value in self.series("up").items()
+        }
+
+    def statuses(self, project: str, kind: str) -> dict[str, float]:
+        """Return the number of jobs by status, without the zeros."""
+        return {
+            dict(labels)["status"]: value
+            for labels, value in self.series("jobs", project=project, kind=kind).items()
+            if value
+        }
+
+    def errors(self, project: str, kind: str) -> dict[str, float]:
+        """Return the errors by reason, without the zeros."""
+        return {
+            dict(labels)["reason"]: value
+            for labels, value in self.series(
+                "collection_errors_total", project=project, kind=kind
+            ).items()
+            if value
+        }
+
+
+@dataclass
+class Running:
+    """An exporter that runs, and how to scrape it."""
+
+    url: str
+    client: httpx.AsyncClient
+    collector: object
+
+    async def scrape(self, seconds: float | None = None, **headers: str) -> Scrape:
+        """Scrape it, as Prometheus with a scrape timeout of `seconds`."""
+        if seconds is not None:
+            headers["X-Prometheus-Scrape-Timeout-Seconds"] = str(seconds)
+        response = await self.client.get(f"{self.url}/metrics", headers=headers)
+        assert response.status_code == 200
+        return Scrape(response)
+
+
+@contextlib.asynccontextmanager
+async def exporting(configuration: Configuration):
+    """Run an exporter for the length of an `async with` block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with (
+        open_exporter(configuration) as exporter,
+        serving(create_app(exporter, "/metrics"), listener),
+        httpx.AsyncClient(timeout=30, trust_env=False) as client,
+    ):
+        yield Running(url, client, exporter.collector)
+    listener.close()
+
+
+@contextlib.asynccontextmanager
+async def exporting_from(cloud: SimulatedCloud, auth=None, change=None, **collection):
+    """Run a simulated cloud, and an exporter on it."""
+    async with serve(cloud) as url:
+        configured = configuration(cloud, url, auth, **collection)
+        if change is not None:
+            configured = change(configured)
+        async with exporting(configured) as running:
+            yield running
+
+
+def with_cloud(**changes):
+    """Return a change of a configuration: that of its only cloud."""
+
+    def change(configured: Configuration) -> Configuration:
+        cloud = replace(configured.clouds[0], **changes)
+        return replace(
+            configured,
+            clouds=(cloud,),
+            projects=tuple(replace(p, cloud=cloud) for p in configured.projects),
+        )
+
+    return change
