@@ -19,11 +19,11 @@ import asyncio
 
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final, Protocol
 
 from .errors import CollectionError, Failure, Reason
 from .payloads import Job, Page, creation_time, fold, identity
+from .refusals import refuses_a_parameter
 from .tally import Quota, Tally
 
 
@@ -74,8 +74,7 @@ async def list_jobs(
     try:
         return await _list(fetch, habit, new_tally)
     except CollectionError as error:
-        too_large = error.failure.status == HTTPStatus.BAD_REQUEST
-        if not too_large or habit.page_size <= SMALL_PAGE:
+        if habit.page_size <= SMALL_PAGE or not refuses_a_parameter(error.failure):
             raise
         smaller = Habit(SMALL_PAGE)
         listing = await _list(fetch, smaller, new_tally)

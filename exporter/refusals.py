@@ -105,6 +105,11 @@ _BY_STATUS: Final[Mapping[int, _Meaning]] = {
 _BY_CLASS: Final[Mapping[int, _Meaning]] = {3: _REDIRECT, 5: _CLOUD_FAULT}
 _TRANSIENT: Final = {_THROTTLED, _CLOUD_FAULT}
 
+_PARAMETER_CODES: Final = {
+    f"ModelArts.{number}"
+    for number in ("0101", "0104", "0107", "2764", "2770", "2788", "2816")
+}
+
 _ACTIONS: Final[Mapping[Api, str]] = {
     Api.AUTH_TOKENS: "the right to log in with a password and programmatic access",
     Api.TRAINING_JOBS: "modelarts:trainJob:list",
@@ -192,6 +197,13 @@ def check_success(api: Api, failed: bool, code: str | None) -> None:
             status=HTTPStatus.OK,
             error_code=code,
         )
+    )
+
+
+def refuses_a_parameter(failure: Failure) -> bool:
+    """Tell whether the request itself was refused, perhaps for its page size."""
+    return failure.status == HTTPStatus.BAD_REQUEST or (
+        failure.status == HTTPStatus.OK and failure.error_code in _PARAMETER_CODES
     )
 
 

@@ -252,7 +252,11 @@ async def _bomb(fault: Fault, request: WebRequest, answer: Answer) -> Response:
 
 
 async def _gzip(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    return _gzipped(answer().body)
+    reply = answer()
+    response = _gzipped(reply.body)
+    response.status_code = reply.status
+    response.headers.update(reply.headers)
+    return response
 
 
 async def _cookie(fault: Fault, request: WebRequest, answer: Answer) -> Response:
