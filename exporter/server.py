@@ -41,7 +41,8 @@ def listen(address: str) -> socket.socket:
             return socket.create_server((host, int(port_text)), family=family)
         return _listen_everywhere(int(port_text))
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        # What the socket module adds in brackets repeats the address.
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
         raise ListenError(f"{address}: cannot listen there: {reason}") from error
 
 

@@ -62,7 +62,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
     A fault, where it applies (everywhere, if nothing is said) and how often.
 
-    `api` is as the exporter's label `api` spells it. `times` is counted down.
+    `api` is as the exporter's label `api` spells it. `times` is counted down, and
+    `met` counts the requests that met the fault.
     """
 
     effect: Effect
@@ -74,6 +75,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     code: str | None = None
     retry_after: str | None = None
     seconds: float = 1.0
+    met: int = 0
 
     def concerns(self, project_id: str | None, api: str, page: int) -> bool:
         """Tell whether the fault applies to a request."""
@@ -113,6 +115,7 @@ class Faults:
         """Return the fault that a request meets, if there is one."""
         for fault in self.active:
             if fault.concerns(project_id, api, page):
+                fault.met += 1
                 if fault.times is not None:
                     fault.times -= 1
                 return fault

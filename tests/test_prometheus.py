@@ -1,0 +1,160 @@
+"""The demo and the real Prometheus: what is scraped is what is stored."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from exporter.jobs import V1_STATUSES
+
+
+@pytest.fixture
+def programs():
+    """Skip where Prometheus is not installed; in CI that is a failure."""
+    missing = [name for name in ("prometheus", "promtool") if not shutil.which(name)]
+    if missing:
+        reason = f"not installed: {', '.join(missing)} (Debian package prometheus)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def demo(programs):
+    """Run the demo; return the addresses of the exporter and of the cloud."""
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "exporter",
+            "demo",
+            "--web.listen-address=127.0.0.1:0",
+            # So slow that the cloud stands still while it is looked at.
+            "--simulator.speed=0.000001",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        found = {}
+        while len(found) < 2:
+            line = process.stdout.readline()
+            assert line, "the demo ended"
+            if match := re.search(r"(Metrics|Cloud) +http://([^/]+)/", line):
+                found[match[1]] = match[2]
+        yield found["Metrics"], found["Cloud"]
+        process.terminate()
+
+
+@pytest.fixture
+def prometheus(tmp_path, demo):
+    """Run a Prometheus that scrapes the demo; return a function that queries it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (tmp_path / "prometheus.yml").write_text(f"""\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: modelarts
+    static_configs: [{{targets: ["{demo[0]}"]}}]
+""")
+    with subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={tmp_path}/prometheus.yml",
+            f"--storage.tsdb.path={tmp_path}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ]
+    ) as process:
+
+        def query(expression):
+            answer = httpx.get(
+                f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}
+            )
+            return answer.json()["data"]["result"]
+
+        _wait_until_scraped(query)
+        yield query
+        process.terminate()
+
+
+def _wait_until_scraped(query):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            # Two scrapes, so that counters are there with a first and a second value.
+            if query("count_over_time(up[1m]) >= 2"):
+                return
+        except (httpx.TransportError, ValueError):
+            pass
+        time.sleep(0.2)
+    pytest.fail("Prometheus has not scraped the demo within a minute")
+
+
+def test_prometheus_stores_what_is_true(demo, prometheus):
+    """`up` is 1, and Prometheus's counts are the simulated cloud's own."""
+    truth = httpx.get(f"http://{demo[1]}/simulator/jobs").json()
+    up = prometheus("up")
+    jobs = {
+        tuple(
+            result["metric"][label] for label in ("project", "kind", "status")
+        ): float(result["value"][1])
+        for result in prometheus("modelarts_jobs > 0")
+    }
+
+    assert [result["value"][1] for result in up] == ["1"]
+    assert jobs == {
+        (project, kind, V1_STATUSES[int(number)].name): count
+        for project, kinds in truth.items()
+        for kind, found in kinds.items()
+        for number, count in found["jobs"].items()
+    }
+    assert len(truth) == 5
+    for name, field in (("job_quota", "quota"), ("job_count_limit", "remaining")):
+        assert {
+            (result["metric"]["project"], result["metric"]["kind"]): float(
+                result["value"][1]
+            )
+            for result in prometheus(f"modelarts_{name}")
+        } == {
+            (project, kind): found[field]
+            for project, kinds in truth.items()
+            for kind, found in kinds.items()
+        }
+    assert {result["value"][1] for result in prometheus("modelarts_up")} == {"1"}
+    assert not prometheus('{__name__=~"modelarts_.*", exported_job!=""}')
+    assert not prometheus(
+        '{__name__=~".*_created", __name__!="modelarts_created_jobs"}'
+    )
+
+
+def test_quantiles_of_durations(prometheus):
+    """The gauge histogram answers `histogram_quantile` as it is, without a rate."""
+    results = prometheus(
+        "histogram_quantile(0.5, sum by (project, le) "
+        '(modelarts_job_duration_seconds_bucket{phase="succeeded", kind="training"}))'
+    )
+
+    values = {
+        result["metric"]["project"]: float(result["value"][1]) for result in results
+    }
+    assert 60 < values["vision"] < 86_400
+
+
+def test_promtool_has_nothing_to_say(demo):
+    """`promtool check metrics` is silent."""
+    text = httpx.get(f"http://{demo[0]}/metrics", headers={"Accept": "text/plain"}).text
+    result = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
