@@ -1,0 +1,75 @@
+"""The simulated cloud as a process of its own, with as many jobs as a workload wants."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from exporter.jobs import Kind
+from exporter.simulator import Jobs, ManualClock, SimulatedCloud, SimulatedProject, User, serve
+from exporter.simulator.modelarts import list_jobs
+
+
+def build(projects: int, training: int, visualization: int) -> SimulatedCloud:
+    """Return a cloud whose jobs have ended but for a few."""
+    clock = ManualClock(time.time())
+    cloud = SimulatedCloud(
+        [
+            SimulatedProject(
+                f"p{number:03}",
+                f"{number:032x}",
+                jobs(Kind.TRAINING, training, clock.now(), number),
+                jobs(Kind.VISUALIZATION, visualization, clock.now(), number),
+            )
+            for number in range(1, projects + 1)
+        ],
+        clock,
+    )
+    cloud.identity.users.append(User("benchmark", "benchmark", "OTC"))
+    return cloud
+
+
+def jobs(kind: Kind, number: int, now: float, seed: int) -> Jobs:
+    """Return that many jobs of a kind, one in a hundred of them running."""
+    unfinished = number // 100
+    found = Jobs(kind, quota=unfinished + 10, capacity=number + 1000, seed=seed)
+    found.history(number - unfinished, now - 3600)
+    for index in range(unfinished):
+        found.create_job(8, created=now - 3000 + index)
+    return found
+
+
+def warm_up(cloud: SimulatedCloud) -> None:
+    """List everything once, so that no scrape pays for writing the rows of old jobs."""
+    for project in cloud.projects:
+        for kind in Kind:
+            listed = project.jobs(kind)
+            for page in range(1, len(listed.jobs) // 1000 + 2):
+                query = {"per_page": "1000", "page": str(page), "sortBy": "create_time"}
+                list_jobs(listed, query, cloud.clock.now(), cloud.spelling)
+
+
+async def run(cloud: SimulatedCloud) -> None:
+    """Serve `cloud` until the process is ended."""
+    async with serve(cloud) as url:
+        print(url, flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Build a workload's cloud and serve it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("projects", type=int)
+    parser.add_argument("training", type=int)
+    parser.add_argument("visualization", type=int)
+    parser.add_argument("--latency", type=float, default=0.05)
+    flags = parser.parse_args()
+    cloud = build(flags.projects, flags.training, flags.visualization)
+    warm_up(cloud)
+    cloud.latency = flags.latency
+    asyncio.run(run(cloud))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The processes of a benchmark: the cloud, the exporter, and what they use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+
+from collections.abc import Iterator
+from pathlib import Path
+
+
+HERE = Path(__file__).parent
+CONFIGURATION = """\
+clouds:
+  simulated:
+    region: eu-de
+    iam_url: {url}
+    modelarts_url: {url}
+    auth:
+      password: {{username: benchmark, password: benchmark, domain: OTC}}
+collection: {{timeout: 60s}}
+projects:
+"""
+
+
+@contextlib.contextmanager
+def process(*arguments: str, output: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python program until the end of the block."""
+    other = "stderr" if output == "stdout" else "stdout"
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        text=True,
+        **{output: subprocess.PIPE, other: subprocess.DEVNULL},
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.terminate()
+
+
+@contextlib.contextmanager
+def cloud(projects: int, training: int, visualization: int) -> Iterator[tuple[str, int]]:
+    """Run a workload's cloud; yields its URL and process ID."""
+    numbers = (str(number) for number in (projects, training, visualization))
+    with process(str(HERE / "cloud.py"), *numbers, output="stdout") as running:
+        yield running.stdout.readline().strip(), running.pid
+
+
+@contextlib.contextmanager
+def exporter(folder: Path, url: str, projects: int) -> Iterator[tuple[str, int]]:
+    """Run the exporter by its command line; yields its metrics' URL and process ID."""
+    file = folder / "modelarts.yml"
+    file.write_text(
+        CONFIGURATION.format(url=url)
+        + "".join(
+            f"  - {{name: p{number:03}, cloud: simulated, project_id: {number:032x}}}\n"
+            for number in range(1, projects + 1)
+        )
+    )
+    arguments = ("-m", "exporter", f"--config.file={file}", "--web.listen-address=127.0.0.1:0")
+    with process(*arguments, output="stderr") as running:
+        for line in running.stderr:
+            if found := re.search(r"msg=listening url=(\S+)", line):
+                yield found[1], running.pid
+                return
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid: int) -> float:
+    """Return the most memory that a process has held, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+def machine() -> str:
+    """Return what this machine is."""
+    text = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*: (.+)", text)
+    name = model[1] if model else "unknown processor"
+    return f"{name}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"

@@ -1,0 +1,188 @@
+"""
+Times scrapes of the exporter beside a plain script and a threaded one.
+
+The simulated cloud answers each request after 50 ms, in a process of its own. All
+three run in the same session on the same cloud, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import processes
+import requests
+
+
+LATENCY = 0.05
+CONCURRENCY = 32
+HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "60"}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Projects, and jobs of each kind in each of them."""
+
+    name: str
+    projects: int
+    training: int
+    visualization: int
+
+    @property
+    def requests(self) -> int:
+        """The fewest requests that prove a listing complete."""
+        pages = (self.training // 1000 + 1) + (self.visualization // 1000 + 1)
+        return self.projects * pages
+
+    @property
+    def floor(self) -> float:
+        """Seconds that the round trips alone take, all slots always full."""
+        return math.ceil(self.requests / CONCURRENCY) * LATENCY
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one contestant took."""
+
+    who: str
+    cold: float
+    warm: float
+    cpu: float
+    requests: int
+    memory: float
+
+
+WORKLOADS = [
+    Workload("deep", 1, 10_000, 1_000),
+    Workload("wide", 100, 2_500, 500),
+    Workload("small", 10, 300, 20),
+]
+
+
+def timed(url: str) -> tuple[float, str]:
+    """Scrape; return the seconds that it took, and the answer."""
+    started = time.perf_counter()
+    answer = requests.get(url, headers=HEADERS, timeout=90)
+    seconds = time.perf_counter() - started
+    assert "modelarts_up" in answer.text
+    assert not re.search(r"^modelarts_up.* 0\.0$", answer.text, re.MULTILINE)
+    return seconds, answer.text
+
+
+def asked(text: str) -> int:
+    """Return how many listing requests an exporter has made."""
+    found = re.findall(
+        r'^modelarts_exporter_api_requests_total\{api="\w+_jobs".* (\S+)$', text, re.MULTILINE
+    )
+    return round(sum(float(number) for number in found))
+
+
+def run_exporter(url: str, workload: Workload, runs: int) -> Row:
+    """Time the exporter."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        processes.exporter(Path(folder), url, workload.projects) as (metrics, pid),
+    ):
+        cold, first = timed(metrics)
+        timed(metrics)
+        before = processes.cpu_seconds(pid)
+        scrapes = [timed(metrics) for _ in range(runs)]
+        used = processes.cpu_seconds(pid) - before
+        last = timed(metrics)[1]
+        return Row(
+            "exporter",
+            cold,
+            statistics.median(seconds for seconds, _ in scrapes),
+            used / runs,
+            (asked(last) - asked(first)) // (runs + 2),
+            processes.peak_memory(pid),
+        )
+
+
+def run_script(who: str, url: str, workload: Workload, threads: int, runs: int) -> Row:
+    """Time a script."""
+    script = processes.HERE / "script.py"
+    arguments = [url, workload.projects, "--threads", threads, "--runs", runs]
+    result = subprocess.run(
+        [sys.executable, script, *map(str, arguments)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found = json.loads(result.stdout)
+    pages = math.ceil(workload.training / 1000) + math.ceil(workload.visualization / 1000)
+    return Row(
+        who,
+        found["cold"],
+        statistics.median(found["walls"]),
+        found["cpu"],
+        workload.projects * pages,
+        found["memory"],
+    )
+
+
+def print_rows(workload: Workload, rows: list[Row]) -> None:
+    """Print a workload's part of the table."""
+    for row in rows:
+        print(
+            f"| {workload.name} | {row.who} | {row.cold:.2f} | {row.warm:.3f} "
+            f"| {row.cpu:.3f} | {row.requests} | {row.memory:.0f} "
+            f"| {row.warm / workload.floor:.1f} |",
+            flush=True,
+        )
+
+
+def compare(workload: Workload, runs: int, *, sequential: bool) -> None:
+    """Time all contestants on a workload."""
+    sizes = (workload.projects, workload.training, workload.visualization)
+    with processes.cloud(*sizes) as (url, _):
+        rows = [
+            run_exporter(url, workload, runs),
+            run_script("threads", url, workload, CONCURRENCY, runs),
+        ]
+        if sequential:
+            rows.append(run_script("one after the other", url, workload, 1, 1))
+    print_rows(workload, rows)
+
+
+def memory(jobs: int) -> float:
+    """Return the exporter's peak memory, in MB, with that many jobs in a project."""
+    with processes.cloud(1, jobs, 0) as (url, _), tempfile.TemporaryDirectory() as folder:
+        with processes.exporter(Path(folder), url, 1) as (metrics, pid):
+            for _ in range(3):
+                timed(metrics)
+            return processes.peak_memory(pid)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workload", choices=[workload.name for workload in WORKLOADS])
+    parser.add_argument("--runs", type=int, default=5, help="warm scrapes of each")
+    flags = parser.parse_args()
+    print(f"{processes.machine()}\n")
+    print("| workload | who | cold s | warm s | CPU s a scrape | requests | peak MB | × floor |")
+    print("| --- | --- | --: | --: | --: | --: | --: | --: |")
+    for workload in WORKLOADS:
+        if flags.workload in {None, workload.name}:
+            compare(workload, flags.runs, sequential=flags.workload is None)
+    if flags.workload is None:
+        small, large = memory(10_000), memory(100_000)
+        print(
+            f"\nPeak memory of the exporter: {small:.1f} MB with 10,000 jobs in a project, "
+            f"{large:.1f} MB with 100,000 ({large - small:+.1f} MB)."
+        )
+
+
+if __name__ == "__main__":
+    main()
