@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from .errors import CollectionError, Failure, Reason
-from .payloads import Job, Page, creation_time, fold, identity
+from .payloads import Job, Page, creation_times, fold, identities
 from .refusals import refuses_a_parameter
 from .tally import Quota, Tally
 
@@ -179,7 +179,7 @@ class _Walk:
         fold(new, self.tally)
 
     def _unseen(self, jobs: list[Job]) -> list[Job]:
-        ids = [identity(job) for job in jobs]
+        ids = identities(jobs)
         if len(set(ids)) == len(ids) and self._ids.isdisjoint(ids):
             self._ids.update(ids)
             return jobs
@@ -193,7 +193,7 @@ class _Walk:
     def _has_new_job(self, jobs: list[Job], answered_at: float) -> bool:
         began = answered_at - (self._clock() - self._started)
         limit = (began - _CLOCK_TOLERANCE_SECONDS) * 1000
-        return any((creation_time(job) or 0) >= limit for job in jobs)
+        return max(creation_times(jobs), default=0) >= limit
 
     def _missing(self) -> int:
         known = [total for total in self._totals if total is not None]

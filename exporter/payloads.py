@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 
-from .jobs import UNRECOGNIZED, V1_STATUSES, Status
+from .jobs import UNFINISHED_PHASES, UNRECOGNIZED, V1_STATUSES, Status
 from .tally import Quota, Tally
 
 
@@ -24,6 +24,8 @@ Number: TypeAlias = int | float | str | None
 _EARLIEST: Final = 10**12
 _LATEST: Final = 10**13
 _LONGEST_LONG: Final = 19
+
+_INTEGER: Final[set[type]] = {int}
 
 
 class Job(msgspec.Struct, gc=False):
@@ -86,18 +88,18 @@ def limit(number: Number) -> int | None:
     return found if found is not None and found >= 0 else None
 
 
-def creation_time(job: Job) -> int | None:
-    """Return when `job` was created, in milliseconds; None if that is implausible."""
-    time = job.create_time if type(job.create_time) is int else whole(job.create_time)
-    return time if time is not None and _EARLIEST <= time < _LATEST else None
+def creation_times(jobs: Iterable[Job]) -> list[int]:
+    """Return when jobs were created, in milliseconds, without what is implausible."""
+    times = _numbers([job.create_time for job in jobs])
+    return [time for time in times if _EARLIEST <= time < _LATEST]
 
 
-def identity(job: Job) -> int | str:
-    """Return the job's ID, the same whether the API spelled it as number or text."""
-    if isinstance(job.job_id, int):
-        return job.job_id
-    is_long = job.job_id.isdecimal() and len(job.job_id) <= _LONGEST_LONG
-    return int(job.job_id) if is_long else job.job_id
+def identities(jobs: Iterable[Job]) -> list[int | str]:
+    """Return the jobs' IDs, the same whether the API spelled them as number or text."""
+    ids = [job.job_id for job in jobs]
+    if set(map(type, ids)) <= _INTEGER:
+        return ids
+    return [_long(job_id) if isinstance(job_id, str) else job_id for job_id in ids]
 
 
 def v1_status(number: Number) -> Status:
@@ -112,19 +114,22 @@ def fold(jobs: Iterable[Job], tally: Tally) -> None:
     for job in jobs:
         groups[job.status].append(job)
     for number, members in groups.items():
-        durations = [_milliseconds(job.duration) for job in members]
-        times = [creation_time(job) for job in members]
+        status = v1_status(number)
+        durations = _numbers([job.duration for job in members])
         tally.add(
-            v1_status(number),
+            status,
             len(members),
-            [duration for duration in durations if duration is not None],
-            [time for time in times if time is not None],
+            [duration for duration in durations if duration >= 0],
+            creation_times(members) if status.phase in UNFINISHED_PHASES else [],
         )
 
 
-def _milliseconds(duration: Number) -> int | None:
-    return (
-        (duration if duration >= 0 else None)
-        if type(duration) is int
-        else limit(duration)
-    )
+def _numbers(values: list[Number]) -> list[int]:
+    # Pages of a thousand jobs go through here: what is usual must be quick.
+    if set(map(type, values)) <= _INTEGER:
+        return cast("list[int]", values)
+    return [number for number in map(whole, values) if number is not None]
+
+
+def _long(text: str) -> int | str:
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_LONG else text

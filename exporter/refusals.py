@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -218,6 +219,7 @@ def retry_after(response: httpx.Response) -> float | None:
     return max(0.0, until - now) if until is not None and now is not None else None
 
 
+@lru_cache(maxsize=64)
 def http_date(text: str) -> float | None:
     """Return the Unix time of an HTTP date; None if it is none."""
     try:

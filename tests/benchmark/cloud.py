@@ -7,7 +7,14 @@ import asyncio
 import time
 
 from exporter.jobs import Kind
-from exporter.simulator import Jobs, ManualClock, SimulatedCloud, SimulatedProject, User, serve
+from exporter.simulator import (
+    Jobs,
+    ManualClock,
+    SimulatedCloud,
+    SimulatedProject,
+    User,
+    serve,
+)
 from exporter.simulator.modelarts import list_jobs
 
 

@@ -42,7 +42,9 @@ def process(*arguments: str, output: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextlib.contextmanager
-def cloud(projects: int, training: int, visualization: int) -> Iterator[tuple[str, int]]:
+def cloud(
+    projects: int, training: int, visualization: int
+) -> Iterator[tuple[str, int]]:
     """Run a workload's cloud; yields its URL and process ID."""
     numbers = (str(number) for number in (projects, training, visualization))
     with process(str(HERE / "cloud.py"), *numbers, output="stdout") as running:
@@ -60,7 +62,12 @@ def exporter(folder: Path, url: str, projects: int) -> Iterator[tuple[str, int]]
             for number in range(1, projects + 1)
         )
     )
-    arguments = ("-m", "exporter", f"--config.file={file}", "--web.listen-address=127.0.0.1:0")
+    arguments = (
+        "-m",
+        "exporter",
+        f"--config.file={file}",
+        "--web.listen-address=127.0.0.1:0",
+    )
     with process(*arguments, output="stderr") as running:
         for line in running.stderr:
             if found := re.search(r"msg=listening url=(\S+)", line):

@@ -82,7 +82,9 @@ def timed(url: str) -> tuple[float, str]:
 def asked(text: str) -> int:
     """Return how many listing requests an exporter has made."""
     found = re.findall(
-        r'^modelarts_exporter_api_requests_total\{api="\w+_jobs".* (\S+)$', text, re.MULTILINE
+        r'^modelarts_exporter_api_requests_total\{api="\w+_jobs".* (\S+)$',
+        text,
+        re.MULTILINE,
     )
     return round(sum(float(number) for number in found))
 
@@ -120,7 +122,9 @@ def run_script(who: str, url: str, workload: Workload, threads: int, runs: int) 
         text=True,
     )
     found = json.loads(result.stdout)
-    pages = math.ceil(workload.training / 1000) + math.ceil(workload.visualization / 1000)
+    pages = math.ceil(workload.training / 1000) + math.ceil(
+        workload.visualization / 1000
+    )
     return Row(
         who,
         found["cold"],
@@ -157,11 +161,14 @@ def compare(workload: Workload, runs: int, *, sequential: bool) -> None:
 
 def memory(jobs: int) -> float:
     """Return the exporter's peak memory, in MB, with that many jobs in a project."""
-    with processes.cloud(1, jobs, 0) as (url, _), tempfile.TemporaryDirectory() as folder:
-        with processes.exporter(Path(folder), url, 1) as (metrics, pid):
-            for _ in range(3):
-                timed(metrics)
-            return processes.peak_memory(pid)
+    with (
+        processes.cloud(1, jobs, 0) as (url, _),
+        tempfile.TemporaryDirectory() as folder,
+        processes.exporter(Path(folder), url, 1) as (metrics, pid),
+    ):
+        for _ in range(3):
+            timed(metrics)
+        return processes.peak_memory(pid)
 
 
 def main() -> None:
@@ -171,7 +178,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="warm scrapes of each")
     flags = parser.parse_args()
     print(f"{processes.machine()}\n")
-    print("| workload | who | cold s | warm s | CPU s a scrape | requests | peak MB | × floor |")
+    print(
+        "| workload | who | cold s | warm s | CPU s a scrape | requests | peak MB | floors |"
+    )
     print("| --- | --- | --: | --: | --: | --: | --: | --: |")
     for workload in WORKLOADS:
         if flags.workload in {None, workload.name}:

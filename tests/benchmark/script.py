@@ -15,7 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 
-BOUNDS = [60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 345600, 604800]
+BOUNDS = [
+    60,
+    300,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    28800,
+    43200,
+    86400,
+    172800,
+    345600,
+    604800,
+]
 local = threading.local()
 
 
@@ -78,13 +92,17 @@ def main() -> None:
     flags = parser.parse_args()
     ids = [f"{number:032x}" for number in range(1, flags.projects + 1)]
     pool = ThreadPoolExecutor(flags.threads)
-    tokens = dict(zip(ids, pool.map(lambda one: log_in(flags.url, one), ids), strict=True))
+    tokens = dict(
+        zip(ids, pool.map(lambda one: log_in(flags.url, one), ids), strict=True)
+    )
     targets = [(one, kind) for one in ids for kind in ("training", "visualization")]
 
     def scrape() -> float:
         started = time.perf_counter()
         total = sum(
-            pool.map(lambda one: collect(flags.url, one[0], tokens[one[0]], one[1]), targets)
+            pool.map(
+                lambda one: collect(flags.url, one[0], tokens[one[0]], one[1]), targets
+            )
         )
         assert total
         return time.perf_counter() - started
