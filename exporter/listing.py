@@ -193,7 +193,8 @@ class _Walk:
     def _has_new_job(self, jobs: list[Job], answered_at: float) -> bool:
         began = answered_at - (self._clock() - self._started)
         limit = (began - _CLOCK_TOLERANCE_SECONDS) * 1000
-        return max(creation_times(jobs), default=0) >= limit
+        # Sorted by creation time, a page has its newest job at its end.
+        return max(creation_times(jobs[-1:]), default=0) >= limit
 
     def _missing(self) -> int:
         known = [total for total in self._totals if total is not None]
