@@ -150,6 +150,8 @@ def is_credential_refused(response: httpx.Response) -> bool:
 
     False for a 401 that means "no permission" or "suspended": no other token helps.
     """
+    if response.is_success:
+        return False
     return _meaning(response.status_code, error_code(response)) is _CREDENTIAL_REFUSED
 
 
