@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint benchmark soak lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make lint       formatting, lint and types"
+	@echo "make benchmark  times scrapes beside a plain and a threaded script"
+	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -22,6 +24,12 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+benchmark: $(VENV)/test.stamp
+	$(BIN)/python tests/benchmark/run.py $(ARGS)
+
+soak: $(VENV)/test.stamp
+	$(BIN)/python tests/soak/run.py --seconds $(or $(SECONDS),600)
 
 lock: $(VENV)/test.stamp
 	$(BIN)/pip install --quiet uv

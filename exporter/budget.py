@@ -159,6 +159,10 @@ class CloudBudget:
             self._bucket.take()
         future.set_result(None)
 
+    def close(self) -> None:
+        """Give the cloud's share back: it has no requests any more."""
+        self._budget.forget(self)
+
     def _release(self) -> None:
         self._in_flight -= 1
         self._budget.release()
@@ -184,6 +188,10 @@ class Budget:
         cloud = CloudBudget(self, rate_limit)
         self._clouds.append(cloud)
         return cloud
+
+    def forget(self, cloud: CloudBudget) -> None:
+        """Take a cloud's share back."""
+        self._clouds.remove(cloud)
 
     def release(self) -> None:
         """Take a turn back, and give it to whoever is next."""

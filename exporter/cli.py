@@ -10,6 +10,7 @@ import sys
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from . import __version__
@@ -77,13 +78,16 @@ def _run(flags: Flags) -> int:
         listener = listen(address or _EXPORTER_ADDRESS)
         asyncio.run(run_demo(listener, flags.telemetry_path, flags.speed))
         return _SUCCEEDED
-    configuration = load(flags.config_file or "", os.environ)
+    read = partial(load, flags.config_file or "", os.environ)
     if flags.config_check:
+        read()
         return _SUCCEEDED
     if flags.command is Command.ONCE:
-        return _SUCCEEDED if asyncio.run(collect_once(configuration)) else _FAILED
+        return _SUCCEEDED if asyncio.run(collect_once(read)) else _FAILED
+    # A bad configuration is told before a bad address.
+    read()
     listener = listen(address or _EXPORTER_ADDRESS)
-    asyncio.run(serve_exporter(configuration, listener, flags.telemetry_path))
+    asyncio.run(serve_exporter(read, listener, flags.telemetry_path))
     return _SUCCEEDED
 
 

@@ -40,7 +40,7 @@ class CloudClient:
     """The APIs of one cloud, for all its projects."""
 
     def __init__(self, cloud: Cloud, budget: Budget, telemetry: Telemetry) -> None:
-        self._cloud = cloud
+        self.cloud = cloud
         self._budget = budget.cloud(cloud.rate_limit)
         self._telemetry = telemetry
         self._http = open_client(cloud, self._budget, telemetry)
@@ -62,7 +62,7 @@ class CloudClient:
         """
         api = V1_LISTINGS[kind]
         url = _page_url(
-            f"{self._cloud.modelarts_url}/v1/{project.project_id}/{_PATHS[api]}",
+            f"{self.cloud.modelarts_url}/v1/{project.project_id}/{_PATHS[api]}",
             project.workspace_id,
             number,
             size,
@@ -79,6 +79,7 @@ class CloudClient:
             if isinstance(auth, TokenAuth):
                 await auth.aclose()
         await self._http.aclose()
+        self._budget.close()
 
     async def _get(
         self, api: Api, project: Project, url: httpx.URL, deadline: Deadline
@@ -101,9 +102,7 @@ class CloudClient:
                 if delay is None:
                     raise
                 reason = error.failure.reason
-                self._telemetry.retry(
-                    self._cloud.name, error.failure.api or api, reason
-                )
+                self._telemetry.retry(self.cloud.name, error.failure.api or api, reason)
             else:
                 return response
             attempt += 1
@@ -152,7 +151,7 @@ class CloudClient:
             return SignatureAuth(self._credential, project.project_id)
 
         def expiry_changed(timestamp: float) -> None:
-            self._telemetry.credential_expiry(self._cloud.name, project.name, timestamp)
+            self._telemetry.credential_expiry(self.cloud.name, project.name, timestamp)
 
         return TokenAuth(
             self._credential, project.project_id, project.name, expiry_changed

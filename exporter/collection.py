@@ -1,5 +1,5 @@
 """
-Collections: one project's jobs of one kind, shared by the scrapes that want them.
+One project's jobs of one kind: their collection, shared by the scrapes that want it.
 
 A collection goes on for as long as a scrape waits for it and is canceled when the last
 one has left. Whatever happens in it costs that project and kind alone.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -18,10 +18,10 @@ from typing import Final
 import structlog
 
 from .apis import V1_LISTINGS
-from .budget import Budget, Deadline
+from .budget import Deadline
 from .client import CloudClient
 from .config import Collection as Settings
-from .config import Configuration, Project
+from .config import Project
 from .errors import CollectionError, Failure, Reason
 from .jobs import V1_STATUSES, Kind
 from .listing import Answer, Habit, Listing, list_jobs
@@ -53,7 +53,7 @@ class Report:
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
+class Run:
     """A collection under way, and the scrapes that wait for it."""
 
     deadline: Deadline
@@ -62,7 +62,7 @@ class _Run:
     task: asyncio.Task[Outcome] = field(init=False)
 
 
-class _Target:
+class Target:
     """One project and kind: its run, if there is one, and what is kept between runs."""
 
     def __init__(
@@ -75,14 +75,14 @@ class _Target:
     ) -> None:
         self.project = project
         self.kind = kind
+        self.settings = settings
         self._client = client
-        self._settings = settings
         self._telemetry = telemetry
         self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
         self._habit = Habit(settings.page_size)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._finished: tuple[Outcome, float] | None = None
 
     def recent(self) -> Outcome | None:
@@ -91,13 +91,13 @@ class _Target:
             return None
         outcome, finished_at = self._finished
         age = _now() - finished_at
-        return outcome if age < self._settings.min_interval else None
+        return outcome if age < self.settings.min_interval else None
 
-    def join(self, deadline: Deadline) -> _Run:
+    def join(self, deadline: Deadline) -> Run:
         """Wait for the run that is under way, or for a new one."""
         run = self._run
         if run is None or run.task.done():
-            run = self._run = _Run(deadline, _now())
+            run = self._run = Run(deadline, _now())
             run.task = asyncio.create_task(self._collect(run))
         else:
             run.deadline.extend(deadline)
@@ -105,7 +105,7 @@ class _Target:
         run.waiting += 1
         return run
 
-    def leave(self, run: _Run) -> bool:
+    def leave(self, run: Run) -> bool:
         """Wait no longer; return whether that canceled the run: nobody else waits."""
         run.waiting -= 1
         if run.waiting or run.task.done():
@@ -114,7 +114,7 @@ class _Target:
             self._run = None
         return run.task.cancel()
 
-    def outcome(self, run: _Run) -> Outcome:
+    def outcome(self, run: Run) -> Outcome:
         """Leave `run` and return how it ended; a timeout if it did not."""
         canceled = self.leave(run)
         if run.task.done() and not run.task.cancelled():
@@ -126,16 +126,29 @@ class _Target:
             self._count(outcome)
         return outcome
 
-    def abandon(self, run: _Run) -> None:
+    def abandon(self, run: Run) -> None:
         """Leave `run` because the scrape went away."""
         if self.leave(run):
             self._errors[Reason.CANCELED] += 1
+
+    def fits(self, project: Project, kind: Kind, settings: Settings) -> bool:
+        """Tell whether this target can go on with another configuration."""
+        return (
+            (self.project, self.kind) == (project, kind)
+            and self.settings.page_size == settings.page_size
+            and self.settings.duration_buckets == settings.duration_buckets
+        )
+
+    async def ended(self) -> None:
+        """Wait until the run that is under way, if there is one, has ended."""
+        if self._run is not None:
+            await asyncio.wait([self._run.task])
 
     async def aclose(self) -> None:
         """Cancel the run that is under way."""
         if self._run is not None:
             self._run.task.cancel()
-            await asyncio.gather(self._run.task, return_exceptions=True)
+            await self.ended()
 
     def report(self, outcome: Outcome) -> Report:
         """Return what a scrape says of this project and kind."""
@@ -143,7 +156,7 @@ class _Target:
             self.project, self.kind, outcome, dict(self._errors), self._last_success
         )
 
-    async def _collect(self, run: _Run) -> Outcome:
+    async def _collect(self, run: Run) -> Outcome:
         result = await self._list(run.deadline)
         outcome = Outcome(result, _now() - run.started)
         self._finish(outcome)
@@ -199,82 +212,11 @@ class _Target:
         )
 
 
-class Collector:
-    """All projects' collections, under one budget."""
-
-    def __init__(self, configuration: Configuration, telemetry: Telemetry) -> None:
-        settings = configuration.collection
-        budget = Budget(settings.max_concurrent_requests)
-        self._clients = {
-            cloud.name: CloudClient(cloud, budget, telemetry)
-            for cloud in configuration.clouds
-        }
-        self._waits: set[asyncio.Timeout] = set()
-        self._targets = [
-            _Target(
-                project, kind, self._clients[project.cloud.name], settings, telemetry
-            )
-            for project in configuration.projects
-            for kind in project.kinds
-        ]
-
-    async def collect(self, seconds: float) -> list[Report]:
-        """
-        Return a report of every project and kind after at most `seconds`.
-
-        What is not complete by then is reported as a failure with reason `timeout`.
-        """
-        deadline = Deadline(seconds)
-        outcomes = {target: target.recent() for target in self._targets}
-        runs = {
-            target: target.join(deadline)
-            for target, outcome in outcomes.items()
-            if outcome is None
-        }
-        try:
-            await self._wait(list(runs.values()), deadline)
-        except asyncio.CancelledError:
-            for target, run in runs.items():
-                target.abandon(run)
-            raise
-        for target, run in runs.items():
-            outcomes[target] = target.outcome(run)
-        return [
-            target.report(outcome)
-            for target, outcome in outcomes.items()
-            if outcome is not None
-        ]
-
-    def end_within(self, seconds: float) -> None:
-        """Let every scrape that is under way end after at most `seconds`."""
-        latest = _now() + seconds
-        for wait in self._waits:
-            wait.reschedule(min(latest, wait.when() or latest))
-
-    async def aclose(self) -> None:
-        """Cancel what is under way and close the clients of all clouds."""
-        for target in self._targets:
-            await target.aclose()
-        for client in self._clients.values():
-            await client.aclose()
-
-    async def _wait(self, runs: Sequence[_Run], deadline: Deadline) -> None:
-        try:
-            async with asyncio.timeout_at(deadline.at) as wait:
-                self._waits.add(wait)
-                if runs:
-                    await asyncio.wait([run.task for run in runs])
-        except TimeoutError:
-            pass
-        finally:
-            self._waits.discard(wait)
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _timeout(run: _Run) -> Failure:
+def _timeout(run: Run) -> Failure:
     return Failure(
         reason=Reason.TIMEOUT,
         problem=f"not complete when the scrape's time was over, after "

@@ -6,6 +6,7 @@ import socket
 import sys
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from .config import (
@@ -55,7 +56,9 @@ async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -
             )
         )
         sys.stdout.flush()
-        await serve_exporter(demo_configuration(cloud, url), listener, telemetry_path)
+        await serve_exporter(
+            partial(demo_configuration, cloud, url), listener, telemetry_path
+        )
 
 
 async def run_simulator(listener: socket.socket, speed: float) -> None:

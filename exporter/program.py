@@ -7,16 +7,18 @@ import socket
 import sys
 import time
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
 
 from . import __version__
-from .collection import Collector
+from .collector import Collector
 from .config import DEFAULT_TIMEOUT, Configuration
+from .errors import ConfigurationError
 from .exposition import Format, encode
 from .families import families
 from .listing import Listing
@@ -35,11 +37,16 @@ _THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
 
 
 async def serve_exporter(
-    configuration: Configuration, listener: socket.socket, telemetry_path: str
+    load: Callable[[], Configuration], listener: socket.socket, telemetry_path: str
 ) -> None:
-    """Serve `configuration` on `listener` until a signal ends it."""
-    _warn_of_plain_http(configuration)
-    async with open_exporter(configuration) as exporter:
+    """
+    Serve what `load` returns on `listener` until a signal ends it.
+
+    SIGHUP calls `load` again. Raises `ConfigurationError`, at the start only.
+    """
+    async with open_exporter(load) as exporter:
+        configuration = exporter.collector.configuration
+        _warn_of_plain_http(configuration)
         log.info(
             "listening",
             url=f"{url_of(listener)}{telemetry_path}",
@@ -47,15 +54,20 @@ async def serve_exporter(
             version=__version__,
         )
         async with serving(create_app(exporter, telemetry_path), listener):
-            await ending_signal()
+            await ending_signal(on_hangup=partial(_reload, exporter))
             exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")
 
 
-async def collect_once(configuration: Configuration) -> bool:
-    """Collect once, print the metrics, and return whether all was collected."""
-    settings = configuration.collection
-    async with open_exporter(configuration) as exporter:
+async def collect_once(load: Callable[[], Configuration]) -> bool:
+    """
+    Collect once, print the metrics, and return whether all was collected.
+
+    Raises `ConfigurationError`.
+    """
+    async with open_exporter(load) as exporter:
+        configuration = exporter.collector.configuration
+        settings = configuration.collection
         reports = await exporter.collector.collect(settings.timeout or DEFAULT_TIMEOUT)
     collected = families(reports, configuration.projects, settings.duration_buckets)
     sys.stdout.write(encode(collected, None, Format.TEXT).decode())
@@ -63,15 +75,22 @@ async def collect_once(configuration: Configuration) -> bool:
 
 
 @asynccontextmanager
-async def open_exporter(configuration: Configuration) -> AsyncIterator[Exporter]:
-    """Return an exporter for `configuration`; its connections are closed at the end."""
+async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Exporter]:
+    """Return an exporter for what `load` returns; it is closed at the end."""
+    configuration = load()
     telemetry = Telemetry(REVISION)
     telemetry.configuration_read(time.time())
-    exporter = Exporter(configuration, Collector(configuration, telemetry), telemetry)
+    exporter = Exporter(load, Collector(configuration, telemetry), telemetry)
     try:
         yield exporter
     finally:
         await exporter.collector.aclose()
+
+
+def _reload(exporter: Exporter) -> None:
+    # Its mistakes are logged; nobody is there to be answered.
+    with suppress(ConfigurationError):
+        exporter.reload()
 
 
 def _warn_of_plain_http(configuration: Configuration) -> None:

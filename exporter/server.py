@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Final
 
 import uvicorn
@@ -96,15 +96,17 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         await task
 
 
-async def ending_signal() -> None:
-    """Wait for SIGTERM or SIGINT."""
+async def ending_signal(on_hangup: Callable[[], None] | None = None) -> None:
+    """Wait for SIGTERM or SIGINT; call `on_hangup` at every SIGHUP until then."""
     received = asyncio.Event()
+    actions = {signal.SIGTERM: received.set, signal.SIGINT: received.set}
+    if on_hangup is not None:
+        actions[signal.SIGHUP] = on_hangup
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, received.set)
+    for number, action in actions.items():
+        loop.add_signal_handler(number, action)
     try:
         await received.wait()
     finally:
-        for number in numbers:
+        for number in actions:
             loop.remove_signal_handler(number)

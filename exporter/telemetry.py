@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import (
@@ -110,3 +111,12 @@ class Telemetry:
         """Set that the configuration was read without mistakes, in Unix time."""
         self._reload_successful.set(1)
         self._reload_time.set(timestamp)
+
+    def configuration_refused(self) -> None:
+        """Set that the configuration had mistakes; the old one stays in use."""
+        self._reload_successful.set(0)
+
+    def forget(self, cloud: str, project: str) -> None:
+        """Remove what is known of a project that is no longer configured."""
+        with suppress(KeyError):
+            self._credential_expiry.remove(cloud, project)

@@ -33,6 +33,7 @@ ORDER = [
     "listing",
     "client",
     "collection",
+    "collector",
     "families",
     "exposition",
     "web",

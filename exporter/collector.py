@@ -1,0 +1,134 @@
+"""All projects' collections: for a scrape together, under one budget, reconfigurable."""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Sequence
+
+from .budget import Budget, Deadline
+from .client import CloudClient
+from .collection import Report, Run, Target
+from .config import Collection as Settings
+from .config import Configuration, Project
+from .jobs import Kind
+from .telemetry import Telemetry
+
+
+class Collector:
+    """Collects what a configuration names."""
+
+    def __init__(self, configuration: Configuration, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._budget = Budget(configuration.collection.max_concurrent_requests)
+        self._clients: dict[str, CloudClient] = {}
+        self._targets: list[Target] = []
+        self._waits: set[asyncio.Timeout] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.configuration = configuration
+        self._apply(configuration)
+
+    def configure(self, configuration: Configuration) -> None:
+        """
+        Go on with another configuration, from the next scrape on.
+
+        Connections, tokens and results of what has not changed are kept. Scrapes that
+        are under way end with the configuration that they began with.
+        """
+        targets, clients = self._targets, list(self._clients.values())
+        self._apply(configuration)
+        retired = [target for target in targets if target not in self._targets]
+        closing = [one for one in clients if one not in self._clients.values()]
+        if retired or closing:
+            task = asyncio.create_task(_retire(retired, closing))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+        names = {project.name for project in configuration.projects}
+        for target in retired:
+            if target.project.name not in names:
+                self._telemetry.forget(target.project.cloud.name, target.project.name)
+
+    def _apply(self, configuration: Configuration) -> None:
+        settings = configuration.collection
+        self._budget.most = settings.max_concurrent_requests
+        clients = {}
+        for cloud in configuration.clouds:
+            client = self._clients.get(cloud.name)
+            if client is None or client.cloud != cloud:
+                client = CloudClient(cloud, self._budget, self._telemetry)
+            clients[cloud.name] = client
+        self._clients = clients
+        self._targets = [
+            self._target(project, kind, settings)
+            for project in configuration.projects
+            for kind in project.kinds
+        ]
+        self.configuration = configuration
+
+    def _target(self, project: Project, kind: Kind, settings: Settings) -> Target:
+        for target in self._targets:
+            if target.fits(project, kind, settings):
+                target.settings = settings
+                return target
+        client = self._clients[project.cloud.name]
+        return Target(project, kind, client, settings, self._telemetry)
+
+    async def collect(self, seconds: float) -> list[Report]:
+        """
+        Return a report of every project and kind after at most `seconds`.
+
+        What is not complete by then is reported as a failure with reason `timeout`.
+        """
+        deadline = Deadline(seconds)
+        outcomes = {target: target.recent() for target in self._targets}
+        runs = {
+            target: target.join(deadline)
+            for target, outcome in outcomes.items()
+            if outcome is None
+        }
+        try:
+            await self._wait(list(runs.values()), deadline)
+        except asyncio.CancelledError:
+            for target, run in runs.items():
+                target.abandon(run)
+            raise
+        for target, run in runs.items():
+            outcomes[target] = target.outcome(run)
+        return [
+            target.report(outcome)
+            for target, outcome in outcomes.items()
+            if outcome is not None
+        ]
+
+    def end_within(self, seconds: float) -> None:
+        """Let every scrape that is under way end after at most `seconds`."""
+        latest = asyncio.get_running_loop().time() + seconds
+        for wait in self._waits:
+            wait.reschedule(min(latest, wait.when() or latest))
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and close the clients of all clouds."""
+        for task in self._retiring:
+            task.cancel()
+        for target in self._targets:
+            await target.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+
+    async def _wait(self, runs: Sequence[Run], deadline: Deadline) -> None:
+        try:
+            async with asyncio.timeout_at(deadline.at) as wait:
+                self._waits.add(wait)
+                if runs:
+                    await asyncio.wait([run.task for run in runs])
+        except TimeoutError:
+            pass
+        finally:
+            self._waits.discard(wait)
+
+
+async def _retire(targets: list[Target], clients: list[CloudClient]) -> None:
+    for target in targets:
+        await target.ended()
+    for client in clients:
+        await client.aclose()
