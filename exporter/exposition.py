@@ -23,6 +23,8 @@ from prometheus_client.openmetrics.exposition import (
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
+from .labels import Labels, escaped, label_text
+
 
 _MILLION: Final = 1_000_000.0
 
@@ -72,7 +74,7 @@ def encode_family(family: Metric, wanted: Format) -> bytes:
     """Return one family's lines, as `prometheus_client` writes them."""
     if wanted is Format.OPENMETRICS:
         # Unlike the older format, this one has quotes escaped in help texts, too.
-        documentation = _escape(family.documentation)
+        documentation = escaped(family.documentation)
         lines = [_head(family.name, documentation, family.type)]
         lines += map(_line, family.samples)
     else:
@@ -110,20 +112,9 @@ def _line(sample: Sample) -> str:
     value = sample.value
     # Below a million, Go writes a float as Python does.
     number = repr(value) if -_MILLION < value < _MILLION else floatToGoString(value)
-    labels = ",".join(
-        [f'{name}="{_escape(text)}"' for name, text in sorted(sample.labels.items())]
-    )
-    return (
-        f"{sample.name}{{{labels}}} {number}\n"
-        if labels
-        else f"{sample.name} {number}\n"
-    )
-
-
-def _escape(text: str) -> str:
-    if "\\" in text or '"' in text or "\n" in text:
-        return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-    return text
+    labels = sample.labels
+    text = labels.text if isinstance(labels, Labels) else label_text(labels)
+    return f"{sample.name}{text} {number}\n"
 
 
 def _format(media_type: str, parameters: dict[str, str]) -> Format | None:

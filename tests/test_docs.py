@@ -34,6 +34,7 @@ ORDER = [
     "client",
     "collection",
     "collector",
+    "labels",
     "families",
     "exposition",
     "web",

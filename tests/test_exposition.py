@@ -20,6 +20,7 @@ from exporter.exposition import (
     encode,
     encode_family,
 )
+from exporter.labels import Labels
 
 
 class Families:
@@ -59,7 +60,7 @@ def metrics(draw):
             st.builds(
                 lambda suffix, labels, value: Sample(name + suffix, labels, value),
                 st.sampled_from(suffixes),
-                LABELS,
+                LABELS | LABELS.map(Labels),
                 VALUES,
             ),
             max_size=6,

@@ -21,7 +21,7 @@ clouds:
     modelarts_url: {url}
     auth:
       password: {{username: benchmark, password: benchmark, domain: OTC}}
-collection: {{timeout: 60s}}
+collection: {{timeout: 60s, max_concurrent_requests: {concurrency}}}
 projects:
 """
 
@@ -52,11 +52,13 @@ def cloud(
 
 
 @contextlib.contextmanager
-def exporter(folder: Path, url: str, projects: int) -> Iterator[tuple[str, int]]:
+def exporter(
+    folder: Path, url: str, projects: int, concurrency: int = 32
+) -> Iterator[tuple[str, int]]:
     """Run the exporter by its command line; yields its metrics' URL and process ID."""
     file = folder / "modelarts.yml"
     file.write_text(
-        CONFIGURATION.format(url=url)
+        CONFIGURATION.format(url=url, concurrency=concurrency)
         + "".join(
             f"  - {{name: p{number:03}, cloud: simulated, project_id: {number:032x}}}\n"
             for number in range(1, projects + 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
 import statistics
 import subprocess
@@ -26,6 +27,9 @@ import requests
 
 LATENCY = 0.05
 CONCURRENCY = 32
+PYTHONS_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""What `ThreadPoolExecutor()` takes by itself."""
+
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "60"}
 
 
@@ -46,7 +50,7 @@ class Workload:
 
     @property
     def floor(self) -> float:
-        """Seconds that the round trips alone take, all slots always full."""
+        """Seconds that the round trips alone take, with all 32 slots always full."""
         return math.ceil(self.requests / CONCURRENCY) * LATENCY
 
 
@@ -89,11 +93,16 @@ def asked(text: str) -> int:
     return round(sum(float(number) for number in found))
 
 
-def run_exporter(url: str, workload: Workload, runs: int) -> Row:
+def run_exporter(
+    url: str, workload: Workload, runs: int, concurrency: int = CONCURRENCY
+) -> Row:
     """Time the exporter."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        processes.exporter(Path(folder), url, workload.projects) as (metrics, pid),
+        processes.exporter(Path(folder), url, workload.projects, concurrency) as (
+            metrics,
+            pid,
+        ),
     ):
         cold, first = timed(metrics)
         timed(metrics)
@@ -102,7 +111,7 @@ def run_exporter(url: str, workload: Workload, runs: int) -> Row:
         used = processes.cpu_seconds(pid) - before
         last = timed(metrics)[1]
         return Row(
-            "exporter",
+            f"exporter, {concurrency} at once",
             cold,
             statistics.median(seconds for seconds, _ in scrapes),
             used / runs,
@@ -111,8 +120,8 @@ def run_exporter(url: str, workload: Workload, runs: int) -> Row:
         )
 
 
-def run_script(who: str, url: str, workload: Workload, threads: int, runs: int) -> Row:
-    """Time a script."""
+def run_script(url: str, workload: Workload, threads: int, runs: int) -> Row:
+    """Time a script with that many threads."""
     script = processes.HERE / "script.py"
     arguments = [url, workload.projects, "--threads", threads, "--runs", runs]
     result = subprocess.run(
@@ -126,7 +135,7 @@ def run_script(who: str, url: str, workload: Workload, threads: int, runs: int) 
         workload.visualization / 1000
     )
     return Row(
-        who,
+        f"script, {threads} threads" if threads > 1 else "script, one page at a time",
         found["cold"],
         statistics.median(found["walls"]),
         found["cpu"],
@@ -150,12 +159,13 @@ def compare(workload: Workload, runs: int, *, sequential: bool) -> None:
     """Time all contestants on a workload."""
     sizes = (workload.projects, workload.training, workload.visualization)
     with processes.cloud(*sizes) as (url, _):
-        rows = [
-            run_exporter(url, workload, runs),
-            run_script("threads", url, workload, CONCURRENCY, runs),
-        ]
+        rows = [run_exporter(url, workload, runs)]
+        if workload.requests > CONCURRENCY:
+            rows.append(run_exporter(url, workload, runs, 4 * CONCURRENCY))
+        rows.append(run_script(url, workload, CONCURRENCY, runs))
         if sequential:
-            rows.append(run_script("one after the other", url, workload, 1, 1))
+            rows.append(run_script(url, workload, PYTHONS_THREADS, 1))
+            rows.append(run_script(url, workload, 1, 1))
     print_rows(workload, rows)
 
 
