@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 
 from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
@@ -88,5 +89,5 @@ def _config(
         config.ssl_keyfile = str(certificate.key_file)
         if certificate.client_ca_file is not None:
             config.ssl_ca_certs = str(certificate.client_ca_file)
-            config.ssl_cert_reqs = 2
+            config.ssl_cert_reqs = ssl.CERT_REQUIRED
     return config
