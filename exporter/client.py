@@ -93,6 +93,9 @@ class CloudClient:
                     auth=self._auth(project),
                     extensions={"api": api, "party": project.name},
                 )
+                # httpx's stream and response refer to each other: that would keep every
+                # page's content until the garbage collector comes by.
+                response.stream = httpx.ByteStream(b"")
                 check(api, response)
             except CollectionError as error:
                 if error.failure.retry_after is not None:

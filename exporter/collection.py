@@ -97,7 +97,8 @@ class Target:
         """Wait for the run that is under way, or for a new one."""
         run = self._run
         if run is None or run.task.done():
-            run = self._run = Run(deadline, _now())
+            # A deadline of its own: a scrape that joins later may extend it.
+            run = self._run = Run(Deadline(deadline.remaining), _now())
             run.task = asyncio.create_task(self._collect(run))
         else:
             run.deadline.extend(deadline)

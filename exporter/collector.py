@@ -108,10 +108,9 @@ class Collector:
 
     async def aclose(self) -> None:
         """Cancel what is under way and close the clients of all clouds."""
-        for task in self._retiring:
-            task.cancel()
         for target in self._targets:
             await target.aclose()
+        await asyncio.gather(*self._retiring)
         for client in self._clients.values():
             await client.aclose()
 

@@ -26,7 +26,7 @@ from . import __version__
 from .apis import Api
 from .budget import CloudBudget
 from .config import Cloud, Tls
-from .errors import CollectionError, Failure, Reason
+from .errors import CollectionError, ConfigurationError, Failure, Mistake, Reason
 from .refusals import http_date
 from .telemetry import Telemetry
 
@@ -143,7 +143,12 @@ def _proxy(cloud: Cloud, url: str) -> httpx.Proxy | None:
     proxy = getproxies().get(parts.scheme) or getproxies().get("all")
     if not proxy or proxy_bypass(parts.netloc):
         return None
-    return httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme not in {"http", "https"}:
+        # It is not repeated, as it may hold a password.
+        message = f"the proxy for {parts.scheme} URLs is no http:// or https:// URL"
+        raise ConfigurationError("environment", (Mistake(0, "", message),))
+    return httpx.Proxy(proxy)
 
 
 def _transport(context: ssl.SSLContext, proxy: httpx.Proxy | None) -> AiohttpTransport:

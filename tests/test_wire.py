@@ -10,6 +10,7 @@ import trustme
 from harness import configuration, exporting, exporting_from, simulated, with_cloud
 
 from exporter.config import Secret, Tls
+from exporter.errors import ConfigurationError
 from exporter.simulator import ServerCertificate, serve
 
 
@@ -203,6 +204,18 @@ async def test_no_proxy(proxy, monkeypatch):
 
     assert set(scrape.up().values()) == {1.0}
     assert not proxy.asked
+
+
+async def test_a_proxy_that_cannot_be_used(monkeypatch):
+    """A proxy of another sort is a mistake that is told at the start, without it."""
+    monkeypatch.setenv("all_proxy", "socks5://user:canary@127.0.0.1:1080")
+    with pytest.raises(
+        ConfigurationError, match="is no http:// or https:// URL"
+    ) as caught:
+        async with exporting_from(simulated("a")):
+            pass
+
+    assert "canary" not in str(caught.value)
 
 
 async def test_a_proxy_that_does_not_answer(logged):
