@@ -15,8 +15,15 @@ import msgspec
 
 from .apis import V1_LISTINGS, Api
 from .budget import Budget, Deadline
-from .config import Cloud, PasswordAuth, Project
-from .credentials import AccessKeys, Logins, SignatureAuth, TokenAuth
+from .config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
+from .credentials import (
+    AccessKeys,
+    AgencyKeys,
+    ConfiguredKeys,
+    Logins,
+    SignatureAuth,
+    TokenAuth,
+)
 from .errors import CollectionError, Failure, Reason
 from .jobs import Kind
 from .listing import Answer
@@ -46,11 +53,7 @@ class CloudClient:
         self._http = open_client(cloud, self._budget, telemetry)
         self._auths: dict[str, httpx.Auth] = {}
         self._rests_until: dict[tuple[str, Api], float] = {}
-        self._credential = (
-            Logins(cloud.auth, cloud.iam_url, self._http, time.time)
-            if isinstance(cloud.auth, PasswordAuth)
-            else AccessKeys(cloud.auth)
-        )
+        self._credential = self._new_credential(cloud)
 
     async def page(
         self, project: Project, kind: Kind, deadline: Deadline, number: int, size: int
@@ -78,6 +81,8 @@ class CloudClient:
         for auth in self._auths.values():
             if isinstance(auth, TokenAuth):
                 await auth.aclose()
+        if isinstance(self._credential, AccessKeys):
+            await self._credential.source.aclose()
         await self._http.aclose()
         self._budget.close()
 
@@ -149,13 +154,21 @@ class CloudClient:
             auth = self._auths[project.name] = self._new_auth(project)
         return auth
 
-    def _new_auth(self, project: Project) -> httpx.Auth:
-        if isinstance(self._credential, AccessKeys):
-            return SignatureAuth(self._credential, project.project_id)
+    def _new_credential(self, cloud: Cloud) -> Logins | AccessKeys:
+        match cloud.auth:
+            case PasswordAuth():
+                return Logins(cloud.auth, cloud.iam_url, self._http, time.time)
+            case AccessKeyAuth():
+                return AccessKeys(ConfiguredKeys(cloud.auth))
+            case EcsAgencyAuth(metadata_url=url):
+                return AccessKeys(AgencyKeys(url, time.time))
 
+    def _new_auth(self, project: Project) -> httpx.Auth:
         def expiry_changed(timestamp: float) -> None:
             self._telemetry.credential_expiry(self.cloud.name, project.name, timestamp)
 
+        if isinstance(self._credential, AccessKeys):
+            return SignatureAuth(self._credential, project.project_id, expiry_changed)
         return TokenAuth(
             self._credential, project.project_id, project.name, expiry_changed
         )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import AccessKeyAuth, PasswordAuth, Secret, load
+from exporter.config import AccessKeyAuth, EcsAgencyAuth, PasswordAuth, Secret, load
 from exporter.errors import ConfigurationError, SecretError
 from exporter.jobs import Kind
 
@@ -268,6 +268,31 @@ def test_all_mistakes_at_once(tmp_path):
         "clouds.otc.region",
         "projects[0].nam",
         "projects[0].name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agency", "expected"),
+    [
+        ("", "http://169.254.169.254"),
+        ("{}", "http://169.254.169.254"),
+        ("{metadata_url: http://10.0.0.1/}", "http://10.0.0.1"),
+    ],
+)
+def test_ecs_agency(tmp_path, agency, expected):
+    """An agency needs no more than to be named."""
+    start, _, rest = MINIMAL.partition("      password:")
+    text = f"{start}      ecs_agency: {agency}\n{rest.partition(chr(10))[2]}"
+
+    assert read(tmp_path, text).clouds[0].auth == EcsAgencyAuth(metadata_url=expected)
+
+
+def test_one_credential_only(tmp_path):
+    """Two credentials are a mistake."""
+    text = MINIMAL.replace("    auth:\n", "    auth:\n      ecs_agency: {}\n")
+
+    assert mistakes(tmp_path, text) == [
+        "6: clouds.otc.auth: exactly one of password, access_key, ecs_agency is needed"
     ]
 
 

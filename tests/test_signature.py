@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import AccessKeyAuth, Secret
-from exporter.credentials.access_key import AccessKey, AccessKeys, SignatureAuth
+from exporter.credentials.access_key import (
+    AccessKey,
+    AccessKeys,
+    ConfiguredKeys,
+    SignatureAuth,
+)
 from exporter.credentials.signature import Signable, authorization
 
 
@@ -174,7 +179,7 @@ def test_the_official_sdk_signs_the_same(
         content=body.encode() if method == "POST" else None,
         headers={"Content-Type": "application/json"} if method == "POST" else None,
     )
-    auth = SignatureAuth(AccessKeys(_configured(token)), PROJECT)
+    auth = SignatureAuth(AccessKeys(ConfiguredKeys(_configured(token))), PROJECT)
     auth.sign(request, AccessKey(access_key, secret_key, token))
 
     credentials = BasicCredentials(access_key, secret_key, PROJECT)

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from .model import AccessKeyAuth, Cloud, PasswordAuth, Provider, RateLimit, Tls
+from .model import (
+    AccessKeyAuth,
+    Auth,
+    Cloud,
+    EcsAgencyAuth,
+    PasswordAuth,
+    Provider,
+    RateLimit,
+    Tls,
+)
 from .secret import Secret
 from .section import Section
 
@@ -109,24 +118,20 @@ def _proxy(section: Section) -> Secret | None:
     return Secret(text)
 
 
-def _auth(section: Section) -> PasswordAuth | AccessKeyAuth:
+def _auth(section: Section) -> Auth:
     nothing = PasswordAuth(username="", password=Secret(), domain="")
     auth = section.section("auth")
     if auth is None:
-        section.mistake("missing; give password or access_key", "auth")
+        section.mistake(f"missing; give one of {', '.join(_AUTH_READERS)}", "auth")
         return nothing
-    given: list[PasswordAuth | AccessKeyAuth] = []
+    given: list[Auth] = []
     for key, read in _AUTH_READERS.items():
-        credential = auth.section(key)
-        if credential is not None:
+        if key in auth:
+            credential = auth.possibly_empty_section(key)
             given.append(read(credential))
             credential.close()
-    if "ecs_agency" in auth:
-        auth.mistake(
-            "not in this version yet; use password or access_key", "ecs_agency"
-        )
-    elif len(given) != 1:
-        auth.mistake("exactly one of password and access_key is needed")
+    if len(given) != 1:
+        auth.mistake(f"exactly one of {', '.join(_AUTH_READERS)} is needed")
     auth.close()
     return given[0] if given else nothing
 
@@ -147,9 +152,16 @@ def _access_key(section: Section) -> AccessKeyAuth:
     )
 
 
-_AUTH_READERS: Final[dict[str, Callable[[Section], PasswordAuth | AccessKeyAuth]]] = {
+def _ecs_agency(section: Section) -> EcsAgencyAuth:
+    url = section.text("metadata_url", EcsAgencyAuth().metadata_url)
+    _url(section, "metadata_url", url, ("http", "https"))
+    return EcsAgencyAuth(metadata_url=url.rstrip("/"))
+
+
+_AUTH_READERS: Final[dict[str, Callable[[Section], Auth]]] = {
     "password": _password,
     "access_key": _access_key,
+    "ecs_agency": _ecs_agency,
 }
 
 

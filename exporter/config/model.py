@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..jobs import Kind
 from .secret import Secret
@@ -46,6 +46,16 @@ class AccessKeyAuth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EcsAgencyAuth:
+    """The agency of the ECS instance that we run on: temporary keys from its metadata."""
+
+    metadata_url: str = "http://169.254.169.254"
+
+
+Auth: TypeAlias = PasswordAuth | AccessKeyAuth | EcsAgencyAuth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """How the API's certificate is checked and with which one we present ourselves."""
 
@@ -71,7 +81,7 @@ class Cloud:
     region: str
     iam_url: str
     modelarts_url: str
-    auth: PasswordAuth | AccessKeyAuth
+    auth: Auth
     tls: Tls = Tls()
     proxy_url: Secret | None = None
     rate_limit: RateLimit | None = None

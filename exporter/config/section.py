@@ -196,6 +196,10 @@ class Section:
             return None
         return Section(self.document, self._values[key], join(self.path, key))
 
+    def possibly_empty_section(self, key: str) -> Section:
+        """Return the mapping at `key`, which may say nothing."""
+        return Section(self.document, self._values.get(key), join(self.path, key))
+
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Yield every key with the mapping at it."""
         for key, node in self._values.items():

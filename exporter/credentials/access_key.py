@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -29,6 +29,8 @@ class AccessKey:
     access_key: str
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    """Unix time, for a temporary key of an agency."""
 
     @property
     def whole(self) -> str:
@@ -36,22 +38,45 @@ class AccessKey:
         return "\n".join((self.access_key, self.secret_key, self.security_token or ""))
 
 
-class AccessKeys:
-    """One cloud's access key, and what its projects have learned of it together."""
+class KeySource(Protocol):
+    """Where an access key comes from."""
+
+    async def key(self) -> AccessKey:
+        """Return the key as it is now. Raises `CollectionError`."""
+
+    async def aclose(self) -> None:
+        """Close connections, if there are any."""
+
+
+class ConfiguredKeys:
+    """The access key that the configuration gives, or the files that it names."""
 
     def __init__(self, auth: AccessKeyAuth) -> None:
         self._auth = auth
+
+    async def key(self) -> AccessKey:
+        """Return the key as it is now. Raises `CollectionError`."""
+        token = self._auth.security_token
+        try:
+            return AccessKey(
+                self._auth.access_key,
+                self._auth.secret_key.reveal(),
+                token.reveal() if token else None,
+            )
+        except SecretError as error:
+            raise CollectionError(unreadable_secret(error)) from error
+
+    async def aclose(self) -> None:
+        """Do nothing: there are no connections."""
+
+
+class AccessKeys:
+    """One cloud's access key, and what its projects have learned of it together."""
+
+    def __init__(self, source: KeySource) -> None:
+        self.source = source
         self.trial = Trial(lock_seconds=_LOCK_SECONDS)
         self._refused_paths: dict[str, tuple[str, float]] = {}
-
-    def current(self) -> AccessKey:
-        """Return the key as it is now. Raises `SecretError`."""
-        token = self._auth.security_token
-        return AccessKey(
-            self._auth.access_key,
-            self._auth.secret_key.reveal(),
-            token.reveal() if token else None,
-        )
 
     def rests(self, path: str, key: AccessKey) -> bool:
         """Tell whether `key` was refused at `path` a short while ago."""
@@ -75,17 +100,21 @@ class SignatureAuth(httpx.Auth):
         self,
         keys: AccessKeys,
         project_id: str,
+        expiry_changed: Callable[[float], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
         self._project_id = project_id
+        self._expiry_changed = expiry_changed
         self._now = now
 
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Sign `request`, and learn from its answer. Raises `CollectionError`."""
-        key = self._key()
+        key = await self._keys.source.key()
+        if key.expires_at is not None:
+            self._expiry_changed(key.expires_at)
         path = request.url.path
         if self._keys.rests(path, key):
             raise CollectionError(_RESTING)
@@ -127,12 +156,6 @@ class SignatureAuth(httpx.Auth):
         request.headers["Authorization"] = authorization(
             signable, access_key=key.access_key, secret_key=key.secret_key, date=date
         )
-
-    def _key(self) -> AccessKey:
-        try:
-            return self._keys.current()
-        except SecretError as error:
-            raise CollectionError(unreadable_secret(error)) from error
 
 
 _RESTING: Final = Failure(

@@ -75,6 +75,12 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             lambda: cloud.show_job(seen, project_id, job_id),
         )
 
+    async def session(request: WebRequest) -> Response:
+        return _response(cloud.metadata.open_session())
+
+    async def security_key(request: WebRequest) -> Response:
+        return _response(cloud.metadata.security_key(request.headers))
+
     async def nowhere(request: WebRequest) -> Response:
         return _response(gateway_error(404, "APIG.0101", "The API does not exist"))
 
@@ -84,6 +90,8 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             Route("/v1/{project_id}/training-jobs", jobs),
             Route("/v1/{project_id}/visualization-jobs", jobs),
             Route("/v1/{project_id}/visualization-jobs/{job_id}", job),
+            Route("/meta-data/latest/api/token", session, methods=["PUT"]),
+            Route("/openstack/latest/securitykey", security_key),
             *_looking_in(cloud),
             Route("/{path:path}", nowhere),
         ]

@@ -12,6 +12,7 @@ from .characters import demo_projects
 from .clock import Clock, RealClock
 from .faults import Faults
 from .identity import Identity, Key, Request, User
+from .metadata import Metadata
 from .modelarts import Spelling, list_jobs, show_job
 from .replies import Reply, gateway_error
 from .world import SimulatedProject
@@ -69,6 +70,7 @@ class SimulatedCloud:
     projects: Sequence[SimulatedProject]
     clock: Clock = field(default_factory=RealClock)
     identity: Identity = field(init=False)
+    metadata: Metadata = field(init=False)
     faults: Faults = field(default_factory=Faults)
     spelling: Spelling = field(default_factory=Spelling)
     throttle: Throttle | None = None
@@ -81,6 +83,7 @@ class SimulatedCloud:
 
     def __post_init__(self) -> None:
         self.identity = Identity(self.clock, self.projects)
+        self.metadata = Metadata(self.identity)
 
     def project(self, project_id: str) -> SimulatedProject | None:
         """Return the project with that ID."""

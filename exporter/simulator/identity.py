@@ -48,6 +48,7 @@ class Key:
     access_key: str
     secret_key: str
     security_token: str | None = None
+    expires_at: float | None = None
     refused: int = 0
     locked_until: float = 0.0
 
@@ -211,7 +212,7 @@ class Identity:
         signed = parse(authorization)
         if signed is None:
             return self._refused("authorization header is wrong")
-        key = next((k for k in self.keys if k.access_key == signed.access_key), None)
+        key = self._valid_key(signed.access_key)
         if key is None:
             return self._refused(
                 f"Get secretKey failed,ak:{signed.access_key},err:ak not exist"
@@ -246,6 +247,13 @@ class Identity:
                 f"{request.raw_path}|{request.raw_query}|{echoed}"
             )
         key.refused = 0
+        return None
+
+    def _valid_key(self, access_key: str) -> Key | None:
+        now = self.clock.now()
+        for key in self.keys:
+            if key.access_key == access_key:
+                return key if key.expires_at is None or now < key.expires_at else None
         return None
 
     def _refused(self, message: str, code: str = "APIG.0301") -> Reply:

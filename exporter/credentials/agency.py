@@ -1,0 +1,141 @@
+"""
+Temporary access keys of an ECS agency, from the instance's metadata service.
+
+Source: Elastic Cloud Server, "Obtaining ECS Details Using Metadata". Keys are valid for
+an hour, and the service has new ones in the last ten minutes of the old ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+import msgspec
+
+from ..errors import CollectionError, Failure, Reason
+from .access_key import AccessKey
+
+
+_TIMEOUT_SECONDS: Final = 3.0
+_RENEWAL_SECONDS: Final = 600.0
+# Within the renewal time the service may still have the old keys.
+_REST_SECONDS: Final = 30.0
+_SESSION_HEADER: Final = "X-Metadata-Token"
+_SESSION_SECONDS: Final = "21600"
+_NO_SESSIONS: Final = {
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class _Credential(msgspec.Struct):
+    access: str
+    secret: str
+    securitytoken: str
+    expires_at: datetime
+
+
+class _SecurityKey(msgspec.Struct):
+    credential: _Credential
+
+
+_decoder: Final = msgspec.json.Decoder(_SecurityKey)
+
+
+class AgencyKeys:
+    """The instance's temporary access keys, renewed before they end."""
+
+    def __init__(self, metadata_url: str, now: Callable[[], float]) -> None:
+        self._url = metadata_url
+        self._now = now
+        # Never through a proxy: the address is the instance's own.
+        self._http = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_SECONDS)
+        self._session: str | None = None
+        self._key: AccessKey | None = None
+        self._rests_until = 0.0
+        self._renewal: asyncio.Task[AccessKey | Failure] | None = None
+
+    async def key(self) -> AccessKey:
+        """Return a key that is valid now. Raises `CollectionError`."""
+        key, now = self._key, self._now()
+        left = key.expires_at - now if key is not None and key.expires_at else 0.0
+        if key is not None and (
+            left > _RENEWAL_SECONDS or (left > 0 and now < self._rests_until)
+        ):
+            return key
+        new = await self._renewed()
+        if isinstance(new, AccessKey):
+            return new
+        if key is not None and left > 0:
+            return key
+        raise CollectionError(new)
+
+    async def aclose(self) -> None:
+        """Give up a renewal that is under way, and close the connection."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+        await self._http.aclose()
+
+    async def _renewed(self) -> AccessKey | Failure:
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renew())
+        return await asyncio.shield(self._renewal)
+
+    async def _renew(self) -> AccessKey | Failure:
+        self._rests_until = self._now() + _REST_SECONDS
+        try:
+            response = await self._ask()
+        except httpx.HTTPError as error:
+            return _failure(f"it does not answer ({type(error).__name__})")
+        if response.status_code != HTTPStatus.OK:
+            return _failure(f"HTTP {response.status_code}")
+        try:
+            found = _decoder.decode(response.content).credential
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # The answer may hold a key: nothing of it is repeated.
+            return _failure("its answer holds no key")
+        self._key = AccessKey(
+            found.access,
+            found.secret,
+            found.securitytoken,
+            found.expires_at.timestamp(),
+        )
+        return self._key
+
+    async def _ask(self) -> httpx.Response:
+        if self._session is None:
+            await self._open_session()
+        response = await self._security_key()
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            await self._open_session()
+            response = await self._security_key()
+        return response
+
+    async def _open_session(self) -> None:
+        response = await self._http.put(
+            f"{self._url}/meta-data/latest/api/token",
+            headers={f"{_SESSION_HEADER}-Ttl-Seconds": _SESSION_SECONDS},
+        )
+        # Older instances know no sessions and ask for none.
+        self._session = "" if response.status_code in _NO_SESSIONS else response.text
+
+    async def _security_key(self) -> httpx.Response:
+        return await self._http.get(
+            f"{self._url}/openstack/latest/securitykey",
+            headers={_SESSION_HEADER: self._session} if self._session else {},
+        )
+
+
+def _failure(what: str) -> Failure:
+    return Failure(
+        reason=Reason.AUTHENTICATION,
+        problem=f"no temporary key from the instance's metadata service: {what}",
+        advice="give this instance an agency with the permissions, or another credential",
+    )
