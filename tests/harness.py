@@ -169,15 +169,14 @@ class Running:
 @contextlib.asynccontextmanager
 async def exporting(configuration: Configuration, load=None):
     """Run an exporter for an `async with` block; it reloads what `load` returns."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with (
-        open_exporter(load or (lambda: configuration)) as exporter,
-        serving(create_app(exporter, "/metrics"), listener),
-        httpx.AsyncClient(timeout=30, trust_env=False) as client,
-    ):
-        yield Running(url, client, exporter.collector)
-    listener.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with (
+            open_exporter(load or (lambda: configuration)) as exporter,
+            serving(create_app(exporter, "/metrics"), listener),
+            httpx.AsyncClient(timeout=30, trust_env=False) as client,
+        ):
+            yield Running(url, client, exporter.collector)
 
 
 @contextlib.asynccontextmanager
