@@ -86,3 +86,29 @@ async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
     if switched.effect is Effect.STATUS:
         assert f"status={switched.status}" in lines[0]
         assert switched.code is None or f"error_code={switched.code}" in lines[0]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+async def test_one_bad_page_makes_the_listing_unknown(page):
+    """Half a count is never published, whichever page it is that fails."""
+    cloud = simulated("a", "b")
+    cloud.faults.add(
+        Fault(
+            effect=Effect.TRUNCATED,
+            project_id=cloud.projects[0].project_id,
+            api="training_jobs",
+            from_page=page,
+        )
+    )
+    async with exporting_from(cloud, page_size=5) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+            assert scrape.up()["a", "training"] == 0
+            assert scrape.up()["b", "training"] == 1
+            assert not scrape.series("jobs", project="a", kind="training")
+            assert not scrape.series("created_jobs", project="a", kind="training")
+    assert {asked.page for asked in cloud.asked("training_jobs")} >= {1, 2, 3}
+    assert all(
+        "sortBy=create_time" in asked.query and "order=asc" in asked.query
+        for asked in cloud.asked("training_jobs")
+    )

@@ -1,0 +1,114 @@
+"""The login itself: what is sent to IAM, and what its answers mean."""
+
+import json
+
+import httpx
+import pytest
+import respx
+
+from exporter.config import PasswordAuth, Secret
+from exporter.credentials import Logins, TokenAuth
+from exporter.errors import Failure, Reason
+
+
+IAM = "https://iam.eu-de.otc.t-systems.com"
+API = "https://modelarts.eu-de.otc.t-systems.com/v1/p1/training-jobs"
+NOW = 1_700_000_000.0
+ANSWER = {
+    "token": {"expires_at": "2023-11-15T22:13:20.527363Z", "methods": ["password"]}
+}
+
+
+@pytest.fixture
+async def logins():
+    """Return the logins of a user whose answers a test gives."""
+    auth = PasswordAuth(
+        username="exporter", password=Secret("pa$$ wörd"), domain="OTC1"
+    )
+    async with httpx.AsyncClient() as client:
+        yield Logins(auth, IAM, client, lambda: NOW)
+
+
+@respx.mock
+async def test_the_login_is_what_the_reference_describes(logins):
+    """User, password and domain are sent, scoped to the project; the header is the token."""
+    route = respx.post(f"{IAM}/v3/auth/tokens", params={"nocatalog": "true"}).respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+
+    token = await logins.token("p1", "vision")
+
+    assert (token.text, token.expires_at) == (
+        "MIItoken",
+        pytest.approx(1_700_086_400.527363),
+    )
+    assert json.loads(route.calls.last.request.content) == {
+        "auth": {
+            "identity": {
+                "methods": ["password"],
+                "password": {
+                    "user": {
+                        "name": "exporter",
+                        "password": "pa$$ wörd",
+                        "domain": {"name": "OTC1"},
+                    }
+                },
+            },
+            "scope": {"project": {"id": "p1"}},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "reason"),
+    [
+        (201, {}, ANSWER, Reason.RESPONSE),
+        (201, {"X-Subject-Token": "t"}, {}, Reason.RESPONSE),
+        (
+            201,
+            {"X-Subject-Token": "t"},
+            {"token": {"expires_at": "soon"}},
+            Reason.RESPONSE,
+        ),
+        (
+            401,
+            {},
+            {"error": {"code": 401, "title": "Unauthorized"}},
+            Reason.AUTHENTICATION,
+        ),
+        (403, {}, {}, Reason.PERMISSION),
+        (429, {}, {"error_code": "IAM.0012"}, Reason.THROTTLED),
+        (503, {}, {}, Reason.API),
+        (302, {"Location": "https://elsewhere.example"}, {}, Reason.RESPONSE),
+    ],
+)
+@respx.mock
+async def test_answers_without_a_token(logins, status, headers, body, reason):
+    """Whatever else IAM answers is a failure with its reason, not an exception."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(status, json=body, headers=headers)
+
+    failure = await logins.token("p1", "vision")
+
+    assert isinstance(failure, Failure)
+    assert failure.reason is reason
+    assert failure.api == "auth_tokens"
+
+
+@respx.mock
+async def test_a_request_carries_the_token_and_no_password(logins):
+    """ModelArts gets the token in `X-Auth-Token`, and nothing that IAM got."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+    route = respx.get(API).respond(200, json={})
+    ended = []
+    auth = TokenAuth(logins, "p1", "vision", ended.append)
+    async with httpx.AsyncClient() as client:
+        await client.get(API, auth=auth)
+        await client.get(API, auth=auth)
+    request = route.calls.last.request
+
+    assert request.headers["X-Auth-Token"] == "MIItoken"
+    assert "Authorization" not in request.headers
+    assert ended == [pytest.approx(1_700_086_400.527363)]
+    assert respx.calls.call_count == 3
