@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -144,6 +146,18 @@ def test_quantiles_of_durations(prometheus):
         result["metric"]["project"]: float(result["value"][1]) for result in results
     }
     assert 60 < values["vision"] < 86_400
+
+
+@pytest.mark.parametrize("name", ["docs/metrics.md"])
+def test_the_documents_queries_find_something(prometheus, name):
+    """Every query that is documented finds something in the demo, or a fault."""
+    text = (Path(__file__).parent.parent / name).read_text()
+    queries = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
+
+    assert len(queries) > 5
+    for query in queries:
+        found = prometheus(query.replace("modelarts_up == 0", "modelarts_up == 1"))
+        assert found, query
 
 
 def test_promtool_has_nothing_to_say(demo):
