@@ -17,12 +17,12 @@ from typing import Final
 
 import structlog
 
-from .apis import V1_LISTINGS
 from .budget import Deadline
 from .client import CloudClient
 from .config import Collection as Settings
 from .config import Project
 from .errors import CollectionError, Failure, Reason
+from .failurelog import FailureLog
 from .jobs import V1_STATUSES, Kind
 from .listing import Answer, Habit, Listing, list_jobs
 from .tally import empty_tally
@@ -80,6 +80,7 @@ class Target:
         self._telemetry = telemetry
         self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
         self._habit = Habit(settings.page_size)
+        self._log = FailureLog(project, kind)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
         self._run: Run | None = None
@@ -189,28 +190,10 @@ class Target:
     def _count(self, outcome: Outcome) -> None:
         if isinstance(outcome.result, Listing):
             self._last_success = time.time()
-            log.debug(
-                "collected",
-                project=self.project.name,
-                kind=self.kind,
-                jobs=outcome.result.tally.number,
-                seconds=round(outcome.seconds, 3),
-            )
-            return
-        failure = outcome.result
-        self._errors[failure.reason] += 1
-        log.warning(
-            "collection failed",
-            project=self.project.name,
-            cloud=self.project.cloud.name,
-            kind=self.kind,
-            api=failure.api or V1_LISTINGS[self.kind],
-            reason=failure.reason,
-            status=failure.status,
-            error_code=failure.error_code,
-            problem=failure.problem,
-            advice=failure.advice,
-        )
+            self._log.succeeded(outcome.result.tally.number, outcome.seconds)
+        else:
+            self._errors[outcome.result.reason] += 1
+            self._log.failed(outcome.result)
 
 
 def _now() -> float:

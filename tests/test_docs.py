@@ -32,6 +32,7 @@ ORDER = [
     "wire",
     "listing",
     "client",
+    "failurelog",
     "collection",
     "collector",
     "labels",

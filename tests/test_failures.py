@@ -112,3 +112,33 @@ async def test_one_bad_page_makes_the_listing_unknown(page):
         "sortBy=create_time" in asked.query and "order=asc" in asked.query
         for asked in cloud.asked("training_jobs")
     )
+
+
+async def test_a_failure_that_lasts_is_logged_once(logged, monkeypatch):
+    """Begin, change of cause, now and then a summary, and end: a line each."""
+    cloud = simulated("a")
+    cloud.identity.token_seconds = 1e9
+    fault = Fault(effect=Effect.STATUS, status=404, api="training_jobs")
+    async with exporting_from(cloud) as exporter:
+        cloud.faults.add(fault)
+        for _ in range(5):
+            scrape = await exporter.scrape()
+        fault.status = 403
+        for _ in range(5):
+            await exporter.scrape()
+        monkeypatch.setattr("exporter.failurelog._SUMMARY_SECONDS", 0.0)
+        await exporter.scrape()
+        cloud.faults.clear()
+        for _ in range(3):
+            await exporter.scrape()
+        lines = [line for line in logged() if " level=debug " not in line]
+
+    assert scrape.errors("a", "training") == {"api": 5}
+    assert ["failures=1", "failures=6", "failures=11", "failures=11"] == [
+        next(word for word in line.split() if word.startswith("failures="))
+        for line in lines
+    ]
+    assert [line.partition("msg=")[2].partition(" project")[0] for line in lines] == [
+        *['"collection failed"'] * 3,
+        '"collection succeeds again"',
+    ]
