@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
-
-from .jobs import Kind
 
 
 class Api(StrEnum):
@@ -14,10 +11,5 @@ class Api(StrEnum):
     AUTH_TOKENS = "auth_tokens"
     TRAINING_JOBS = "training_jobs"
     VISUALIZATION_JOBS = "visualization_jobs"
-
-
-V1_LISTINGS: Final = {
-    Kind.TRAINING: Api.TRAINING_JOBS,
-    Kind.VISUALIZATION: Api.VISUALIZATION_JOBS,
-}
-"""The v1 call that lists the jobs of a kind; also how the configuration names it."""
+    TRAINING_JOB_SEARCHES = "training_job_searches"
+    TRAINING_QUOTAS = "training_quotas"

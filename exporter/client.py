@@ -1,4 +1,4 @@
-"""Asks one cloud for pages of jobs: authenticated, in turn, and again where that helps."""
+"""Asks one cloud: authenticated, in turn, and again where that helps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 import random
 import time
 
-from functools import lru_cache
-from typing import Final
-from urllib.parse import urlencode
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 import httpx
 import msgspec
 
-from .apis import V1_LISTINGS, Api
+from .apis import Api
 from .budget import Budget, Deadline
 from .config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
 from .credentials import (
@@ -25,10 +24,7 @@ from .credentials import (
     TokenAuth,
 )
 from .errors import CollectionError, Failure, Reason
-from .jobs import Kind
-from .listing import Answer
-from .payloads import Page, page_decoder
-from .refusals import check, check_success, http_date
+from .refusals import check, http_date
 from .telemetry import Telemetry
 from .wire import open_client
 
@@ -37,10 +33,25 @@ _MOST_RETRIES: Final = 2
 _FIRST_BACKOFF_SECONDS: Final = 0.25
 _LONGEST_BACKOFF_SECONDS: Final = 8.0
 
-_PATHS: Final = {
-    Api.TRAINING_JOBS: "training-jobs",
-    Api.VISUALIZATION_JOBS: "visualization-jobs",
-}
+_JSON: Final = {"Content-Type": "application/json"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    A request of a project, unsigned.
+
+    `wanted` says in words what it asks for, and `action` which permission it needs.
+    """
+
+    api: Api
+    url: httpx.URL
+    wanted: str
+    action: str
+    method: str = "GET"
+    body: bytes | None = field(default=None, repr=False)
 
 
 class CloudClient:
@@ -55,26 +66,33 @@ class CloudClient:
         self._rests_until: dict[tuple[str, Api], float] = {}
         self._credential = self._new_credential(cloud)
 
-    async def page(
-        self, project: Project, kind: Kind, deadline: Deadline, number: int, size: int
-    ) -> Answer:
+    async def ask(
+        self, project: Project, call: Call, deadline: Deadline
+    ) -> httpx.Response:
         """
-        Return page `number`, from 1, of a project's jobs, `size` to a page.
+        Return the answer to `call`, which has a status of success.
 
-        Jobs are sorted by creation time, oldest first. Raises `CollectionError`.
+        Raises `CollectionError`, after as many tries as `deadline` allows.
         """
-        api = V1_LISTINGS[kind]
-        url = _page_url(
-            f"{self.cloud.modelarts_url}/v1/{project.project_id}/{_PATHS[api]}",
-            project.workspace_id,
-            number,
-            size,
-        )
-        response = await self._get(api, project, url, deadline)
-        return Answer(
-            _decode(api, response),
-            http_date(response.headers.get("Date", "")) or time.time(),
-        )
+        attempt = 0
+        while True:
+            try:
+                await self._rest(call.api, project, deadline)
+                response = await self._send(project, call)
+                check(call.api, response, call.action)
+            except CollectionError as error:
+                if error.failure.retry_after is not None:
+                    until = _now() + error.failure.retry_after
+                    self._rests_until[project.name, call.api] = until
+                delay = self._delay(error.failure, attempt, deadline)
+                if delay is None:
+                    raise
+                api = error.failure.api or call.api
+                self._telemetry.retry(self.cloud.name, api, error.failure.reason)
+            else:
+                return response
+            attempt += 1
+            await asyncio.sleep(delay)
 
     async def aclose(self) -> None:
         """Close all connections and give up logins that are under way."""
@@ -86,35 +104,23 @@ class CloudClient:
         await self._http.aclose()
         self._budget.close()
 
-    async def _get(
-        self, api: Api, project: Project, url: httpx.URL, deadline: Deadline
-    ) -> httpx.Response:
-        attempt = 0
-        while True:
-            try:
-                await self._rest(api, project, deadline)
-                response = await self._http.get(
-                    url,
-                    auth=self._auth(project),
-                    extensions={"api": api, "party": project.name},
-                )
-                # httpx's stream and response refer to each other: that would keep every
-                # page's content until the garbage collector comes by.
-                response.stream = httpx.ByteStream(b"")
-                check(api, response)
-            except CollectionError as error:
-                if error.failure.retry_after is not None:
-                    until = _now() + error.failure.retry_after
-                    self._rests_until[project.name, api] = until
-                delay = self._delay(error.failure, attempt, deadline)
-                if delay is None:
-                    raise
-                reason = error.failure.reason
-                self._telemetry.retry(self.cloud.name, error.failure.api or api, reason)
-            else:
-                return response
-            attempt += 1
-            await asyncio.sleep(delay)
+    async def _send(self, project: Project, call: Call) -> httpx.Response:
+        response = await self._http.request(
+            call.method,
+            call.url,
+            content=call.body,
+            headers=_JSON if call.body else None,
+            auth=self._auth(project),
+            extensions={
+                "api": call.api,
+                "action": call.action,
+                "party": project.name,
+            },
+        )
+        # httpx's stream and response refer to each other: that would keep every page's
+        # content until the garbage collector comes by.
+        response.stream = httpx.ByteStream(b"")
+        return response
 
     async def _rest(self, api: Api, project: Project, deadline: Deadline) -> None:
         """Wait as long as the API's last `Retry-After` for this project asks for."""
@@ -174,45 +180,37 @@ class CloudClient:
         )
 
 
-@lru_cache(maxsize=4096)
-def _page_url(base: str, workspace_id: str, number: int, size: int) -> httpx.URL:
-    # Kept, because httpx takes longer to parse a URL than to send it.
-    query = {
-        "order": "asc",
-        "page": number,
-        "per_page": size,
-        "sortBy": "create_time",
-    }
-    if workspace_id != "0":
-        query["workspace_id"] = workspace_id
-    return httpx.URL(f"{base}?{urlencode(query)}")
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _decode(api: Api, response: httpx.Response) -> Page:
+def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Response) -> T:
+    """Return what an answer holds. Raises `CollectionError` if it is something else."""
     try:
-        page = page_decoder.decode(response.content)
+        return decoder.decode(response.content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CollectionError(_unexpected(api, response, _words(error))) from None
-    check_success(api, page.failed, page.error_code)
-    if page.jobs is None and page.total is None:
-        raise CollectionError(_unexpected(api, response, "it holds no list of jobs"))
-    return page
+        raise unexpected(call, response, _words(error)) from None
+
+
+def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
+    """Return the error that an answer is not what was asked for: `why` says why not."""
+    return CollectionError(
+        Failure(
+            reason=Reason.RESPONSE,
+            problem=f"HTTP {response.status_code}, but the answer is not {call.wanted}: "
+            f"{why}",
+            advice="check the cloud's modelarts_url, or the proxy between here and there",
+            api=call.api,
+            status=response.status_code,
+        )
+    )
+
+
+def answered_at(response: httpx.Response) -> float:
+    """Return the API's clock at its answer, in Unix time; ours if it does not tell."""
+    return http_date(response.headers.get("Date", "")) or time.time()
 
 
 def _words(error: Exception) -> str:
     # msgspec tells types and places, never the text that was decoded.
     return str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8"
-
-
-def _unexpected(api: Api, response: httpx.Response, why: str) -> Failure:
-    return Failure(
-        reason=Reason.RESPONSE,
-        problem=f"HTTP {response.status_code}, but the answer is not a job list: {why}",
-        advice="check the cloud's modelarts_url, or the proxy between here and there",
-        api=api,
-        status=response.status_code,
-    )

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -21,45 +19,40 @@ from .budget import Deadline
 from .client import CloudClient
 from .config import Collection as Settings
 from .config import Project
-from .errors import CollectionError, Failure, Reason
+from .errors import Failure, Reason
 from .failurelog import FailureLog
-from .jobs import V1_STATUSES, Kind
-from .listing import Answer, Habit, Listing, list_jobs
-from .tally import empty_tally
+from .jobs import Kind
+from .report import (
+    Latest,
+    Outcome,
+    Report,
+)
+from .survey import Progress, Survey, attempt
 from .telemetry import Telemetry
 
 
 log: Final = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a collection ended: a listing or a failure, and the seconds that it took."""
-
-    result: Listing | Failure
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a scrape says of one project and kind."""
-
-    project: Project
-    kind: Kind
-    outcome: Outcome
-    errors: Mapping[Reason, int]
-    last_success: float | None
-    """Unix time of the last complete collection."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
 class Run:
     """A collection under way, and the scrapes that wait for it."""
 
-    deadline: Deadline
+    progress: Progress
     started: float
     waiting: int = 0
     task: asyncio.Task[Outcome] = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How the last run ended, when on the event loop's clock, and in Unix time."""
+
+    outcome: Outcome
+    at: float
+    timestamp: float
 
 
 class Target:
@@ -75,34 +68,31 @@ class Target:
     ) -> None:
         self.project = project
         self.kind = kind
-        self.settings = settings
-        self._client = client
+        self._survey = Survey(project, kind, client, settings)
+        self._settings = settings
         self._telemetry = telemetry
-        self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
-        self._habit = Habit(settings.page_size)
-        self._log = FailureLog(project, kind)
+        self._log = FailureLog(project, kind, self._survey.api.api)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
         self._run: Run | None = None
-        self._finished: tuple[Outcome, float] | None = None
+        self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
         """Return the last outcome if it is young enough to be served again."""
-        if self._finished is None:
+        finished = self._finished
+        if finished is None or _now() - finished.at >= self._settings.min_interval:
             return None
-        outcome, finished_at = self._finished
-        age = _now() - finished_at
-        return outcome if age < self.settings.min_interval else None
+        return finished.outcome
 
     def join(self, deadline: Deadline) -> Run:
         """Wait for the run that is under way, or for a new one."""
         run = self._run
         if run is None or run.task.done():
             # A deadline of its own: a scrape that joins later may extend it.
-            run = self._run = Run(Deadline(deadline.remaining), _now())
+            run = self._run = Run(Progress(Deadline(deadline.remaining)), _now())
             run.task = asyncio.create_task(self._collect(run))
         else:
-            run.deadline.extend(deadline)
+            run.progress.deadline.extend(deadline)
             self._telemetry.coalesced()
         run.waiting += 1
         return run
@@ -117,11 +107,18 @@ class Target:
         return run.task.cancel()
 
     def outcome(self, run: Run) -> Outcome:
-        """Leave `run` and return how it ended; a timeout if it did not."""
+        """
+        Leave `run` and return how it ended.
+
+        If it did not, that is a timeout: of all, or of what goes with the jobs.
+        """
         canceled = self.leave(run)
         if run.task.done() and not run.task.cancelled():
             return run.task.result()
-        outcome = Outcome(_timeout(run), _now() - run.started)
+        timeout = _timeout(run)
+        stands = run.progress.listing
+        result = stands and stands.interrupted(timeout)
+        outcome = Outcome(result or timeout, _now() - run.started)
         if canceled:
             self._finish(outcome)
         else:
@@ -135,11 +132,17 @@ class Target:
 
     def fits(self, project: Project, kind: Kind, settings: Settings) -> bool:
         """Tell whether this target can go on with another configuration."""
-        return (
-            (self.project, self.kind) == (project, kind)
-            and self.settings.page_size == settings.page_size
-            and self.settings.duration_buckets == settings.duration_buckets
+        buckets = self._settings.duration_buckets
+        return (self.project, self.kind, buckets) == (
+            project,
+            kind,
+            settings.duration_buckets,
         )
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Go on with other settings, from the next collection on."""
+        self._settings = settings
+        self._survey.reconfigure(settings)
 
     async def ended(self) -> None:
         """Wait until the run that is under way, if there is one, has ended."""
@@ -155,45 +158,55 @@ class Target:
     def report(self, outcome: Outcome) -> Report:
         """Return what a scrape says of this project and kind."""
         return Report(
-            self.project, self.kind, outcome, dict(self._errors), self._last_success
+            self.project,
+            self.kind,
+            outcome,
+            dict(self._errors),
+            self._last_success,
+            self._survey.ended,
+        )
+
+    @property
+    def latest(self) -> Latest:
+        """The last collection, if there was one."""
+        finished = self._finished
+        return Latest(
+            self.project,
+            self.kind,
+            finished.outcome if finished else None,
+            finished.timestamp if finished else 0.0,
+            self._last_success,
         )
 
     async def _collect(self, run: Run) -> Outcome:
-        result = await self._list(run.deadline)
-        outcome = Outcome(result, _now() - run.started)
-        self._finish(outcome)
-        return outcome
-
-    async def _list(self, deadline: Deadline) -> Listing | Failure:
-        fetch = partial(self._page, deadline)
-        tally = partial(empty_tally, self._bounds, V1_STATUSES)
         try:
-            return await list_jobs(fetch, self._habit, tally)
-        except CollectionError as error:
-            return error.failure
+            result = await attempt(self._survey.ask(run.progress))
         except Exception:
             # Whatever we did not think of must not cost the other projects.
             log.exception("internal error", project=self.project.name, kind=self.kind)
-            return Failure(
+            result = Failure(
                 reason=Reason.RESPONSE,
                 problem="an error in the exporter itself",
                 advice="report it with the lines logged above",
             )
-
-    async def _page(self, deadline: Deadline, number: int, size: int) -> Answer:
-        return await self._client.page(self.project, self.kind, deadline, number, size)
+        outcome = Outcome(result, _now() - run.started)
+        self._finish(outcome)
+        return outcome
 
     def _finish(self, outcome: Outcome) -> None:
-        self._finished = (outcome, _now())
+        self._finished = Finished(outcome, _now(), time.time())
         self._count(outcome)
 
     def _count(self, outcome: Outcome) -> None:
-        if isinstance(outcome.result, Listing):
-            self._last_success = time.time()
-            self._log.succeeded(outcome.result.tally.number, outcome.seconds)
-        else:
-            self._errors[outcome.result.reason] += 1
-            self._log.failed(outcome.result)
+        result = outcome.result
+        if isinstance(result, Failure):
+            self._errors[result.reason] += 1
+            self._log.failed(result)
+            return
+        self._last_success = time.time()
+        for shortfall in result.shortfalls:
+            self._errors[shortfall.reason] += 1
+        self._log.succeeded(result.tally.number, outcome.seconds, result.shortfalls)
 
 
 def _now() -> float:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .budget import Budget, Deadline
 from .client import CloudClient
-from .collection import Report, Run, Target
+from .collection import Run, Target
 from .config import Collection as Settings
 from .config import Configuration, Project
 from .jobs import Kind
+from .report import Latest, Report
 from .telemetry import Telemetry
+
+
+def _everything(project: Project, kind: Kind) -> bool:
+    return True
 
 
 class Collector:
@@ -68,19 +73,26 @@ class Collector:
     def _target(self, project: Project, kind: Kind, settings: Settings) -> Target:
         for target in self._targets:
             if target.fits(project, kind, settings):
-                target.settings = settings
+                target.reconfigure(settings)
                 return target
         client = self._clients[project.cloud.name]
         return Target(project, kind, client, settings, self._telemetry)
 
-    async def collect(self, seconds: float) -> list[Report]:
+    async def collect(
+        self, seconds: float, wanted: Callable[[Project, Kind], bool] = _everything
+    ) -> list[Report]:
         """
-        Return a report of every project and kind after at most `seconds`.
+        Return a report of every project and kind that is wanted.
 
-        What is not complete by then is reported as a failure with reason `timeout`.
+        That takes at most `seconds`. What is not complete by then is reported as a
+        failure with reason `timeout`.
         """
         deadline = Deadline(seconds)
-        outcomes = {target: target.recent() for target in self._targets}
+        outcomes = {
+            target: target.recent()
+            for target in self._targets
+            if wanted(target.project, target.kind)
+        }
         runs = {
             target: target.join(deadline)
             for target, outcome in outcomes.items()
@@ -99,6 +111,10 @@ class Collector:
             for target, outcome in outcomes.items()
             if outcome is not None
         ]
+
+    def latest(self) -> list[Latest]:
+        """Return every project's and kind's last collection; none is started."""
+        return [target.latest for target in self._targets]
 
     def end_within(self, seconds: float) -> None:
         """Let every scrape that is under way end after at most `seconds`."""

@@ -12,10 +12,13 @@ from typing import Final
 from .config import (
     AccessKeyAuth,
     Cloud,
+    Collection,
     Configuration,
+    JobSeries,
     PasswordAuth,
     Project,
     Secret,
+    TrainingApi,
 )
 from .program import serve_exporter
 from .server import ending_signal, url_of
@@ -96,8 +99,10 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
                 name=project.name,
                 cloud=by_key if project.name in _SIGNED else by_password,
                 project_id=project.project_id,
+                training_api=TrainingApi(project.training_api),
                 labels=(("team", project.name),),
             )
             for project in cloud.projects
         ),
+        collection=Collection(job_series=JobSeries(enabled=True)),
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 
-from .apis import V1_LISTINGS
+from .apis import Api
 from .config import Project
 from .errors import Failure
 from .jobs import Kind
@@ -25,32 +26,52 @@ _SUMMARY_SECONDS: Final = 600.0
 
 
 class FailureLog:
-    """The log of one project and kind."""
+    """The log of one project and kind, whose jobs `api` lists."""
 
-    def __init__(self, project: Project, kind: Kind) -> None:
+    def __init__(self, project: Project, kind: Kind, api: Api) -> None:
         self._project = project
         self._kind = kind
+        self._failures = _Trouble(project, kind, api, "collection failed")
+        self._shortfalls = _Trouble(
+            project, kind, api, "collected, but something beside the jobs is missing"
+        )
+
+    def succeeded(
+        self, jobs: int, seconds: float, shortfalls: Sequence[Failure] = ()
+    ) -> None:
+        """Log a complete collection: at level debug, unless others failed before."""
+        self._failures.over("collection succeeds again")
+        if shortfalls:
+            self._shortfalls.met(shortfalls[0])
+        else:
+            self._shortfalls.over("nothing is missing any more")
+        log.debug(
+            "collected",
+            project=self._project.name,
+            kind=self._kind,
+            jobs=jobs,
+            seconds=round(seconds, 3),
+        )
+
+    def failed(self, failure: Failure) -> None:
+        """Log a failure, unless the same was logged a short while ago."""
+        self._failures.met(failure)
+
+
+class _Trouble:
+    """A sort of failure that may last, and what was logged of it."""
+
+    def __init__(self, project: Project, kind: Kind, api: Api, event: str) -> None:
+        self._project = project
+        self._kind = kind
+        self._api = api
+        self._event = event
         self._failures = 0
         self._since = 0.0
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
 
-    def succeeded(self, jobs: int, seconds: float) -> None:
-        """Log a complete collection: at level debug, unless others failed before."""
-        names = {"project": self._project.name, "kind": self._kind}
-        if self._failures:
-            log.info(
-                "collection succeeds again",
-                **names,
-                failures=self._failures,
-                failed_for_seconds=round(_now() - self._since),
-            )
-        log.debug("collected", **names, jobs=jobs, seconds=round(seconds, 3))
-        self._failures = 0
-        self._told = ()
-
-    def failed(self, failure: Failure) -> None:
-        """Log a failure, unless the same was logged a short while ago."""
+    def met(self, failure: Failure) -> None:
         now = _now()
         if not self._failures:
             self._since = now
@@ -60,11 +81,11 @@ class FailureLog:
             return
         self._told, self._told_at = cause, now
         log.warning(
-            "collection failed",
+            self._event,
             project=self._project.name,
             cloud=self._project.cloud.name,
             kind=self._kind,
-            api=failure.api or V1_LISTINGS[self._kind],
+            api=failure.api or self._api,
             reason=failure.reason,
             status=failure.status,
             error_code=failure.error_code,
@@ -72,6 +93,18 @@ class FailureLog:
             advice=failure.advice,
             failures=self._failures,
         )
+
+    def over(self, event: str) -> None:
+        if self._failures:
+            log.info(
+                event,
+                project=self._project.name,
+                kind=self._kind,
+                failures=self._failures,
+                failed_for_seconds=round(_now() - self._since),
+            )
+        self._failures = 0
+        self._told = ()
 
 
 def _now() -> float:

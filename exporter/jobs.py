@@ -1,16 +1,17 @@
 """
 The vocabulary of ModelArts jobs: kinds, statuses and phases.
 
-The numbers and names of the statuses are those of the ModelArts API reference,
-"Job Statuses" (`modelarts_03_0074`); 22 is in the SDK reference only
-(`modelarts_04_0077`). The grouping into phases is this project's.
+The numbers and names of v1's statuses are those of the ModelArts API reference, "Job
+Statuses" (`modelarts_03_0074`); 22 is in the SDK reference only (`modelarts_04_0077`).
+v2's are the phases of "Querying a Training Job List" (`ListTrainingJobs`). The
+grouping into this project's phases is its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 
 class Kind(StrEnum):
@@ -34,6 +35,9 @@ class Phase(StrEnum):
 
 UNFINISHED_PHASES: Final = (Phase.PENDING, Phase.RUNNING, Phase.STOPPING)
 """Phases of jobs that will go on by themselves."""
+
+FINISHED_PHASES: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
+"""Phases of jobs that have ended."""
 
 STARTED_PHASES: Final = (
     Phase.RUNNING,
@@ -82,3 +86,50 @@ V1_STATUSES: Final[dict[int, Status]] = {
     22: Status("mount_failed", Phase.FAILED),
 }
 """The v1 API's status numbers, the same for both kinds."""
+
+V2_STATUSES: Final[dict[str, Status]] = {
+    "creating": Status("creating", Phase.PENDING),
+    "pending": Status("pending", Phase.PENDING),
+    "running": Status("running", Phase.RUNNING),
+    "terminating": Status("terminating", Phase.STOPPING),
+    "completed": Status("completed", Phase.SUCCEEDED),
+    "failed": Status("failed", Phase.FAILED),
+    "abnormal": Status("abnormal", Phase.FAILED),
+    "terminated": Status("terminated", Phase.STOPPED),
+}
+"""The v2 API's phases, in lower case, for training jobs."""
+
+JobId: TypeAlias = int | str
+"""A number in v1, a UUID in v2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """
+    What a job takes: nodes of a flavor, and accelerators (GPU or NPU) in each of them.
+
+    `accelerator` is the product's name; it is empty, and `units` is None, where the API
+    does not tell, and `units` is 0 where there are none.
+    """
+
+    nodes: int
+    flavor: str
+    accelerator: str = ""
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    A job by itself, where it is more than a number.
+
+    `created` is in milliseconds since the epoch, `duration` in milliseconds of running;
+    None where that is not known.
+    """
+
+    job_id: JobId
+    name: str
+    status: Status
+    created: int | None = None
+    duration: int | None = None
+    resources: Resources | None = None

@@ -18,16 +18,18 @@ from __future__ import annotations
 import asyncio
 
 from array import array
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import eq
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeVar, cast
 
+from .census import Census
 from .errors import CollectionError, Failure, Reason
-from .payloads import Job, Page, creation_times, fold, identities
+from .jobs import JobId
+from .modelarts import ALL_JOBS, Query
+from .payloads import Page, Row, times
 from .refusals import refuses_a_parameter
-from .tally import Quota, Tally
 
 
 SMALL_PAGE: Final = 100
@@ -38,19 +40,13 @@ _CLOCK_TOLERANCE_SECONDS: Final = 2.0
 _SPARE_PAGES: Final = 10
 _MOST_PAGES: Final = 65_535
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A page, and when the API's clock said that it was answered (Unix time)."""
-
-    page: Page
-    answered_at: float
+T = TypeVar("T")
 
 
 class Fetch(Protocol):
     """Asks for a page, counted from 1; raises `CollectionError`."""
 
-    async def __call__(self, number: int, size: int) -> Answer:
+    async def __call__(self, query: Query, number: int, size: int) -> Page:
         """Return page `number` of pages with `size` jobs."""
 
 
@@ -59,60 +55,73 @@ class Habit:
     """What a listing learned for the next one: how large pages may be, how many."""
 
     page_size: int
-    pages: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The jobs of one project and kind, and their limits."""
-
-    tally: Tally
-    quota: Quota
+    pages: dict[Query, int] = field(default_factory=dict)
 
 
 async def list_jobs(
-    fetch: Fetch, habit: Habit, new_tally: Callable[[], Tally]
-) -> Listing:
-    """Return the complete listing. Raises `CollectionError`."""
+    fetch: Fetch,
+    habit: Habit,
+    new_census: Callable[[], Census],
+    most: int | None = None,
+) -> Census | None:
+    """
+    Return the complete listing; None if there are more than `most` jobs.
+
+    Raises `CollectionError`.
+    """
     try:
-        return await _list(fetch, habit, new_tally)
+        return await list_query(fetch, habit, new_census, ALL_JOBS, most)
     except CollectionError as error:
         if habit.page_size <= SMALL_PAGE or not refuses_a_parameter(error.failure):
             raise
         smaller = Habit(SMALL_PAGE)
-        listing = await _list(fetch, smaller, new_tally)
+        census = await list_query(fetch, smaller, new_census, ALL_JOBS, most)
         habit.page_size, habit.pages = smaller.page_size, smaller.pages
-        return listing
+        return census
 
 
-async def _list(fetch: Fetch, habit: Habit, new_tally: Callable[[], Tally]) -> Listing:
-    first = _Walk(fetch, habit.page_size, new_tally())
-    await first.together(habit.pages)
+async def list_query(
+    fetch: Fetch,
+    habit: Habit,
+    new_census: Callable[[], Census],
+    query: Query,
+    most: int | None = None,
+) -> Census | None:
+    """
+    Return what all pages of `query` hold.
+
+    None if that is more than `most` jobs, or not what was asked for: an API may ignore
+    the statuses in a query. Raises `CollectionError`.
+    """
+    first = _Walk(fetch, query, habit.page_size, new_census())
+    if not await first.together(habit.pages.get(query, 1), most):
+        return None
     walk = first
     if not first.is_undisturbed():
-        walk = _Walk(fetch, habit.page_size, new_tally())
-        await walk.together(first.pages)
+        walk = _Walk(fetch, query, habit.page_size, new_census())
+        if not await walk.together(first.pages, most):
+            return None
         if not walk.confirms(first):
             pages = walk.pages
-            walk = _Walk(fetch, habit.page_size, new_tally())
+            walk = _Walk(fetch, query, habit.page_size, new_census())
             await walk.backwards(pages)
-    habit.pages = walk.jobs // walk.page_length + 1
-    return Listing(walk.tally, walk.quota)
+    habit.pages[query] = walk.jobs // walk.page_length + 1
+    return walk.census
 
 
 class _Walk:
-    """One reading of all pages; pages are folded as they come and not kept."""
+    """One reading of all pages; pages are counted as they come and not kept."""
 
-    def __init__(self, fetch: Fetch, size: int, tally: Tally) -> None:
-        self.tally = tally
-        self.quota = Quota()
+    def __init__(self, fetch: Fetch, query: Query, size: int, census: Census) -> None:
+        self.census = census
         self.pages = 0
         self.jobs = 0
         self._fetch = fetch
+        self._query = query
         self._size = size
         self._lengths: dict[int, int] = {}
         self._totals: set[int | None] = set()
-        self._ids: list[array[int] | list[int | str]] = []
+        self._ids: list[array[int] | list[JobId]] = []
         self._saw_new_job = False
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
@@ -126,32 +135,40 @@ class _Walk:
     def _longest(self) -> int:
         return max(1, *self._lengths.values(), 0)
 
-    async def together(self, pages: int) -> None:
-        """Read `pages` pages at once, and then what else there turns out to be."""
+    async def together(self, pages: int, most: int | None) -> bool:
+        """
+        Read `pages` pages at once, and then what else there turns out to be.
+
+        Return False as soon as that is more than `most` jobs, or not what was asked for.
+        """
         while True:
             numbers = range(self.pages + 1, pages + 1)
-            await _all(self._take(number) for number in numbers)
+            await run_together(self._take(number) for number in numbers)
             self.pages = pages
+            if (most is not None and self._total > most) or not self._obeys_the_query():
+                return False
             if self._is_exhausted():
-                return
-            pages += max(0, self._missing()) // self._longest + 1
+                return True
+            more = max(0, self._total - self.jobs) // self._longest + 1
+            # The total of a query by status may be that of all jobs, against the rules.
+            pages += min(more, pages) if self._query.statuses else more
             self._check_end(pages)
 
     async def backwards(self, pages: int) -> None:
         """
         Read `pages` pages, one after the other, from the last to the first.
 
-        A job that has moved forward meanwhile comes twice; it is folded once.
+        A job that has moved forward meanwhile comes twice; it is counted once.
         """
-        seen: set[int | str] = set()
+        seen: set[JobId] = set()
         for number in range(pages, 0, -1):
             new = []
-            jobs = await self._read(number)
-            for job, job_id in zip(jobs, identities(jobs), strict=True):
+            page = await self._read(number)
+            for row, job_id in zip(page.rows, page.ids, strict=True):
                 if job_id not in seen:
                     seen.add(job_id)
-                    new.append(job)
-            self._fold(new)
+                    new.append(row)
+            self._count(page, new)
 
     def is_undisturbed(self) -> bool:
         """Tell whether nothing can have moved during the walk."""
@@ -169,35 +186,44 @@ class _Walk:
         return self._totals == {self.jobs} or seen == seen_earlier
 
     async def _take(self, number: int) -> None:
-        jobs = await self._read(number)
-        self._ids.append(_compact(identities(jobs)))
-        self._fold(jobs)
+        page = await self._read(number)
+        self._ids.append(_compact(page.ids))
+        self._count(page, page.rows)
 
-    async def _read(self, number: int) -> list[Job]:
-        answer = await self._fetch(number, self._size)
-        jobs = answer.page.jobs or []
-        self._lengths[number] = len(jobs)
-        self._totals.add(answer.page.total)
-        self._saw_new_job |= self._has_new_job(jobs, answer.answered_at)
-        self.quota = answer.page.quota
-        return jobs
+    async def _read(self, number: int) -> Page:
+        page = await self._fetch(self._query, number, self._size)
+        self._lengths[number] = len(page.rows)
+        self._totals.add(page.total)
+        self._saw_new_job |= self._has_new_job(page)
+        self.census.quota = page.quota
+        return page
 
-    def _fold(self, jobs: list[Job]) -> None:
-        self.jobs += len(jobs)
-        fold(jobs, self.tally)
+    def _count(self, page: Page, rows: Sequence[Row]) -> None:
+        self.jobs += len(rows)
+        self.census.add(page, rows)
 
-    def _identities(self) -> set[int | str]:
+    def _identities(self) -> set[JobId]:
         return set(chain.from_iterable(self._ids))
 
-    def _has_new_job(self, jobs: list[Job], answered_at: float) -> bool:
-        began = answered_at - (self._clock() - self._started)
+    def _has_new_job(self, page: Page) -> bool:
+        began = page.answered_at - (self._clock() - self._started)
         limit = (began - _CLOCK_TOLERANCE_SECONDS) * 1000
         # Sorted by creation time, a page has its newest job at its end.
-        return max(creation_times(jobs[-1:]), default=0) >= limit
+        created = times([row.create_time for row in page.rows[-1:]])
+        return max(created, default=0) >= limit
 
-    def _missing(self) -> int:
-        known = [total for total in self._totals if total is not None]
-        return max(known, default=0) - self.jobs
+    def _obeys_the_query(self) -> bool:
+        wanted = self._query.statuses
+        if not wanted:
+            return True
+        statuses = self.census.tally.statuses
+        has_contradiction = self._total > 0 and not self._lengths[1]
+        listed = sum(statuses.get(status, 0) for status in wanted)
+        return listed == self.jobs and not has_contradiction
+
+    @property
+    def _total(self) -> int:
+        return max((total for total in self._totals if total is not None), default=0)
 
     def _is_exhausted(self) -> bool:
         length = self._lengths[self.pages]
@@ -217,7 +243,7 @@ class _Walk:
             )
 
 
-def _has_repeated(pages: list[array[int] | list[int | str]]) -> bool:
+def _has_repeated(pages: list[array[int] | list[JobId]]) -> bool:
     if not all(isinstance(ids, array) for ids in pages):
         seen = list(chain.from_iterable(pages))
         return len(set(seen)) < len(seen)
@@ -226,7 +252,7 @@ def _has_repeated(pages: list[array[int] | list[int | str]]) -> bool:
     return any(map(eq, numbers, islice(numbers, 1, None)))
 
 
-def _compact(ids: list[int | str]) -> array[int] | list[int | str]:
+def _compact(ids: list[JobId]) -> array[int] | list[JobId]:
     # A number in an array takes 8 bytes, in a set about 75: sets come afterwards.
     numbers = [job_id for job_id in ids if isinstance(job_id, int)]
     try:
@@ -235,13 +261,14 @@ def _compact(ids: list[int | str]) -> array[int] | list[int | str]:
         return ids
 
 
-async def _all(coroutines: Iterable[Coroutine[None, None, None]]) -> None:
+async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """Run them all at once; the first `CollectionError` ends the others."""
     try:
         async with asyncio.TaskGroup() as group:
-            for coroutine in coroutines:
-                group.create_task(coroutine)
+            tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except* CollectionError as errors:
         raise _first(errors) from None
+    return [task.result() for task in tasks]
 
 
 def _first(errors: BaseExceptionGroup[CollectionError]) -> CollectionError:

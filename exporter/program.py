@@ -21,7 +21,7 @@ from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
 from .exposition import Format, encode
 from .families import families
-from .listing import Listing
+from .report import Listing
 from .server import ending_signal, serving, url_of
 from .telemetry import Telemetry
 from .web import Exporter, create_app

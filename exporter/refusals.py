@@ -111,12 +111,6 @@ _PARAMETER_CODES: Final = {
     for number in ("0101", "0104", "0107", "2764", "2770", "2788", "2816")
 }
 
-_ACTIONS: Final[Mapping[Api, str]] = {
-    Api.AUTH_TOKENS: "the right to log in with a password and programmatic access",
-    Api.TRAINING_JOBS: "modelarts:trainJob:list",
-    Api.VISUALIZATION_JOBS: "modelarts:tensorboard:list",
-}
-
 
 class _InnerError(msgspec.Struct):
     code: int | str | None = None
@@ -155,8 +149,12 @@ def is_credential_refused(response: httpx.Response) -> bool:
     return _meaning(response.status_code, error_code(response)) is _CREDENTIAL_REFUSED
 
 
-def check(api: Api, response: httpx.Response) -> None:
-    """Raise `CollectionError` unless `response` has a status of success."""
+def check(api: Api, response: httpx.Response, action: str) -> None:
+    """
+    Raise `CollectionError` unless `response` has a status of success.
+
+    `action` is the permission that the request needs.
+    """
     if response.is_success:
         return
     status = response.status_code
@@ -167,7 +165,7 @@ def check(api: Api, response: httpx.Response) -> None:
         Failure(
             reason=meaning.reason,
             problem=f"{answer}: {meaning.problem}",
-            advice=meaning.advice.format(action=_ACTIONS[api]),
+            advice=meaning.advice.format(action=action),
             api=api,
             status=status,
             error_code=code,

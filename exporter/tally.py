@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from .jobs import STARTED_PHASES, UNFINISHED_PHASES, Phase, Status
 
@@ -30,6 +30,24 @@ class Durations:
         self.number += len(milliseconds)
         self.sum_milliseconds += sum(milliseconds)
         self.longest_milliseconds = max(self.longest_milliseconds, milliseconds[-1])
+
+    @property
+    def seconds(self) -> float:
+        """The sum, in seconds."""
+        return self.sum_milliseconds / 1000
+
+    def copy(self) -> Durations:
+        """Return a copy that does not change with this one."""
+        return replace(self, counts=list(self.counts))
+
+    def absorb(self, other: Durations) -> None:
+        """Add what `other`, of the same bounds, has added."""
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.number += other.number
+        self.sum_milliseconds += other.sum_milliseconds
+        self.longest_milliseconds = max(
+            self.longest_milliseconds, other.longest_milliseconds
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +102,22 @@ class Tally:
                 oldest, self.oldest_created.get(phase, oldest)
             )
 
+    def absorb(self, other: Tally) -> None:
+        """Add the jobs of `other`."""
+        for status, number in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + number
+        for phase, durations in other.durations.items():
+            self.durations[phase].absorb(durations)
+        for phase, oldest in other.oldest_created.items():
+            known = self.oldest_created.get(phase, oldest)
+            self.oldest_created[phase] = min(oldest, known)
+
     @property
     def number(self) -> int:
         """The number of all jobs."""
         return sum(self.statuses.values())
 
 
-def empty_tally(bounds: tuple[int, ...], statuses: Mapping[int, Status]) -> Tally:
+def empty_tally(bounds: tuple[int, ...], statuses: Iterable[Status]) -> Tally:
     """Return a tally without jobs that knows `statuses`."""
-    return Tally(bounds, dict.fromkeys(statuses.values(), 0))
+    return Tally(bounds, dict.fromkeys(statuses, 0))

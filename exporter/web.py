@@ -19,12 +19,12 @@ from starlette.routing import Route
 
 from . import __version__
 from .budget import scrape_seconds
-from .collection import Report
 from .collector import Collector
 from .config import Configuration
 from .errors import ConfigurationError
 from .exposition import Format, accepts_gzip, choose_format, compress, encode
 from .families import families
+from .report import Report
 from .telemetry import Telemetry
 
 

@@ -19,6 +19,7 @@ from exporter.config import (
     PasswordAuth,
     Project,
     Secret,
+    TrainingApi,
 )
 from exporter.jobs import Kind
 from exporter.program import open_exporter
@@ -41,12 +42,14 @@ SECRET_KEY = "canary-secret-key-91bc"
 SECURITY_TOKEN = "canary-security-token-55de"
 
 
-def simulated(*names: str, clock: Clock | None = None) -> SimulatedCloud:
+def simulated(
+    *names: str, clock: Clock | None = None, training_api: str = "v1"
+) -> SimulatedCloud:
     """Return a cloud with projects of those names: each has a few jobs of each kind."""
     clock = clock or ManualClock()
     projects = []
     for index, name in enumerate(names, 1):
-        project = SimulatedProject(name, f"{index:032x}")
+        project = SimulatedProject(name, f"{index:032x}", training_api=training_api)
         project.training = Jobs(Kind.TRAINING, quota=5, capacity=100, seed=index)
         project.visualization = Jobs(
             Kind.VISUALIZATION, quota=3, capacity=50, seed=index
@@ -88,7 +91,12 @@ def configuration(
     return Configuration(
         clouds=(configured,),
         projects=tuple(
-            Project(name=project.name, cloud=configured, project_id=project.project_id)
+            Project(
+                name=project.name,
+                cloud=configured,
+                project_id=project.project_id,
+                training_api=TrainingApi(project.training_api),
+            )
             for project in cloud.projects
         ),
         collection=Collection(**collection),

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import AccessKeyAuth, EcsAgencyAuth, PasswordAuth, Secret, load
+from exporter.config import (
+    AccessKeyAuth,
+    EcsAgencyAuth,
+    JobSeries,
+    PasswordAuth,
+    Secret,
+    TrainingApi,
+    load,
+)
 from exporter.errors import ConfigurationError, SecretError
 from exporter.jobs import Kind
 
@@ -85,7 +93,7 @@ def test_everything(tmp_path):
             project_id: 12345678901234567890123456789012
             workspace_id: w1
             collectors: [visualization_jobs]
-            training_api: v1
+            training_api: v2
             labels: {team: no, size: 5, empty: ""}
         collection:
           timeout: 1m30s
@@ -93,6 +101,8 @@ def test_everything(tmp_path):
           max_concurrent_requests: 8
           min_interval: 10s
           page_size: 100
+          listing_limit: 700
+          job_series: {enabled: true, max_per_project: 7}
           duration_buckets: [1m, 1h, 1d]
         """,
     )
@@ -112,6 +122,11 @@ def test_everything(tmp_path):
     assert configuration.collection.timeout == 90.0
     assert configuration.collection.timeout_offset == 0.25
     assert configuration.collection.min_interval == 10.0
+    assert configuration.collection.listing_limit == 700
+    assert configuration.collection.job_series == JobSeries(
+        enabled=True, max_per_project=7
+    )
+    assert project.training_api is TrainingApi.V2
     assert configuration.collection.duration_buckets == (60.0, 3600.0, 86400.0)
 
 
@@ -196,6 +211,14 @@ def test_project_ids_are_text(tmp_path, project_id):
         (
             ("projects:", "collection: {page_size: 5000}\nprojects:"),
             "7: collection.page_size: 5000 is not between 1 and 1000",
+        ),
+        (
+            ("projects:", "collection: {listing_limit: 0}\nprojects:"),
+            "7: collection.listing_limit: 0 is not between 1 and 100000000",
+        ),
+        (
+            ("projects:", "collection: {job_series: {enable: true}}\nprojects:"),
+            ('7: collection.job_series.enable: unknown key; did you mean "enabled"?'),
         ),
         (
             ("projects:", "collection: {duration_buckets: [1h, 1m]}\nprojects:"),

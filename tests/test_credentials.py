@@ -144,7 +144,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
         target = exporter.collector._targets[0]
-        logins = target._client._credential
+        logins = target._survey.api._client._credential
         now = logins.now
         logins.now = lambda: now() + 95
         with cloud.faults.on(

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.census import Census
 from exporter.errors import CollectionError, Failure, Reason
 from exporter.jobs import V1_STATUSES
-from exporter.listing import Answer, Habit, list_jobs
-from exporter.payloads import Job, Page
+from exporter.listing import Habit, list_jobs
+from exporter.modelarts import ALL_JOBS
+from exporter.payloads import Page, V1Job, v1_status
 from exporter.tally import Tally, empty_tally
 
 
@@ -32,6 +34,11 @@ class Recorder(Tally):
         self.seen += durations
 
 
+def recording():
+    """Return a census with such a tally."""
+    return Census(Recorder(), v1_status)
+
+
 @dataclass
 class MovingList:
     """An API whose list changes between the pages that it answers."""
@@ -44,7 +51,7 @@ class MovingList:
     page_limit: int = 1000
     requests: int = 0
 
-    async def fetch(self, number, size):
+    async def fetch(self, query, number, size):
         """Answer when the test lets it."""
         answered = asyncio.get_running_loop().create_future()
         self.pending.append((answered, number, size))
@@ -61,8 +68,8 @@ class MovingList:
         self.requests += 1
         jobs = self.jobs[(number - 1) * size : number * size]
         total = len(self.jobs) if self.tells_total else None
-        rows = [Job(job, 8, self.create_time(job), job) for job in jobs]
-        return Answer(Page(is_success=True, job_total_count=total, jobs=rows), NOW)
+        rows = [V1Job(job, "a", 8, self.create_time(job), job) for job in jobs]
+        return Page(rows, total, NOW)
 
     def create_time(self, job):
         """Return when a job was created: those of the start were, long ago."""
@@ -117,11 +124,13 @@ def test_no_job_twice_and_none_missed(
     recorders = []
 
     def recorder():
-        recorders.append(Recorder())
+        recorders.append(recording())
         return recorders[-1]
 
     async def run():
-        task = asyncio.create_task(list_jobs(api.fetch, Habit(size, pages), recorder))
+        task = asyncio.create_task(
+            list_jobs(api.fetch, Habit(size, {ALL_JOBS: pages}), recorder)
+        )
         for action, index in actions:
             await settle()
             if action == "create":
@@ -147,10 +156,10 @@ def test_no_job_twice_and_none_missed(
 async def listed(api: MovingList, habit: Habit) -> list[int]:
     """List the jobs of an API that does not move; return them, and count requests."""
 
-    async def fetch(number, size):
+    async def fetch(query, number, size):
         return api.page(number, min(size, api.page_limit))
 
-    return (await list_jobs(fetch, habit, Recorder)).tally.seen
+    return (await list_jobs(fetch, habit, recording)).tally.seen
 
 
 @pytest.mark.parametrize(
@@ -176,7 +185,7 @@ async def test_a_warm_listing_asks_for_all_pages_at_once():
     habit = Habit(1000)
     await listed(api, habit)
 
-    task = asyncio.create_task(list_jobs(api.fetch, habit, Recorder))
+    task = asyncio.create_task(list_jobs(api.fetch, habit, recording))
     await settle()
     assert [1, 2, 3] == [number for _, number, _ in api.pending]
     for _ in range(3):
@@ -197,7 +206,7 @@ async def test_page_size_falls_back_and_is_remembered():
     api = MovingList(list(range(1, 251)))
     asked = []
 
-    async def fetch(number, size):
+    async def fetch(query, number, size):
         asked.append(size)
         if size > 100:
             raise CollectionError(
@@ -207,7 +216,7 @@ async def test_page_size_falls_back_and_is_remembered():
 
     habit = Habit(1000)
     for _ in range(2):
-        listing = await list_jobs(fetch, habit, Recorder)
+        listing = await list_jobs(fetch, habit, recording)
         assert len(listing.tally.seen) == 250
 
     assert [1000, 100, 100, 100, 100, 100, 100] == asked
@@ -217,11 +226,11 @@ async def test_other_refusals_are_not_retried_smaller():
     """A request that is refused in any size is reported as it was refused."""
     failure = Failure(reason=Reason.API, problem="refused", advice="", status=400)
 
-    async def fetch(number, size):
+    async def fetch(query, number, size):
         raise CollectionError(failure)
 
     with pytest.raises(CollectionError) as caught:
-        await list_jobs(fetch, Habit(1000), Recorder)
+        await list_jobs(fetch, Habit(1000), recording)
 
     assert caught.value.failure is failure
 
@@ -231,13 +240,17 @@ async def test_an_endless_list_is_given_up(distinct):
     """A list whose pages never end is an error after a bounded number of requests."""
     requests = []
 
-    async def fetch(number, size):
+    async def fetch(query, number, size):
         requests.append(number)
         first = number * size if distinct else 1
-        rows = [Job(first + n, 8, LONG_AGO, n) for n in range(size)]
-        return Answer(Page(is_success=True, job_total_count=25, jobs=rows), NOW)
+        rows = [V1Job(first + n, "a", 8, LONG_AGO, n) for n in range(size)]
+        return Page(rows, 25, NOW)
 
     with pytest.raises(CollectionError, match="does not end"):
-        await list_jobs(fetch, Habit(10), lambda: empty_tally((), V1_STATUSES))
+        await list_jobs(
+            fetch,
+            Habit(10),
+            lambda: Census(empty_tally((), V1_STATUSES.values()), v1_status),
+        )
 
     assert len(requests) < 40

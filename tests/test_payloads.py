@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.census import Census
 from exporter.jobs import UNRECOGNIZED, V1_STATUSES, Phase
 from exporter.payloads import (
-    creation_times,
-    fold,
+    Page,
     identities,
     limit,
-    page_decoder,
+    times,
+    v1_listing,
     v1_status,
 )
 from exporter.tally import empty_tally
@@ -25,12 +26,17 @@ BOUNDS = (60_000, 3_600_000)
 
 def decoded(**fields):
     """Return the page that an answer with these fields is."""
-    return page_decoder.decode(json.dumps(fields).encode())
+    return v1_listing.decode(json.dumps(fields).encode())
+
+
+def fold(rows, tally):
+    """Count rows."""
+    Census(tally, v1_status).add(Page(rows, None, 0.0), rows)
 
 
 def tallied(*jobs):
     """Return what these rows add up to."""
-    tally = empty_tally(BOUNDS, V1_STATUSES)
+    tally = empty_tally(BOUNDS, V1_STATUSES.values())
     fold(decoded(is_success=True, jobs=list(jobs)).jobs, tally)
     return tally
 
@@ -55,7 +61,7 @@ def test_the_documented_answer():
             }
         ],
     )
-    tally = empty_tally(BOUNDS, V1_STATUSES)
+    tally = empty_tally(BOUNDS, V1_STATUSES.values())
     fold(page.jobs, tally)
 
     assert (5, 1, 3) == (page.quota.running, page.quota.created, page.quota.remaining)
@@ -85,7 +91,7 @@ def test_numbers_as_strings():
             }
         ],
     )
-    tally = empty_tally(BOUNDS, V1_STATUSES)
+    tally = empty_tally(BOUNDS, V1_STATUSES.values())
     fold(page.jobs, tally)
 
     assert not page.failed
@@ -99,7 +105,7 @@ def test_the_same_job_in_two_spellings():
     """A job's ID is the same as number and as text."""
     page = decoded(jobs=[{"job_id": 10}, {"job_id": "10"}, {"job_id": "a-b"}])
 
-    assert identities(page.jobs) == [10, 10, "a-b"]
+    assert identities([job.job_id for job in page.jobs]) == [10, 10, "a-b"]
 
 
 @pytest.mark.parametrize("duration", [None, -1, "", "soon"])
@@ -116,7 +122,7 @@ def test_an_implausible_creation_time(time):
     """A time that is no time in milliseconds counts as unknown."""
     page = decoded(jobs=[{"job_id": 1, "status": 7, "create_time": time}])
 
-    assert creation_times(page.jobs) == []
+    assert times([job.create_time for job in page.jobs]) == []
     assert tallied({"job_id": 1, "status": 7, "create_time": time}).oldest_created == {}
 
 
@@ -212,10 +218,10 @@ FIELDS = st.dictionaries(
 def test_any_answer_is_counted_or_refused(answer):
     """Whatever an API answers, it is a page that adds up, or a decoding error."""
     try:
-        page = page_decoder.decode(json.dumps(answer).encode())
+        page = v1_listing.decode(json.dumps(answer).encode())
     except msgspec.DecodeError:
         return
-    tally = empty_tally(BOUNDS, V1_STATUSES)
+    tally = empty_tally(BOUNDS, V1_STATUSES.values())
     fold(page.jobs or [], tally)
 
     assert tally.number == len(page.jobs or [])
@@ -238,7 +244,7 @@ def test_folding_page_by_page_is_folding_at_once(rows, size):
         {"job_id": index, "status": status, "duration": duration}
         for index, (status, duration) in enumerate(rows)
     ]
-    paged = empty_tally(BOUNDS, V1_STATUSES)
+    paged = empty_tally(BOUNDS, V1_STATUSES.values())
     for start in range(0, len(jobs), size):
         fold(decoded(jobs=jobs[start : start + size]).jobs, paged)
 

@@ -111,12 +111,17 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
 
     assert [result["value"][1] for result in up] == ["1"]
     assert jobs == {
-        (project, kind, V1_STATUSES[int(number)].name): count
+        (
+            project,
+            kind,
+            V1_STATUSES[int(status)].name if found["api"] == "v1" else status.lower(),
+        ): count
         for project, kinds in truth.items()
         for kind, found in kinds.items()
-        for number, count in found["jobs"].items()
+        for status, count in found["jobs"].items()
     }
-    assert len(truth) == 5
+    assert len(truth) == 6
+    assert {kinds["training"]["api"] for kinds in truth.values()} == {"v1", "v2"}
     for name, field in (("job_quota", "quota"), ("job_count_limit", "remaining")):
         assert {
             (result["metric"]["project"], result["metric"]["kind"]): float(
@@ -127,6 +132,7 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
             (project, kind): found[field]
             for project, kinds in truth.items()
             for kind, found in kinds.items()
+            if found[field] is not None
         }
     assert {result["value"][1] for result in prometheus("modelarts_up")} == {"1"}
     assert not prometheus('{__name__=~"modelarts_.*", exported_job!=""}')

@@ -25,6 +25,7 @@ class TrainingApi(StrEnum):
     """The API that lists a project's training jobs."""
 
     V1 = "v1"
+    V2 = "v2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +102,21 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobSeries:
+    """Whether unfinished jobs have series of their own, and how many of a kind at most."""
+
+    enabled: bool = False
+    max_per_project: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """
     How collections are made. Durations are in seconds.
 
     `timeout` is None where the file does not give it: it then limits only scrapes that
-    bring no timeout of their own, at `DEFAULT_TIMEOUT`.
+    bring no timeout of their own, at `DEFAULT_TIMEOUT`. `listing_limit` is None where
+    the file does not give it: each API then has its own.
     """
 
     timeout: float | None = None
@@ -114,6 +124,8 @@ class Collection:
     max_concurrent_requests: int = 32
     min_interval: float = 0.0
     page_size: int = 1000
+    listing_limit: int | None = None
+    job_series: JobSeries = JobSeries()
     duration_buckets: tuple[float, ...] = (
         60.0,
         300.0,

@@ -18,6 +18,7 @@ from .model import (
     Cloud,
     Collection,
     Configuration,
+    JobSeries,
     Project,
     TrainingApi,
 )
@@ -137,6 +138,10 @@ def _collection(section: Section | None, document: Document) -> Collection:
         ),
         min_interval=section.duration("min_interval", usual.min_interval),
         page_size=section.integer("page_size", usual.page_size, 1, 1000),
+        listing_limit=section.integer("listing_limit", 1, 1, 100_000_000)
+        if "listing_limit" in section
+        else None,
+        job_series=_job_series(section.section("job_series")),
         duration_buckets=section.durations("duration_buckets", usual.duration_buckets),
     )
     if collection.timeout == 0:
@@ -148,11 +153,22 @@ def _collection(section: Section | None, document: Document) -> Collection:
         )
     if len(buckets) > _MOST_BUCKETS:
         section.mistake(f"more than {_MOST_BUCKETS} buckets", "duration_buckets")
-    for key in ("listing_limit", "job_series"):
-        if key in section:
-            section.mistake("not in this version yet; leave it out", key)
     section.close()
     return collection
+
+
+def _job_series(section: Section | None) -> JobSeries:
+    if section is None:
+        return JobSeries()
+    usual = JobSeries()
+    series = JobSeries(
+        enabled=section.boolean("enabled", usual.enabled),
+        max_per_project=section.integer(
+            "max_per_project", usual.max_per_project, 1, 10_000
+        ),
+    )
+    section.close()
+    return series
 
 
 def _check_projects(

@@ -176,7 +176,7 @@ def unreadable_secret(error: SecretError) -> Failure:
 
 def _refusal(request: httpx.Request, response: httpx.Response) -> Failure:
     try:
-        check(request.extensions["api"], response)
+        check(request.extensions["api"], response, request.extensions["action"])
     except CollectionError as error:
         return error.failure
     return _RESTING

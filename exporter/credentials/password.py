@@ -25,6 +25,7 @@ from .trial import Attempt, Trial
 
 
 _LOCK_SECONDS: Final = 900.0
+_ACTION: Final = "the right to log in with a password and programmatic access"
 _LOGIN_SECONDS: Final = 30.0
 # A password that was accepted lately is not wrong now; even if it were, four refusals
 # at once do not lock the account.
@@ -108,7 +109,7 @@ class Logins:
             extensions={"api": Api.AUTH_TOKENS, "party": party},
         )
         try:
-            check(Api.AUTH_TOKENS, response)
+            check(Api.AUTH_TOKENS, response, _ACTION)
         except CollectionError as error:
             if is_credential_refused(response):
                 attempt.refused(error.failure)

@@ -4,17 +4,33 @@ from .clock import Clock, ManualClock, RealClock
 from .cloud import DEMO_KEY, DEMO_USER, SimulatedCloud, Throttle, demo_cloud
 from .faults import Effect, Fault
 from .identity import Key, User
-from .modelarts import Spelling
+from .searches import phase_of, uuid_of
 from .server import ServerCertificate, serve
-from .world import Jobs, Plan, SimulatedProject, Stream
+from .spelling import Spelling
+from .world import (
+    CPU_FLAVOR,
+    FLAVORS,
+    GPU_FLAVOR,
+    NPU_FLAVOR,
+    Flavor,
+    Jobs,
+    Plan,
+    SimulatedProject,
+    Stream,
+)
 
 
 __all__ = [
+    "CPU_FLAVOR",
     "DEMO_KEY",
     "DEMO_USER",
+    "FLAVORS",
+    "GPU_FLAVOR",
+    "NPU_FLAVOR",
     "Clock",
     "Effect",
     "Fault",
+    "Flavor",
     "Jobs",
     "Key",
     "ManualClock",
@@ -28,5 +44,7 @@ __all__ = [
     "Throttle",
     "User",
     "demo_cloud",
+    "phase_of",
     "serve",
+    "uuid_of",
 ]

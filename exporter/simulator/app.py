@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
 from typing import Final
 
 import msgspec
 
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..jobs import Kind
 from .cloud import Asked, SimulatedCloud
+from .effects import Answer, as_response, take_effect
 from .faults import Effect, Fault
 from .identity import Request
-from .replies import Json, Reply, gateway_error, json_reply, modelarts_error
+from .replies import Json, gateway_error, json_reply
+from .searches import phase_of
 
-
-_FAR_TOO_LONG: Final = 64 * 1024 * 1024
-_ENDLESS_PAGE_SIZE: Final = 100
 
 _HELP: Final = """\
-A simulated cloud: IAM and ModelArts v1, with jobs that come and go.
+A simulated cloud: IAM and ModelArts, v1 and v2, with jobs that come and go.
 
-  GET    /simulator/jobs     what is true: jobs by status number, quota, remaining
+  GET    /simulator/jobs     what is true: jobs by the API's status, quota, remaining
   GET    /simulator/faults   the faults that are switched on
   POST   /simulator/faults   switch one on
   DELETE /simulator/faults   switch all off
@@ -38,8 +36,6 @@ Effects: {effects}
   curl -d '{{"effect": "hang", "api": "training_jobs"}}' {url}simulator/faults
   curl -X DELETE {url}simulator/faults
 """
-
-Answer = Callable[[], Reply]
 
 
 def create_app(cloud: SimulatedCloud) -> Starlette:
@@ -75,14 +71,37 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             lambda: cloud.show_job(seen, project_id, job_id),
         )
 
+    async def searches(request: WebRequest) -> Response:
+        project_id = request.path_params["project_id"]
+        seen = await _seen(request)
+        return await _answer(
+            cloud,
+            request,
+            "training_job_searches",
+            project_id,
+            lambda: cloud.search_jobs(seen, project_id, seen.body),
+            page=_offset(seen.body) + 1,
+        )
+
+    async def quotas(request: WebRequest) -> Response:
+        project_id = request.path_params["project_id"]
+        seen = await _seen(request)
+        return await _answer(
+            cloud,
+            request,
+            "training_quotas",
+            project_id,
+            lambda: cloud.show_quotas(seen, project_id),
+        )
+
     async def session(request: WebRequest) -> Response:
-        return _response(cloud.metadata.open_session())
+        return as_response(cloud.metadata.open_session())
 
     async def security_key(request: WebRequest) -> Response:
-        return _response(cloud.metadata.security_key(request.headers))
+        return as_response(cloud.metadata.security_key(request.headers))
 
     async def nowhere(request: WebRequest) -> Response:
-        return _response(gateway_error(404, "APIG.0101", "The API does not exist"))
+        return as_response(gateway_error(404, "APIG.0101", "The API does not exist"))
 
     return Starlette(
         routes=[
@@ -90,6 +109,8 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             Route("/v1/{project_id}/training-jobs", jobs),
             Route("/v1/{project_id}/visualization-jobs", jobs),
             Route("/v1/{project_id}/visualization-jobs/{job_id}", job),
+            Route("/v2/{project_id}/training-job-searches", searches, methods=["POST"]),
+            Route("/v2/{project_id}/training-quotas", quotas),
             Route("/meta-data/latest/api/token", session, methods=["PUT"]),
             Route("/openstack/latest/securitykey", security_key),
             *_looking_in(cloud),
@@ -104,7 +125,7 @@ def _looking_in(cloud: SimulatedCloud) -> list[Route]:
         return PlainTextResponse(_HELP.format(url=request.base_url, effects=effects))
 
     async def truth(request: WebRequest) -> Response:
-        return _response(json_reply(200, _truth(cloud)))
+        return as_response(json_reply(200, _truth(cloud)))
 
     async def faults(request: WebRequest) -> Response:
         if request.method == "POST":
@@ -132,9 +153,13 @@ def _truth(cloud: SimulatedCloud) -> Json:
         for kind in Kind:
             jobs = project.jobs(kind)
             jobs.advance(now)
+            is_v2 = kind is Kind.TRAINING and project.training_api == "v2"
+            counts = Counter(map(phase_of, jobs.jobs)) if is_v2 else jobs.counts()
             kinds[kind] = {
-                "jobs": {str(number): n for number, n in sorted(jobs.counts().items())},
-                "quota": jobs.quota,
+                "api": "v2" if is_v2 else "v1",
+                "jobs": {str(status): n for status, n in sorted(counts.items())},
+                # v2 does not tell how many may run.
+                "quota": None if is_v2 else jobs.quota,
                 "created": len(jobs.jobs),
                 "remaining": jobs.remaining,
             }
@@ -158,150 +183,35 @@ async def _answer(
     api: str,
     project_id: str | None,
     answer: Answer,
+    *,
+    page: int | None = None,
 ) -> Response:
-    query = request.query_params
-    number = query.get("page", "1")
-    page = int(number) if number.isdecimal() else 1
+    if page is None:
+        number = request.query_params.get("page", "1")
+        page = int(number) if number.isdecimal() else 1
     if cloud.latency:
         await asyncio.sleep(cloud.latency)
     if cloud.before_answer is not None:
         cloud.before_answer(api, page)
-    fault = cloud.faults.take(project_id, api, page)
+    asked = str(request.query_params)
+    if api == "training_job_searches":
+        asked = (await request.body()).decode(errors="replace")
+    fault = cloud.faults.take(project_id, api, page, asked)
     response = (
-        _response(answer())
+        as_response(answer())
         if fault is None
-        else await _EFFECTS[fault.effect](fault, request, answer)
+        else await take_effect(fault, request, answer)
     )
-    cloud.record.append(Asked(api, project_id, page, str(query), response.status_code))
+    cloud.record.append(Asked(api, project_id, page, asked, response.status_code))
     return response
 
 
-def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, reply.headers)
+class _Offset(msgspec.Struct):
+    offset: int = 0
 
 
-async def _status(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    if fault.code is not None:
-        response = _response(gateway_error(fault.status, fault.code, "A fault."))
-    else:
-        response = Response(status_code=fault.status)
-    if fault.retry_after is not None:
-        response.headers["retry-after"] = fault.retry_after
-    return response
-
-
-async def _html(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    page = "<html><body><h1>Something else</h1></body></html>"
-    return Response(page, fault.status, media_type="text/html")
-
-
-async def _truncated(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    body = answer().body
-    return Response(body[: len(body) // 2], media_type="application/json")
-
-
-async def _not_successful(
-    fault: Fault, request: WebRequest, answer: Answer
-) -> Response:
-    reply = modelarts_error(200, fault.code or "ModelArts.0105", "A fault.")
-    return _response(reply)
-
-
-async def _hang(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    await _gone(request)
-    return Response()
-
-
-async def _delay(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    await asyncio.sleep(fault.seconds)
-    return _response(answer())
-
-
-async def _reset(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    request.scope["abort"]()
-    await _gone(request)
-    return Response()
-
-
-async def _break(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    async def half() -> AsyncIterator[bytes]:
-        yield answer().body[:100]
-        # What was sent so far shall arrive before the connection breaks.
-        await asyncio.sleep(0.01)
-        request.scope["abort"]()
-
-    return StreamingResponse(half(), headers={"content-length": "100000"})
-
-
-async def _endless(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    page = int(request.query_params.get("page", "1"))
-    size = min(_ENDLESS_PAGE_SIZE, int(request.query_params.get("per_page", "10")))
-    first = page * size if fault.effect is Effect.ENDLESS else 0
-    rows: list[Json] = [{"job_id": first + n, "status": 10} for n in range(size)]
-    return _response(
-        json_reply(200, {"is_success": True, "job_total_count": 3 * size, "jobs": rows})
-    )
-
-
-async def _redirect(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    return Response(status_code=302, headers={"location": "http://127.0.0.1:9/"})
-
-
-async def _oversized(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    async def long() -> AsyncIterator[bytes]:
-        for _ in range(_FAR_TOO_LONG // 65_536):
-            yield b" " * 65_536
-
-    return StreamingResponse(long(), media_type="application/json")
-
-
-async def _bomb(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    return _gzipped(b" " * _FAR_TOO_LONG)
-
-
-async def _gzip(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    reply = answer()
-    response = _gzipped(reply.body)
-    response.status_code = reply.status
-    response.headers.update(reply.headers)
-    return response
-
-
-async def _cookie(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    response = _response(answer())
-    response.set_cookie("session", "tracked")
-    return response
-
-
-def _gzipped(body: bytes) -> Response:
-    return Response(
-        gzip.compress(body, 1),
-        headers={"content-encoding": "gzip"},
-        media_type="application/json",
-    )
-
-
-async def _gone(request: WebRequest) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-_EFFECTS: Final[
-    dict[Effect, Callable[[Fault, WebRequest, Answer], Awaitable[Response]]]
-] = {
-    Effect.STATUS: _status,
-    Effect.HTML: _html,
-    Effect.TRUNCATED: _truncated,
-    Effect.NOT_SUCCESSFUL: _not_successful,
-    Effect.HANG: _hang,
-    Effect.DELAY: _delay,
-    Effect.RESET: _reset,
-    Effect.BREAK: _break,
-    Effect.ENDLESS: _endless,
-    Effect.REPEATING: _endless,
-    Effect.REDIRECT: _redirect,
-    Effect.OVERSIZED: _oversized,
-    Effect.BOMB: _bomb,
-    Effect.GZIP: _gzip,
-    Effect.COOKIE: _cookie,
-}
+def _offset(body: bytes) -> int:
+    try:
+        return msgspec.json.decode(body, type=_Offset).offset
+    except msgspec.DecodeError:
+        return 0

@@ -1,13 +1,22 @@
-"""Projects with a character, for the demo: busy, full, exhausted, failing, empty."""
+"""Projects with a character, for the demo: busy, full, exhausted, failing, modern, empty."""
 
 from __future__ import annotations
 
 import random
 
+from collections.abc import Sequence
 from typing import Final
 
 from ..jobs import Kind
-from .world import Jobs, Plan, SimulatedProject, Stream
+from .world import (
+    CPU_FLAVOR,
+    FLAVORS,
+    Flavor,
+    Jobs,
+    Plan,
+    SimulatedProject,
+    Stream,
+)
 
 
 _SUCCEEDED: Final = 10
@@ -18,7 +27,7 @@ _WARM_UP: Final = 3600.0
 
 
 def demo_projects(now: float, seed: int = 1) -> list[SimulatedProject]:
-    """Return the demo's five projects, with their past."""
+    """Return the demo's projects, with their past."""
     start = now - _WARM_UP
     projects = [
         _busy(start, seed),
@@ -26,6 +35,7 @@ def demo_projects(now: float, seed: int = 1) -> list[SimulatedProject]:
         _exhausted(start, seed + 2),
         _failing(start, seed + 3),
         SimulatedProject("sandbox", _project_id(5)),
+        _modern(start, seed + 5),
     ]
     for project in projects:
         for kind in Kind:
@@ -94,20 +104,41 @@ def _failing(now: float, seed: int) -> SimulatedProject:
                 created=now - day * _DAY / 14,
                 duration=chance.uniform(5.0, 600.0),
             )
-    training.jobs.sort(key=lambda job: job.created)
     # One that hangs since three days.
     stuck = training.create_job(created=now - 3 * _DAY)
-    training.jobs.sort(key=lambda job: job.created)
     stuck.name = "hangs-since-friday"
     return SimulatedProject("forecast", _project_id(4), training)
+
+
+def _modern(now: float, seed: int) -> SimulatedProject:
+    # On the v2 API, with more jobs than are worth listing.
+    training = Jobs(
+        Kind.TRAINING,
+        quota=24,
+        capacity=3000,
+        stream=Stream(
+            every=15.0,
+            plan=_Planner(240.0, failures=0.12, flavors=FLAVORS),
+            keep=2700,
+        ),
+        seed=seed,
+    )
+    training.history(2650, now)
+    return SimulatedProject("translation", _project_id(6), training, training_api="v2")
 
 
 class _Planner:
     """Draws plans of jobs that run around `runs` seconds and sometimes fail."""
 
-    def __init__(self, runs: float, failures: float) -> None:
+    def __init__(
+        self,
+        runs: float,
+        failures: float,
+        flavors: Sequence[Flavor] = (CPU_FLAVOR,),
+    ) -> None:
         self._runs = runs
         self._failures = failures
+        self._flavors = flavors
 
     def __call__(self, chance: random.Random) -> Plan:
         """Return what the next job will do."""
@@ -122,6 +153,8 @@ class _Planner:
             prepares=chance.uniform(2.0, 8.0),
             runs=self._runs * chance.lognormvariate(0.0, 0.6),
             outcome=outcome,
+            flavor=chance.choice(self._flavors),
+            nodes=chance.choice((1, 1, 1, 2, 4)),
         )
 
 

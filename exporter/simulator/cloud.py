@@ -13,9 +13,11 @@ from .clock import Clock, RealClock
 from .faults import Faults
 from .identity import Identity, Key, Request, User
 from .metadata import Metadata
-from .modelarts import Spelling, list_jobs, show_job
+from .modelarts import list_jobs, show_job
 from .replies import Reply, gateway_error
-from .world import SimulatedProject
+from .searches import search_jobs, show_quotas
+from .spelling import Spelling
+from .world import Jobs, SimulatedProject
 
 
 DEMO_USER: Final = User("exporter", "demo-password", "OTC00000000001000000001")
@@ -25,6 +27,7 @@ _APIS: Final = {
     "training-jobs": Kind.TRAINING,
     "visualization-jobs": Kind.VISUALIZATION,
 }
+_NO_JOBS: Final = Jobs(Kind.TRAINING)
 _LONGEST_RECORD: Final = 100_000
 
 
@@ -100,7 +103,54 @@ class SimulatedCloud:
         collection: str,
         query: Mapping[str, str],
     ) -> Reply:
-        """Answer a listing."""
+        """Answer a listing of v1."""
+
+        def answer(project: SimulatedProject, now: float) -> Reply:
+            kind = _APIS[collection]
+            jobs = project.jobs(kind)
+            if kind is Kind.TRAINING and project.training_api != "v1":
+                jobs = _NO_JOBS
+            jobs.advance(now)
+            return list_jobs(jobs, query, now, self.spelling)
+
+        return self._answer(request, project_id, answer)
+
+    def show_job(self, request: Request, project_id: str, job_id: str) -> Reply:
+        """Answer a visualization job's details."""
+
+        def answer(project: SimulatedProject, now: float) -> Reply:
+            project.visualization.advance(now)
+            return show_job(project.visualization, job_id, now)
+
+        return self._answer(request, project_id, answer)
+
+    def search_jobs(self, request: Request, project_id: str, body: bytes) -> Reply:
+        """Answer a search of v2."""
+
+        def answer(project: SimulatedProject, now: float) -> Reply:
+            jobs = project.training if project.training_api == "v2" else _NO_JOBS
+            jobs.advance(now)
+            return search_jobs(jobs, body, now, self.spelling)
+
+        return self._answer(request, project_id, answer)
+
+    def show_quotas(self, request: Request, project_id: str) -> Reply:
+        """Answer v2's quotas."""
+        if self.spelling.without_quota_api:
+            return gateway_error(404, "APIG.0101", "The API does not exist")
+
+        def answer(project: SimulatedProject, now: float) -> Reply:
+            project.training.advance(now)
+            return show_quotas(project.training)
+
+        return self._answer(request, project_id, answer)
+
+    def _answer(
+        self,
+        request: Request,
+        project_id: str,
+        answer: Callable[[SimulatedProject, float], Reply],
+    ) -> Reply:
         now = self.clock.now()
         if self.throttle is not None and self.throttle.refuses(now):
             retry = self.throttle.retry_after
@@ -116,19 +166,7 @@ class SimulatedCloud:
             return refusal or gateway_error(
                 403, "ModelArts.0210", "The project id does not match the credential."
             )
-        jobs = project.jobs(_APIS[collection])
-        jobs.advance(now)
-        return list_jobs(jobs, query, now, self.spelling)
-
-    def show_job(self, request: Request, project_id: str, job_id: str) -> Reply:
-        """Answer a visualization job's details."""
-        refusal = self.identity.refusal(request, project_id)
-        project = self.project(project_id)
-        if refusal is not None or project is None:
-            return refusal or gateway_error(404, "APIG.0101", "The API does not exist")
-        now = self.clock.now()
-        project.visualization.advance(now)
-        return show_job(project.visualization, job_id, now)
+        return answer(project, now)
 
 
 def demo_cloud(clock: Clock | None = None, seed: int = 1) -> SimulatedCloud:

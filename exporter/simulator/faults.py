@@ -62,13 +62,15 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
     A fault, where it applies (everywhere, if nothing is said) and how often.
 
-    `api` is as the exporter's label `api` spells it. `times` is counted down, and
+    `api` is as the exporter's label `api` spells it, `query` a part of the query or of
+    a search's body. `times` is counted down, and
     `met` counts the requests that met the fault.
     """
 
     effect: Effect
     project_id: str | None = None
     api: str | None = None
+    query: str | None = None
     from_page: int = 1
     times: int | None = None
     status: int = 500
@@ -77,12 +79,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: float = 1.0
     met: int = 0
 
-    def concerns(self, project_id: str | None, api: str, page: int) -> bool:
+    def concerns(self, project_id: str | None, api: str, page: int, query: str) -> bool:
         """Tell whether the fault applies to a request."""
         return (
             self.times != 0
             and self.project_id in {None, project_id}
             and self.api in {None, api}
+            and (self.query is None or self.query in query)
             and page >= self.from_page
         )
 
@@ -111,10 +114,12 @@ class Faults:
             for fault in faults:
                 self.active.remove(fault)
 
-    def take(self, project_id: str | None, api: str, page: int) -> Fault | None:
+    def take(
+        self, project_id: str | None, api: str, page: int, query: str
+    ) -> Fault | None:
         """Return the fault that a request meets, if there is one."""
         for fault in self.active:
-            if fault.concerns(project_id, api, page):
+            if fault.concerns(project_id, api, page, query):
                 fault.met += 1
                 if fault.times is not None:
                     fault.times -= 1

@@ -15,6 +15,8 @@ import msgspec
 
 from ..jobs import Kind
 from .replies import Json, Reply, json_reply, modelarts_error
+from .searches import page_of
+from .spelling import Spelling
 from .world import Jobs, SimulatedJob
 
 
@@ -31,20 +33,6 @@ _SORTS: Final[Mapping[Kind, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """How a deployment spells its answers: each of these has been seen or documented."""
-
-    largest_page: int = 1000
-    clamps_pages: bool = False
-    numbers_as_strings: bool = False
-    without_success: bool = False
-    without_limits: bool = False
-    extra_fields: bool = False
-    null_when_empty: bool = False
-    refuses_with_200: bool = False
-
-
 def list_jobs(
     jobs: Jobs, query: Mapping[str, str], now: float, spelling: Spelling
 ) -> Reply:
@@ -58,10 +46,10 @@ def list_jobs(
             if spelling.refuses_with_200
             else reply
         )
-    found = wanted.select(jobs.jobs, now)
-    first = (wanted.page - 1) * wanted.per_page
-    rows = found[first : first + wanted.per_page]
-    return _listing(jobs, len(found), rows, now, spelling)
+    found = wanted.select(jobs, now)
+    total = len(jobs.jobs) if spelling.total_ignores_filters else len(found)
+    rows = page_of(found, wanted.page - 1, wanted.per_page, wanted.descending)
+    return _listing(jobs, total, rows, now, spelling)
 
 
 def show_job(jobs: Jobs, job_id: str, now: float) -> Reply:
@@ -92,6 +80,8 @@ class _Query:
         """Return what a query asks for. Raises `ValueError`."""
         largest = 10_000 if spelling.clamps_pages else spelling.largest_page
         status = query.get("status")
+        if status is not None and spelling.refuses_filters:
+            raise ValueError(status)
         sort = query.get("sortBy", _DEFAULT_SORT[kind])
         order = query.get("order", "asc")
         search = query.get("search_content", "")
@@ -101,7 +91,7 @@ class _Query:
             raise ValueError(search)
         per_page = _whole(query.get("per_page", "10"), largest)
         return cls(
-            status=None if status is None else int(status),
+            status=None if status is None or spelling.ignores_filters else int(status),
             page=_whole(query.get("page", "1"), _LARGEST_PAGE_NUMBER),
             per_page=min(per_page, spelling.largest_page),
             sort=sort,
@@ -110,18 +100,19 @@ class _Query:
             workspace_id=query.get("workspace_id", "0"),
         )
 
-    def select(self, jobs: list[SimulatedJob], now: float) -> list[SimulatedJob]:
+    def select(self, jobs: Jobs, now: float) -> list[SimulatedJob]:
         """Return the jobs that are asked for, on all pages."""
-        found = [
-            job
-            for job in jobs
-            if job.workspace_id == self.workspace_id
-            and (self.status is None or job.status == self.status)
-            and self.search in job.name
-        ]
+        found = jobs.select(
+            (self.workspace_id, self.status, self.search),
+            lambda job: (
+                job.workspace_id == self.workspace_id
+                and (self.status is None or job.status == self.status)
+                and self.search in job.name
+            ),
+        )
         if self.sort != "create_time":
-            found.sort(key=_sort_key(self.sort, now))
-        return found[::-1] if self.descending else found
+            return sorted(found, key=_sort_key(self.sort, now))
+        return found
 
 
 def _whole(text: str, most: int) -> int:

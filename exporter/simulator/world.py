@@ -6,6 +6,7 @@ Time is driven by events, so that any span passes at once and always the same wa
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import itertools
 import random
@@ -15,17 +16,46 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..jobs import V1_STATUSES, Kind, Phase
+from ..jobs import FINISHED_PHASES, V1_STATUSES, Kind, Phase
 
 
 WAITING: Final = 7
 RUNNING: Final = 8
 PREPARING: Final = (1, 2, 4)
+_FINISHED: Final = frozenset(
+    number for number, status in V1_STATUSES.items() if status.phase in FINISHED_PHASES
+)
 _ACTIVE: Final = frozenset(
     number
     for number, status in V1_STATUSES.items()
     if status.phase in {Phase.RUNNING, Phase.STOPPING}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A kind of node: `kind` is CPU, GPU or Ascend, `units` are those of a node."""
+
+    flavor_id: str
+    kind: str = "CPU"
+    product: str = ""
+    units: int = 0
+
+
+CPU_FLAVOR: Final = Flavor("modelarts.vm.cpu.8u")
+GPU_FLAVOR: Final = Flavor("modelarts.vm.gpu.v100x8", "GPU", "NVIDIA-V100", 8)
+NPU_FLAVOR: Final = Flavor("modelarts.bm.npu.910x8", "Ascend", "Ascend-910", 8)
+FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """That a job reached its end: which one, when, in which status, after how long."""
+
+    job_id: int
+    ended: float
+    status: int
+    duration: float | None
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +70,8 @@ class SimulatedJob:
     ended: float | None = None
     workspace_id: str = "0"
     row: bytes | None = None
+    flavor: Flavor | None = CPU_FLAVOR
+    nodes: int = 1
 
     def duration(self, now: float) -> float | None:
         """Return for how many seconds it ran; None if it never did."""
@@ -55,6 +87,8 @@ class Plan:
     prepares: float
     runs: float
     outcome: int
+    flavor: Flavor | None = CPU_FLAVOR
+    nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +114,10 @@ class Jobs:
     stream: Stream | None = None
     seed: int = 0
     jobs: list[SimulatedJob] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    """What ended, in that order: what an observer could have seen."""
+
+    _selected: dict[object, list[SimulatedJob]] = field(default_factory=dict)
     _events: list[tuple[float, int, Callable[[float], None]]] = field(
         default_factory=list
     )
@@ -101,6 +139,21 @@ class Jobs:
     def counts(self) -> Counter[int]:
         """Return how many jobs have each status: what a listing should add up to."""
         return Counter(job.status for job in self.jobs)
+
+    def select(
+        self, key: object, wanted: Callable[[SimulatedJob], bool]
+    ) -> list[SimulatedJob]:
+        """Return the jobs that are `wanted`, kept as `key` until something changes."""
+        found = self._selected.get(key)
+        if found is None:
+            found = self._selected[key] = [job for job in self.jobs if wanted(job)]
+        return found
+
+    def finish_job(self, job: SimulatedJob, status: int, now: float) -> None:
+        """Let a job end, and record that."""
+        self.set_status(job, status)
+        job.ended = now
+        self.endings.append(Ending(job.job_id, now, status, job.duration(now)))
 
     def advance(self, now: float) -> None:
         """Let everything happen that happens until `now`."""
@@ -145,16 +198,23 @@ class Jobs:
     def delete_job(self, job: SimulatedJob) -> None:
         """Remove a job, whatever it does."""
         self.jobs.remove(job)
+        self._selected.clear()
 
     def set_status(self, job: SimulatedJob, status: int) -> None:
         """Change a job's status."""
+        self._selected.clear()
         job.status = status
         job.row = None
 
     def _new_job(self, status: int, created: float) -> SimulatedJob:
         number = next(self._ids)
         job = SimulatedJob(number, f"{self.kind}-{number}", status, created)
-        self.jobs.append(job)
+        # Listed by creation time, which is mostly the order of creation.
+        if self.jobs and created < self.jobs[-1].created:
+            bisect.insort(self.jobs, job, key=lambda other: other.created)
+        else:
+            self.jobs.append(job)
+        self._selected.clear()
         return job
 
     def _at(self, time: float, event: Callable[[float], None]) -> None:
@@ -169,6 +229,7 @@ class Jobs:
             return
         plan = self.stream.plan(self._random)
         job = self._new_job(PREPARING[0], now)
+        job.flavor, job.nodes = plan.flavor, plan.nodes
         for step, status in enumerate(PREPARING[1:], 1):
             self._at(
                 now + plan.prepares * step / len(PREPARING), self._become(job, status)
@@ -194,8 +255,7 @@ class Jobs:
     def _ending(self, job: SimulatedJob, plan: Plan) -> Callable[[float], None]:
         def end(now: float) -> None:
             self._running -= 1
-            self.set_status(job, plan.outcome)
-            job.ended = now
+            self.finish_job(job, plan.outcome, now)
             self._start_next(now)
 
         return end
@@ -204,17 +264,22 @@ class Jobs:
         if stream.keep is not None and len(self.jobs) >= stream.keep:
             oldest = next((job for job in self.jobs if job.ended is not None), None)
             if oldest is not None:
-                self.jobs.remove(oldest)
+                self.delete_job(oldest)
 
 
 @dataclass(slots=True)
 class SimulatedProject:
-    """A project: its ID, and its jobs of each kind."""
+    """
+    A project: its ID, and its jobs of each kind.
+
+    The training jobs are those of one version of the API; the other knows none.
+    """
 
     name: str
     project_id: str
     training: Jobs = field(default_factory=lambda: Jobs(Kind.TRAINING))
     visualization: Jobs = field(default_factory=lambda: Jobs(Kind.VISUALIZATION))
+    training_api: str = "v1"
 
     def jobs(self, kind: Kind) -> Jobs:
         """Return the project's jobs of a kind."""

@@ -18,7 +18,13 @@ from exporter.simulator import (
 from exporter.simulator.modelarts import list_jobs
 
 
-def build(projects: int, training: int, visualization: int) -> SimulatedCloud:
+def build(
+    projects: int,
+    training: int,
+    visualization: int,
+    training_api: str = "v1",
+    unfinished: int | None = None,
+) -> SimulatedCloud:
     """Return a cloud whose jobs have ended but for a few."""
     clock = ManualClock(time.time())
     cloud = SimulatedCloud(
@@ -26,8 +32,9 @@ def build(projects: int, training: int, visualization: int) -> SimulatedCloud:
             SimulatedProject(
                 f"p{number:03}",
                 f"{number:032x}",
-                jobs(Kind.TRAINING, training, clock.now(), number),
+                jobs(Kind.TRAINING, training, clock.now(), number, unfinished),
                 jobs(Kind.VISUALIZATION, visualization, clock.now(), number),
+                training_api,
             )
             for number in range(1, projects + 1)
         ],
@@ -37,9 +44,11 @@ def build(projects: int, training: int, visualization: int) -> SimulatedCloud:
     return cloud
 
 
-def jobs(kind: Kind, number: int, now: float, seed: int) -> Jobs:
+def jobs(
+    kind: Kind, number: int, now: float, seed: int, running: int | None = None
+) -> Jobs:
     """Return that many jobs of a kind, one in a hundred of them running."""
-    unfinished = number // 100
+    unfinished = number // 100 if running is None else min(number, running)
     found = Jobs(kind, quota=unfinished + 10, capacity=number + 1000, seed=seed)
     found.history(number - unfinished, now - 3600)
     for index in range(unfinished):
@@ -71,9 +80,18 @@ def main() -> None:
     parser.add_argument("training", type=int)
     parser.add_argument("visualization", type=int)
     parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--training-api", choices=["v1", "v2"], default="v1")
+    parser.add_argument("--unfinished", type=int, help="training jobs that run")
     flags = parser.parse_args()
-    cloud = build(flags.projects, flags.training, flags.visualization)
-    warm_up(cloud)
+    cloud = build(
+        flags.projects,
+        flags.training,
+        flags.visualization,
+        flags.training_api,
+        flags.unfinished,
+    )
+    if flags.unfinished is None:
+        warm_up(cloud)
     cloud.latency = flags.latency
     asyncio.run(run(cloud))
 

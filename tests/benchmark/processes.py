@@ -43,24 +43,29 @@ def process(*arguments: str, output: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextlib.contextmanager
 def cloud(
-    projects: int, training: int, visualization: int
+    projects: int, training: int, visualization: int, *flags: str
 ) -> Iterator[tuple[str, int]]:
     """Run a workload's cloud; yields its URL and process ID."""
     numbers = (str(number) for number in (projects, training, visualization))
-    with process(str(HERE / "cloud.py"), *numbers, output="stdout") as running:
+    with process(str(HERE / "cloud.py"), *numbers, *flags, output="stdout") as running:
         yield running.stdout.readline().strip(), running.pid
 
 
 @contextlib.contextmanager
 def exporter(
-    folder: Path, url: str, projects: int, concurrency: int = 32
+    folder: Path,
+    url: str,
+    projects: int,
+    concurrency: int = 32,
+    training_api: str = "v1",
 ) -> Iterator[tuple[str, int]]:
     """Run the exporter by its command line; yields its metrics' URL and process ID."""
     file = folder / "modelarts.yml"
     file.write_text(
         CONFIGURATION.format(url=url, concurrency=concurrency)
         + "".join(
-            f"  - {{name: p{number:03}, cloud: simulated, project_id: {number:032x}}}\n"
+            f"  - {{name: p{number:03}, cloud: simulated, "
+            f"project_id: {number:032x}, training_api: {training_api}}}\n"
             for number in range(1, projects + 1)
         )
     )

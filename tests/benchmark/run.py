@@ -86,7 +86,7 @@ def timed(url: str) -> tuple[float, str]:
 def asked(text: str) -> int:
     """Return how many listing requests an exporter has made."""
     found = re.findall(
-        r'^modelarts_exporter_api_requests_total\{api="\w+_jobs".* (\S+)$',
+        r'^modelarts_exporter_api_requests_total\{api="\w+_(?:jobs|job_searches)".* (\S+)$',
         text,
         re.MULTILINE,
     )
@@ -181,6 +181,42 @@ def memory(jobs: int) -> float:
         return processes.peak_memory(pid)
 
 
+def history(jobs: int, training_api: str) -> tuple[int, float, float]:
+    """
+    Return what a scrape costs with that many training jobs, 60 of which run.
+
+    These are its requests (the empty list of visualization jobs is one), its seconds
+    and the exporter's peak memory in MB.
+    """
+    flags = ("--training-api", training_api, "--unfinished", "60")
+    with (
+        processes.cloud(1, jobs, 0, *flags) as (url, _),
+        tempfile.TemporaryDirectory() as folder,
+        processes.exporter(Path(folder), url, 1, training_api=training_api) as (
+            metrics,
+            pid,
+        ),
+    ):
+        # The cloud sorts its jobs at the first.
+        before = asked([timed(metrics) for _ in range(2)][-1][1])
+        seconds, text = timed(metrics)
+        return asked(text) - before, seconds, processes.peak_memory(pid)
+
+
+def print_history() -> None:
+    """Print what a scrape costs with ever more jobs."""
+    print("\n| jobs | API | requests | warm s | peak MB |")
+    print("| --: | --- | --: | --: | --: |")
+    for training_api in ("v1", "v2"):
+        for jobs in (10, 1000, 100_000, 1_000_000):
+            requested, seconds, peak = history(jobs, training_api)
+            print(
+                f"| {jobs:,} | {training_api} | {requested} | {seconds:.2f} "
+                f"| {peak:.0f} |",
+                flush=True,
+            )
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -196,6 +232,7 @@ def main() -> None:
         if flags.workload in {None, workload.name}:
             compare(workload, flags.runs, sequential=flags.workload is None)
     if flags.workload is None:
+        print_history()
         small, large = memory(10_000), memory(100_000)
         print(
             f"\nPeak memory of the exporter: {small:.1f} MB with 10,000 jobs in a project, "

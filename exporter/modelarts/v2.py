@@ -1,0 +1,156 @@
+"""
+The v2 API of training jobs: searches, and the quota that Huawei Cloud tells beside.
+
+Source: ModelArts API reference, "Querying a Training Job List" (`ListTrainingJobs`)
+and "Querying Training Quotas" (`ShowTrainingQuotas`, which OTC does not have).
+"""
+
+from __future__ import annotations
+
+import time
+
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+import msgspec
+
+from ..apis import Api
+from ..budget import Deadline
+from ..client import Call, CloudClient, answered_at, decode, unexpected
+from ..config import Project
+from ..errors import CollectionError, Reason
+from ..jobs import UNFINISHED_PHASES, V2_STATUSES, Job, Status
+from ..payloads import Number, Page, limit, v2_quotas, v2_search, v2_status
+from ..refusals import check_success
+from ..tally import Quota
+from .jobs_api import Query, Selections
+
+
+_SECONDS_WITHOUT_QUOTA_API: Final = 3600.0
+"""How long a cloud without the quota API is believed not to have got it meanwhile."""
+
+
+class V2TrainingJobs:
+    """One project's training jobs, as v2 lists them."""
+
+    api = Api.TRAINING_JOB_SEARCHES
+    statuses = tuple(V2_STATUSES.values())
+    unfinished: Selections = (
+        tuple(status for status in statuses if status.phase in UNFINISHED_PHASES),
+    )
+    finished: Selections = tuple(
+        (status,) for status in statuses if status.phase not in UNFINISHED_PHASES
+    )
+    largest_page = 50
+    usual_listing_limit = 500
+    tells_remaining_duration = False
+
+    def __init__(self, client: CloudClient, project: Project) -> None:
+        self._client = client
+        self._project = project
+        base = f"{client.cloud.modelarts_url}/v2/{project.project_id}"
+        self._searches = httpx.URL(f"{base}/training-job-searches")
+        self._quotas = Call(
+            api=Api.TRAINING_QUOTAS,
+            url=httpx.URL(f"{base}/training-quotas"),
+            wanted="a list of quotas",
+            action="modelarts:trainJob:getQuotas",
+        )
+        self._no_quota_until = 0.0
+
+    def status_of(self, told: Number) -> Status:
+        """Return the status that v2 calls so."""
+        return v2_status(told)
+
+    async def page(
+        self, deadline: Deadline, query: Query, number: int, size: int
+    ) -> Page:
+        """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        call = Call(
+            api=self.api,
+            url=self._searches,
+            wanted="a job list",
+            action="modelarts:trainJob:list",
+            method="POST",
+            body=_body(self._project.workspace_id, query, number, size),
+        )
+        response = await self._client.ask(self._project, call, deadline)
+        search = decode(call, v2_search, response)
+        check_success(self.api, search.failed, search.error_code)
+        is_filtered = query.statuses or query.name
+        found = limit(search.count if is_filtered else search.count or search.total)
+        if search.items is None and found is None:
+            raise unexpected(call, response, "it holds no list of jobs")
+        wanted = self._project.workspace_id
+        if wanted != "0" and search.workspace_id not in {None, wanted}:
+            raise unexpected(
+                call, response, "it is about another workspace than was asked for"
+            )
+        return Page(
+            search.items or [],
+            found,
+            answered_at(response),
+            Quota(created=limit(search.total)),
+        )
+
+    async def quota(self, deadline: Deadline) -> Quota | None:
+        """
+        Return how many jobs exist and how many more can be created.
+
+        None where the cloud has no such API, or tells nothing of jobs. Raises
+        `CollectionError`.
+        """
+        if time.monotonic() < self._no_quota_until:
+            return None
+        try:
+            response = await self._client.ask(self._project, self._quotas, deadline)
+        except CollectionError as error:
+            failure = error.failure
+            if failure.status != HTTPStatus.NOT_FOUND or failure.reason != Reason.API:
+                raise
+            self._no_quota_until = time.monotonic() + _SECONDS_WITHOUT_QUOTA_API
+            return None
+        return decode(self._quotas, v2_quotas, response).jobs
+
+    async def remaining(self, deadline: Deadline, job: Job) -> int | None:
+        """Return None: v2 does not tell."""
+        return None
+
+
+class _Filter(msgspec.Struct):
+    key: str
+    operator: str
+    value: tuple[str, ...]
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    # Without a default these are always sent.
+    offset: int
+    limit: int
+    sort_by: str
+    order: str
+    filters: list[_Filter] = msgspec.field(default_factory=list)
+    workspace_id: str = "0"
+
+
+_PHASES: Final = {status: name.capitalize() for name, status in V2_STATUSES.items()}
+
+
+def _body(workspace_id: str, query: Query, number: int, size: int) -> bytes:
+    filters = []
+    if query.statuses:
+        phases = tuple(_PHASES[status] for status in query.statuses)
+        filters.append(_Filter("phase", "in", phases))
+    if query.name:
+        filters.append(_Filter("name", "like", (query.name,)))
+    body = _Body(
+        # Pages, not jobs, and from 0.
+        offset=number - 1,
+        limit=size,
+        sort_by="create_time",
+        order="desc" if query.newest_first else "asc",
+        filters=filters,
+        workspace_id=workspace_id,
+    )
+    return msgspec.json.encode(body)

@@ -1,0 +1,75 @@
+"""A page of jobs as every API's listing gives it, and the rows that stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from ..jobs import Job, JobId, Resources, Status
+from ..tally import Quota
+from .numbers import Number, identities, identity, limit, time
+
+
+class Row(Protocol):
+    """A job in a listing; `create_time` and `duration` are in milliseconds."""
+
+    @property
+    def job_id(self) -> JobId:
+        """The job's ID."""
+
+    @property
+    def job_name(self) -> Number:
+        """Its name."""
+
+    @property
+    def status(self) -> Number:
+        """Its status as the API spells it."""
+
+    @property
+    def create_time(self) -> Number:
+        """When it was created."""
+
+    @property
+    def duration(self) -> Number:
+        """How long it ran, so far; None before it starts."""
+
+    @property
+    def resources(self) -> Resources | None:
+        """What it takes, if the API tells."""
+
+
+StatusOf: TypeAlias = Callable[[Number], Status]
+"""From a status as an API spells it to the status that it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    A page of a listing.
+
+    `total` is how many jobs all pages have, as far as the API says; `answered_at` is
+    the API's clock at the answer, in Unix time. `ids` are the rows' job IDs.
+    """
+
+    rows: Sequence[Row]
+    total: int | None
+    answered_at: float
+    quota: Quota = field(default_factory=Quota)
+    ids: list[JobId] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", identities([row.job_id for row in self.rows]))
+
+
+def job_of(row: Row, status_of: StatusOf) -> Job:
+    """Return the job that a row tells of."""
+    name = row.job_name
+    return Job(
+        identity(row.job_id),
+        "" if name is None else str(name),
+        status_of(row.status),
+        time(row.create_time),
+        limit(row.duration),
+        row.resources,
+    )

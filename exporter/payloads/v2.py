@@ -1,0 +1,162 @@
+"""
+What v2 answers about training jobs, decoded into the fields that are needed.
+
+Source: ModelArts API reference, "Querying a Training Job List" (`ListTrainingJobs`)
+and "Querying Training Quotas" (`ShowTrainingQuotas`). An item is several kB, most of
+it a description of the algorithm, which is skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ..jobs import UNRECOGNIZED, V2_STATUSES, JobId, Resources, Status
+from ..tally import Quota
+from .numbers import Number, limit
+
+
+JOB_NUMBER: Final = "job-num"
+"""The quota of how many jobs may exist."""
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    id: JobId
+    name: Number = None
+    create_time: Number = None
+    workspace_id: str | None = None
+
+
+class _Status(msgspec.Struct, gc=False):
+    phase: str | None = None
+    duration: Number = None
+    start_time: Number = None
+
+
+class _Accelerator(msgspec.Struct):
+    unit_num: Number = None
+    product_name: str | None = None
+
+
+class _FlavorInfo(msgspec.Struct):
+    gpu: _Accelerator | None = None
+    npu: _Accelerator | None = None
+
+
+class _FlavorDetail(msgspec.Struct):
+    flavor_type: str | None = None
+    flavor_info: _FlavorInfo | None = None
+
+
+class _Resource(msgspec.Struct):
+    flavor_id: str | None = None
+    node_count: Number = None
+    flavor_detail: _FlavorDetail | None = None
+
+
+class _Spec(msgspec.Struct):
+    resource: _Resource | None = None
+
+
+class V2Job(msgspec.Struct):
+    """An item of a search."""
+
+    metadata: _Metadata
+    item_status: _Status | None = msgspec.field(name="status", default=None)
+    spec: _Spec | None = None
+
+    @property
+    def job_id(self) -> JobId:
+        """The job's UUID."""
+        return self.metadata.id
+
+    @property
+    def job_name(self) -> Number:
+        """The job's name."""
+        return self.metadata.name
+
+    @property
+    def create_time(self) -> Number:
+        """When it was created, in milliseconds since the epoch."""
+        return self.metadata.create_time
+
+    @property
+    def status(self) -> str | None:
+        """The API's phase."""
+        return self.item_status.phase if self.item_status else None
+
+    @property
+    def duration(self) -> Number:
+        """How long it ran, in milliseconds; None before it starts."""
+        told = self.item_status
+        # Before the start, both are 0: that is no duration of zero.
+        return None if told is None or limit(told.start_time) == 0 else told.duration
+
+    @property
+    def resources(self) -> Resources | None:
+        """What it takes; None where the number of nodes is not told."""
+        resource = self.spec.resource if self.spec else None
+        nodes = limit(resource.node_count) if resource else None
+        if resource is None or not nodes:
+            return None
+        flavor = resource.flavor_id or ""
+        detail = resource.flavor_detail
+        if detail is None or detail.flavor_info is None:
+            return Resources(nodes, flavor)
+        accelerator = detail.flavor_info.gpu or detail.flavor_info.npu
+        if accelerator is None:
+            return Resources(nodes, flavor, units=0)
+        name = accelerator.product_name or detail.flavor_type or ""
+        return Resources(nodes, flavor, name, limit(accelerator.unit_num))
+
+
+class V2Search(msgspec.Struct):
+    """
+    A search's answer: `total` ignores the filters, `count` obeys them.
+
+    `workspace_id` repeats the one that was searched, where the API knows workspaces.
+    """
+
+    total: Number = None
+    count: Number = None
+    workspace_id: str | None = None
+    error_code: str | None = None
+    items: list[V2Job] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        return bool(self.error_code) and self.items is None
+
+
+class _Quota(msgspec.Struct):
+    resource: str | None = None
+    quota: Number = None
+    used: Number = None
+
+
+class V2Quotas(msgspec.Struct):
+    """The quotas of training jobs; a negative one means unlimited."""
+
+    quotas: list[_Quota]
+
+    @property
+    def jobs(self) -> Quota | None:
+        """How many jobs exist and how many more can be created; None if it is not told."""
+        for one in self.quotas:
+            if one.resource == JOB_NUMBER:
+                most, used = limit(one.quota), limit(one.used)
+                if most is None or used is None:
+                    return Quota(created=used)
+                return Quota(created=used, remaining=max(0, most - used))
+        return None
+
+
+def v2_status(phase: Number) -> Status:
+    """Return the status that v2 calls so; `UNRECOGNIZED` for any unknown phase."""
+    return V2_STATUSES.get(str(phase).lower(), UNRECOGNIZED)
+
+
+v2_search: Final = msgspec.json.Decoder(V2Search)
+v2_quotas: Final = msgspec.json.Decoder(V2Quotas)

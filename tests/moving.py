@@ -1,0 +1,123 @@
+"""Jobs that move while they are asked for, behind a fetch function instead of HTTP."""
+
+import asyncio
+import random
+
+from dataclasses import dataclass, field
+
+from exporter.jobs import UNFINISHED_PHASES, V1_STATUSES, V2_STATUSES
+from exporter.modelarts.v1 import V1Jobs
+from exporter.modelarts.v2 import V2TrainingJobs
+from exporter.payloads import Page, V1Job, v1_status, v2_status
+from exporter.simulator import Jobs, phase_of
+
+
+NOW = 1_700_000_000.0
+UNFINISHED = {
+    number
+    for number, status in V1_STATUSES.items()
+    if status.phase in UNFINISHED_PHASES
+}
+
+
+def status_name(api, job):
+    """Return what the label `status` says of a job."""
+    return V1_STATUSES[job.status].name if api == "v1" else phase_of(job).lower()
+
+
+class DescribedV1(V1Jobs):
+    """What v1 is like, without a client."""
+
+    def __init__(self):
+        pass
+
+
+class DescribedV2(V2TrainingJobs):
+    """What v2 is like, without a client."""
+
+    def __init__(self):
+        pass
+
+
+DESCRIBED = {"v1": (DescribedV1(), v1_status), "v2": (DescribedV2(), v2_status)}
+STATUS_NAMES = {
+    "v1": [status.name for status in V1_STATUSES.values()],
+    "v2": list(V2_STATUSES),
+}
+
+
+def one_move(chance, training, now):
+    """Let a job start, end, be created or be deleted."""
+    unfinished = [job for job in training.jobs if job.status in UNFINISHED]
+    action = chance.choice(["start", "end", "end", "create", "delete"])
+    waiting = [job for job in unfinished if job.status == 7]
+    running = [job for job in unfinished if job.status == 8]
+    if action == "start" and waiting:
+        job = chance.choice(waiting)
+        training.set_status(job, 8)
+        job.started = now
+    elif action == "end" and running:
+        training.finish_job(chance.choice(running), chance.choice([10, 11, 12]), now)
+    elif action == "create":
+        training.create_job(7, created=now)
+    elif action == "delete" and training.jobs:
+        training.delete_job(chance.choice(training.jobs))
+
+
+@dataclass
+class MovingJobs:
+    """An API whose jobs move while it is asked; it answers in any order."""
+
+    api: str
+    jobs: Jobs
+    chance: random.Random
+    pace: float
+    requests: int = 0
+    seen: dict = field(default_factory=dict)
+    totals: set = field(default_factory=set)
+    now: float = NOW
+    deleted: set = field(default_factory=set)
+    always: set | None = None
+    ever: set = field(default_factory=set)
+
+    def observe(self):
+        """Remember what is true now."""
+        now = {job.job_id for job in self.jobs.jobs}
+        self.always = now if self.always is None else self.always & now
+        self.ever |= now
+        self.totals.add(len(self.jobs.jobs))
+        for name in STATUS_NAMES[self.api]:
+            now = sum(status_name(self.api, job) == name for job in self.jobs.jobs)
+            self.seen.setdefault(name, set()).add(now)
+
+    async def fetch(self, query, number, size):
+        """Answer a page of the jobs as they are then."""
+        self.requests += 1
+        for _ in range(self.chance.randrange(8)):
+            await asyncio.sleep(0)
+        if self.chance.random() < self.pace:
+            self.observe()
+            one_move(self.chance, self.jobs, self.now)
+            self.observe()
+        wanted = {status.name for status in query.statuses}
+        found = [
+            job
+            for job in self.jobs.jobs
+            if (not wanted or status_name(self.api, job) in wanted)
+            and query.name in job.name
+        ]
+        if query.newest_first:
+            found.reverse()
+        rows = [
+            V1Job(
+                job.job_id,
+                job.name,
+                job.status if self.api == "v1" else phase_of(job),
+                round(job.created * 1000),
+                None
+                if job.started is None
+                else round((job.duration(self.now) or 0) * 1000),
+            )
+            for job in found[(number - 1) * size : number * size]
+        ]
+        return Page(rows, len(found), self.now)
