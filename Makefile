@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint benchmark soak lock clean
+.PHONY: help demo test lint benchmark scaling soak fuzz lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make lint       formatting, lint and types"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
+	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
+	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -28,8 +30,14 @@ lint: $(VENV)/test.stamp
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/run.py $(ARGS)
 
+scaling: $(VENV)/test.stamp
+	$(BIN)/python tests/benchmark/scaling.py $(ARGS)
+
 soak: $(VENV)/test.stamp
 	$(BIN)/python tests/soak/run.py --seconds $(or $(SECONDS),600)
+
+fuzz: $(VENV)/test.stamp
+	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600
 
 lock: $(VENV)/test.stamp
 	$(BIN)/pip install --quiet uv

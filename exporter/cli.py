@@ -14,12 +14,15 @@ from functools import partial
 from typing import Final
 
 from . import __version__
-from .config import load
+from .checking import as_json, check_all, table
+from .config import Configuration, load
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
 from .program import REVISION, collect_once, serve_exporter
 from .server import ListenError, listen
+from .web import OWN_PATHS
+from .webconfig import CurrentWebConfiguration
 
 
 _SUCCEEDED: Final = 0
@@ -37,6 +40,14 @@ class Command(StrEnum):
     DEMO = "demo"
     SIMULATOR = "simulator"
     ONCE = "once"
+    CHECK = "check"
+
+
+class CheckFormat(StrEnum):
+    """How the command check says what it found."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 class Flags(argparse.Namespace):
@@ -47,9 +58,11 @@ class Flags(argparse.Namespace):
     config_check: bool
     listen_address: str | None
     telemetry_path: str
+    web_config_file: str
     log_level: LogLevel
     log_format: LogFormat
     speed: float
+    check_format: CheckFormat
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -81,21 +94,42 @@ def _run(flags: Flags) -> int:
     read = partial(load, flags.config_file or "", os.environ)
     if flags.config_check:
         read()
+        _web(flags)
         return _SUCCEEDED
+    if flags.command is Command.CHECK:
+        return _SUCCEEDED if _check_apis(read(), flags.check_format) else _FAILED
     if flags.command is Command.ONCE:
         return _SUCCEEDED if asyncio.run(collect_once(read)) else _FAILED
     # A bad configuration is told before a bad address.
     read()
+    web = _web(flags)
     listener = listen(address or _EXPORTER_ADDRESS)
-    asyncio.run(serve_exporter(read, listener, flags.telemetry_path))
+    asyncio.run(serve_exporter(read, listener, flags.telemetry_path, web))
     return _SUCCEEDED
 
 
+def _check_apis(configuration: Configuration, wanted: CheckFormat) -> bool:
+    def progress(words: str) -> None:
+        print(f"checking {words}", file=sys.stderr, flush=True)
+
+    findings = asyncio.run(check_all(configuration, progress))
+    print(table(findings) if wanted is CheckFormat.TABLE else as_json(findings), end="")
+    return all(finding.ok for finding in findings)
+
+
+def _web(flags: Flags) -> CurrentWebConfiguration | None:
+    file = flags.web_config_file
+    return CurrentWebConfiguration(file) if file else None
+
+
 def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
-    if flags.command in {Command.SERVE, Command.ONCE} and flags.config_file is None:
+    needs_file = {Command.SERVE, Command.ONCE, Command.CHECK}
+    if flags.command in needs_file and flags.config_file is None:
         parser.error("--config.file is needed; without a cloud, try the command demo")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
+    if flags.telemetry_path in OWN_PATHS - {"/"}:
+        parser.error("--web.telemetry-path is that of something else already")
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")
 
@@ -113,7 +147,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(Command),
         default=Command.SERVE,
         help="serve (default); demo: serve a simulated cloud's jobs; simulator: the "
-        "simulated cloud alone; once: collect once and print the metrics",
+        "simulated cloud alone; once: collect once and print the metrics; check: ask every "
+        "API, and say what works and what is missing",
     )
     parser.add_argument(
         "--config.file", dest="config_file", metavar="FILE", help="configuration file"
@@ -139,6 +174,14 @@ def _parser() -> argparse.ArgumentParser:
         help="where metrics are served (default /metrics)",
     )
     parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        default="",
+        metavar="FILE",
+        help="TLS, users, headers and rate limit of the listener, in the format of "
+        "Prometheus's exporter-toolkit",
+    )
+    parser.add_argument(
         "--log.level",
         dest="log_level",
         type=LogLevel,
@@ -161,6 +204,14 @@ def _parser() -> argparse.ArgumentParser:
         default=1.0,
         metavar="FACTOR",
         help="demo and simulator: how much faster time goes there (default 1)",
+    )
+    parser.add_argument(
+        "--format",
+        dest="check_format",
+        type=CheckFormat,
+        choices=list(CheckFormat),
+        default=CheckFormat.TABLE,
+        help="check: a table for people or JSON (default table)",
     )
     parser.add_argument(
         "--version",

@@ -21,10 +21,13 @@ from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
 from .exposition import Format, encode
 from .families import families
+from .guard import Guard
 from .report import Listing
-from .server import ending_signal, serving, url_of
+from .scraping import Exporter
+from .server import allow_many_connections, ending_signal, serving, url_of
 from .telemetry import Telemetry
-from .web import Exporter, create_app
+from .web import create_app
+from .webconfig import CurrentWebConfiguration
 
 
 log: Final = structlog.get_logger(__name__)
@@ -37,23 +40,30 @@ _THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
 
 
 async def serve_exporter(
-    load: Callable[[], Configuration], listener: socket.socket, telemetry_path: str
+    load: Callable[[], Configuration],
+    listener: socket.socket,
+    telemetry_path: str,
+    web: CurrentWebConfiguration | None = None,
 ) -> None:
     """
-    Serve what `load` returns on `listener` until a signal ends it.
+    Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
 
     SIGHUP calls `load` again. Raises `ConfigurationError`, at the start only.
     """
     async with open_exporter(load) as exporter:
         configuration = exporter.collector.configuration
         _warn_of_plain_http(configuration)
+        allow_many_connections()
+        scheme = "https" if web is not None and web.has_tls else "http"
         log.info(
             "listening",
-            url=f"{url_of(listener)}{telemetry_path}",
+            url=f"{url_of(listener, scheme)}{telemetry_path}",
             projects=len(configuration.projects),
             version=__version__,
         )
-        async with serving(create_app(exporter, telemetry_path), listener):
+        app = create_app(exporter, telemetry_path)
+        guarded = app if web is None else Guard(app, web)
+        async with serving(guarded, listener, web):
             await ending_signal(on_hangup=partial(_reload, exporter))
             exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")

@@ -65,7 +65,8 @@ _THROTTLED: Final = _Meaning(
 _NO_SUCH_API: Final = _Meaning(
     Reason.API,
     "there is no such API here",
-    "check the cloud's URLs and region: ModelArts is not offered in every region",
+    "check the cloud's URLs and region: ModelArts is not offered in every region. Where "
+    "v1 is gone, set training_api: v2",
 )
 _REDIRECT: Final = _Meaning(
     Reason.RESPONSE,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
+import ssl
 
 from collections.abc import AsyncIterator, Callable, Generator
+from functools import partial
 from typing import Final
 
 import uvicorn
 
 from starlette.types import ASGIApp
 
+from .connections import HEAD_SECONDS, Connections, LimitedConnection
 from .errors import ExporterError
+from .webconfig import CurrentWebConfiguration
 
 
 _KEEP_ALIVE_SECONDS: Final = 300
@@ -54,46 +59,91 @@ def _listen_everywhere(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Return a URL that reaches `listener` from this machine."""
     host, port = listener.getsockname()[:2]
     if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not listened on
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limits: Connections,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(config)
+        self._limits = limits
+        self._context = context
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leave signals alone: uvicorn would send them on to us when it has ended."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, as uvicorn does, but with a limit on how long a handshake may take."""
+        loop = asyncio.get_running_loop()
+        timeout = HEAD_SECONDS if self._context is not None else None
+        self.servers = [
+            await loop.create_server(
+                partial(
+                    LimitedConnection,
+                    self._limits,
+                    self.config,
+                    self.server_state,
+                    {},
+                    loop,
+                ),
+                sock=listener,
+                ssl=self._context,
+                ssl_handshake_timeout=timeout,
+                backlog=self.config.backlog,
+            )
+            for listener in sockets or []
+        ]
+        self.started = True
+
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    app: ASGIApp,
+    listener: socket.socket,
+    web: CurrentWebConfiguration | None = None,
+) -> AsyncIterator[None]:
     """
-    Serve `app` for the length of an `async with` block.
+    Serve `app` for the length of an `async with` block, over TLS if `web` says so.
 
     At its end requests in flight are still answered, for at most four seconds.
     """
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    limits = Connections() if web is None else Connections(lambda: web.allowed_sans)
+    server = _Server(config, limits, web.context if web else None)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
     finally:
         server.should_exit = True
         await task
+
+
+def allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one, as Go programs do."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def ending_signal(on_hangup: Callable[[], None] | None = None) -> None:

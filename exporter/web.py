@@ -1,112 +1,50 @@
-"""The exporter's HTTP interface: metrics, health, and a page that links to them."""
+"""The exporter's HTTP interface: metrics, probes, discovery, a page, health, reload."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 import structlog
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import __version__
 from .budget import scrape_seconds
-from .collector import Collector
-from .config import Configuration
+from .config import Project
+from .discovery import Shard, discover
 from .errors import ConfigurationError
-from .exposition import Format, accepts_gzip, choose_format, compress, encode
-from .families import families
-from .report import Report
-from .telemetry import Telemetry
+from .exposition import accepts_gzip, choose_format
+from .jobs import Kind
+from .page import Status, headers, render
+from .scraping import Exporter, Wanted
 
 
 log: Final = structlog.get_logger(__name__)
 
+PROBE_PATH: Final = "/probe"
+OWN_PATHS: Final = frozenset(
+    (
+        "/",
+        PROBE_PATH,
+        "/sd",
+        "/exporter-metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/-/reload",
+    )
+)
+"""Paths that metrics cannot be served at, but for `/`."""
+
 _CLIENT_CLOSED_REQUEST: Final = 499
+_MOST_SHARDS: Final = 1000
 _VARY: Final = {"Vary": "Accept, Accept-Encoding"}
-
-_PAGE: Final = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>ModelArts exporter</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem }}
-</style>
-</head>
-<body>
-<h1>ModelArts exporter</h1>
-<p>Prometheus exporter for ModelArts training and visualization jobs, version {version}.</p>
-<ul>
-<li><a href="{path}">Metrics</a> of {projects} (a scrape asks the cloud)</li>
-<li><a href="/-/healthy">Health</a></li>
-<li><a href="/-/ready">Readiness</a></li>
-</ul>
-</body>
-</html>
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Exporter:
-    """All that answers a request: how to read the configuration, and what collects."""
-
-    load: Callable[[], Configuration]
-    collector: Collector
-    telemetry: Telemetry
-
-    async def metrics(self, seconds: float, wanted: Format, *, zipped: bool) -> bytes:
-        """Collect for at most `seconds` and return the metrics, encoded."""
-        configuration = self.collector.configuration
-        reports = await self.collector.collect(seconds)
-        # In a thread, since many projects take long to write.
-        return await asyncio.to_thread(
-            self._encode, configuration, reports, wanted, zipped=zipped
-        )
-
-    def reload(self) -> None:
-        """
-        Read the configuration again and go on with it.
-
-        Raises `ConfigurationError` if it has mistakes; then nothing has changed.
-        """
-        try:
-            configuration = self.load()
-        except ConfigurationError as error:
-            self.telemetry.configuration_refused()
-            for line in error.lines():
-                log.error("configuration not reloaded", mistake=line)  # noqa: TRY400
-            raise
-        self.collector.configure(configuration)
-        self.telemetry.configuration_read(time.time())
-        log.info("configuration reloaded", projects=len(configuration.projects))
-
-    def _encode(
-        self,
-        configuration: Configuration,
-        reports: list[Report],
-        wanted: Format,
-        *,
-        zipped: bool,
-    ) -> bytes:
-        collected = families(
-            reports,
-            configuration.projects,
-            configuration.collection.duration_buckets,
-        )
-        body = encode(collected, self.telemetry.registry, wanted)
-        return compress(body) if zipped else body
 
 
 def create_app(exporter: Exporter, telemetry_path: str) -> Starlette:
@@ -114,6 +52,9 @@ def create_app(exporter: Exporter, telemetry_path: str) -> Starlette:
     answers = _Answers(exporter, telemetry_path)
     routes = [
         Route(telemetry_path, answers.metrics),
+        Route(PROBE_PATH, answers.probe),
+        Route("/sd", answers.discovery),
+        Route("/exporter-metrics", answers.own_metrics),
         Route("/-/healthy", answers.healthy),
         Route("/-/ready", answers.ready),
         Route("/-/reload", answers.reload, methods=["POST"]),
@@ -131,33 +72,47 @@ class _Answers:
         self._telemetry_path = telemetry_path
 
     async def metrics(self, request: Request) -> Response:
-        wanted = choose_format(_header(request, "Accept"))
-        zipped = accepts_gzip(_header(request, "Accept-Encoding"))
-        headers = {**_VARY, "Content-Type": wanted.value}
-        if zipped:
-            headers["Content-Encoding"] = "gzip"
-        if request.method == "HEAD":
-            return Response(headers=headers)
-        seconds = scrape_seconds(
-            request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"),
-            self._exporter.collector.configuration.collection,
-        )
-        scrape = asyncio.create_task(
-            self._exporter.metrics(seconds, wanted, zipped=zipped)
-        )
-        if not await _finishes_before_client_leaves(request, scrape):
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        return Response(scrape.result(), headers=headers)
+        return await self._scrape(request, self._exporter.metrics)
+
+    async def probe(self, request: Request) -> Response:
+        project = self._project(request)
+        kinds = _kinds(request, project)
+
+        async def collect(seconds: float, wanted: Wanted) -> bytes:
+            return await self._exporter.probe(project, kinds, seconds, wanted)
+
+        return await self._scrape(request, collect)
+
+    async def own_metrics(self, request: Request) -> Response:
+        wanted = _wanted(request)
+        body = self._exporter.own_metrics(wanted)
+        return Response(body, headers=_scrape_headers(wanted))
+
+    async def discovery(self, request: Request) -> Response:
+        host = request.headers.get("host")
+        shard = _shard(request)
+        if not host:
+            raise HTTPException(400, "A Host header is needed: it is the target.\n")
+        projects = [
+            project
+            for project in self._exporter.collector.configuration.projects
+            if shard is None or shard.holds(project.name)
+        ]
+        scheme = request.url.scheme
+        body = discover(projects, address=host, scheme=scheme, path=PROBE_PATH)
+        return Response(body, media_type="application/json")
 
     async def page(self, request: Request) -> Response:
-        projects = len(self._exporter.collector.configuration.projects)
-        return HTMLResponse(
-            _PAGE.format(
-                version=escape(__version__),
-                path=escape(self._telemetry_path),
-                projects=_number(projects, "project"),
-            )
+        exporter = self._exporter
+        status = Status(
+            telemetry_path=self._telemetry_path,
+            now=time.time(),
+            started=exporter.started,
+            configuration_read=exporter.configuration_read,
+            mistakes=exporter.mistakes,
         )
+        page = render(exporter.collector.latest(), status)
+        return HTMLResponse(page, headers=headers())
 
     async def healthy(self, request: Request) -> Response:
         return PlainTextResponse("ModelArts exporter is healthy.\n")
@@ -171,6 +126,76 @@ class _Answers:
         except ConfigurationError as error:
             return PlainTextResponse("\n".join([*error.lines(), ""]), status_code=400)
         return PlainTextResponse("configuration reloaded\n")
+
+    async def _scrape(
+        self,
+        request: Request,
+        collect: Callable[[float, Wanted], Coroutine[None, None, bytes]],
+    ) -> Response:
+        wanted = _wanted(request)
+        if request.method == "HEAD":
+            return Response(headers=_scrape_headers(wanted))
+        seconds = scrape_seconds(
+            request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"),
+            self._exporter.collector.configuration.collection,
+        )
+        scrape = asyncio.create_task(collect(seconds, wanted))
+        if not await _finishes_before_client_leaves(request, scrape):
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return Response(scrape.result(), headers=_scrape_headers(wanted))
+
+    def _project(self, request: Request) -> Project:
+        names = request.query_params.getlist("project")
+        if len(names) != 1:
+            raise HTTPException(400, "Give one project: /probe?project=NAME\n")
+        for project in self._exporter.collector.configuration.projects:
+            if project.name == names[0]:
+                return project
+        raise HTTPException(404, "No project of that name is configured.\n")
+
+
+def _kinds(request: Request, project: Project) -> Sequence[Kind]:
+    names = request.query_params.getlist("kind")
+    try:
+        kinds = [Kind(name) for name in names]
+    except ValueError:
+        raise HTTPException(400, f"A kind is one of: {', '.join(Kind)}.\n") from None
+    missing = [kind for kind in kinds if kind not in project.kinds]
+    if missing:
+        raise HTTPException(
+            404, f"The project's {missing[0]} jobs are not among its collectors.\n"
+        )
+    return kinds or project.kinds
+
+
+def _shard(request: Request) -> Shard | None:
+    told = [request.query_params.getlist(name) for name in ("shard", "shards")]
+    if told == [[], []]:
+        return None
+    try:
+        ((index,), (number,)) = told
+        shard = Shard(int(index), int(number))
+    except ValueError:
+        shard = Shard(0, 0)
+    if not 0 <= shard.index < shard.number <= _MOST_SHARDS:
+        raise HTTPException(
+            400,
+            "Give both shard and shards, such as ?shard=0&shards=3: "
+            f"0 <= shard < shards <= {_MOST_SHARDS}.\n",
+        )
+    return shard
+
+
+def _wanted(request: Request) -> Wanted:
+    return Wanted(
+        choose_format(_header(request, "Accept")),
+        accepts_gzip(_header(request, "Accept-Encoding")),
+    )
+
+
+def _scrape_headers(wanted: Wanted) -> dict[str, str]:
+    found = {**_VARY, "Content-Type": wanted.format.value}
+    return {**found, "Content-Encoding": "gzip"} if wanted.zipped else found
 
 
 async def _finishes_before_client_leaves(
@@ -193,7 +218,3 @@ async def _disconnect(request: Request) -> None:
 def _header(request: Request, name: str) -> str | None:
     # A header that comes several times means the same as one with commas.
     return ",".join(request.headers.getlist(name)) or None
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

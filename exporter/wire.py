@@ -56,7 +56,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._telemetry = telemetry
         context = tls_context(cloud.tls)
         self._transports = {
-            httpx.URL(url).netloc: _transport(context, _proxy(cloud, url))
+            httpx.URL(url).netloc: _transport(context, proxy_of(cloud, url))
             for url in (cloud.iam_url, cloud.modelarts_url)
         }
 
@@ -136,7 +136,8 @@ class _NoCookies(CookieJar):
         """Leave them: an API has no business with cookies."""
 
 
-def _proxy(cloud: Cloud, url: str) -> httpx.Proxy | None:
+def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
+    """Return the proxy on the way to `url`, configured or from the environment."""
     if cloud.proxy_url is not None:
         return httpx.Proxy(cloud.proxy_url.reveal())
     parts = urlsplit(url)

@@ -21,6 +21,7 @@ from exporter.config import (
     Secret,
     TrainingApi,
 )
+from exporter.guard import Guard
 from exporter.jobs import Kind
 from exporter.program import open_exporter
 from exporter.server import serving
@@ -175,16 +176,22 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def exporting(configuration: Configuration, load=None):
-    """Run an exporter for an `async with` block; it reloads what `load` returns."""
+async def exporting(configuration: Configuration, load=None, web=None, **client):
+    """
+    Run an exporter for an `async with` block; it reloads what `load` returns.
+
+    `web` is its web configuration; `client` are more arguments for the HTTP client.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with (
-            open_exporter(load or (lambda: configuration)) as exporter,
-            serving(create_app(exporter, "/metrics"), listener),
-            httpx.AsyncClient(timeout=30, trust_env=False) as client,
-        ):
-            yield Running(url, client, exporter.collector)
+        scheme = "https" if web is not None and web.has_tls else "http"
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        async with open_exporter(load or (lambda: configuration)) as exporter:
+            app = create_app(exporter, "/metrics")
+            async with (
+                serving(app if web is None else Guard(app, web), listener, web),
+                httpx.AsyncClient(timeout=30, trust_env=False, **client) as asking,
+            ):
+                yield Running(url, asking, exporter.collector)
 
 
 @contextlib.asynccontextmanager

@@ -1,34 +1,24 @@
 """The demo and the real Prometheus: what is scraped is what is stored."""
 
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import time
 
 from pathlib import Path
 
 import httpx
 import pytest
 
+from programs import a_prometheus, wait_until
+
 from exporter.jobs import V1_STATUSES
 
 
-@pytest.fixture
-def programs():
-    """Skip where Prometheus is not installed; in CI that is a failure."""
-    missing = [name for name in ("prometheus", "promtool") if not shutil.which(name)]
-    if missing:
-        reason = f"not installed: {', '.join(missing)} (Debian package prometheus)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+pytestmark = pytest.mark.needs("prometheus", "promtool")
 
 
 @pytest.fixture
-def demo(programs):
+def demo():
     """Run the demo; return the addresses of the exporter and of the cloud."""
     with subprocess.Popen(
         [
@@ -56,46 +46,18 @@ def demo(programs):
 @pytest.fixture
 def prometheus(tmp_path, demo):
     """Run a Prometheus that scrapes the demo; return a function that queries it."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    (tmp_path / "prometheus.yml").write_text(f"""\
+    with a_prometheus(
+        tmp_path,
+        f"""\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: modelarts
     static_configs: [{{targets: ["{demo[0]}"]}}]
-""")
-    with subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={tmp_path}/prometheus.yml",
-            f"--storage.tsdb.path={tmp_path}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=error",
-        ]
-    ) as process:
-
-        def query(expression):
-            answer = httpx.get(
-                f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}
-            )
-            return answer.json()["data"]["result"]
-
-        _wait_until_scraped(query)
+""",
+    ) as query:
+        # Two scrapes, so that counters are there with a first and a second value.
+        wait_until(lambda: query("count_over_time(up[1m]) >= 2"))
         yield query
-        process.terminate()
-
-
-def _wait_until_scraped(query):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            # Two scrapes, so that counters are there with a first and a second value.
-            if query("count_over_time(up[1m]) >= 2"):
-                return
-        except (httpx.TransportError, ValueError):
-            pass
-        time.sleep(0.2)
-    pytest.fail("Prometheus has not scraped the demo within a minute")
 
 
 def test_prometheus_stores_what_is_true(demo, prometheus):

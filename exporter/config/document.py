@@ -21,6 +21,7 @@ from ..errors import ConfigurationError, Mistake
 
 
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCALAR_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
@@ -40,7 +41,9 @@ class Document:
 
     def mistake(self, line: int, path: str, message: str) -> None:
         """Remember a mistake and go on, so that all are shown at once."""
-        self.mistakes.append(Mistake(line, path, message))
+        # Keys and values may have line breaks; a mistake is one line.
+        texts = (_CONTROL.sub("?", text) for text in (path, message))
+        self.mistakes.append(Mistake(line, *texts))
 
     def finish(self) -> None:
         """Raise `ConfigurationError` if there was any mistake."""

@@ -22,7 +22,8 @@ from .model import (
     Project,
     TrainingApi,
 )
-from .section import Section, quoted, suggestion
+from .section import Section
+from .words import quoted, suggestion
 
 
 _IDENTIFIER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -41,12 +42,13 @@ _COLLECTORS: Final = {
 }
 
 
-def load(file: str, environment: Mapping[str, str]) -> Configuration:
+def open_document(
+    file: str, environment: Mapping[str, str]
+) -> tuple[Document, Section]:
     """
-    Return the configuration that stands in `file`.
+    Return the document that stands in `file`, and the mapping at its root.
 
-    `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
-    mistake that was found.
+    Raises `ConfigurationError` if it cannot be read or is no YAML.
     """
     path = Path(file)
     try:
@@ -59,7 +61,17 @@ def load(file: str, environment: Mapping[str, str]) -> Configuration:
         # The decoding error holds the file's bytes: it must not be chained.
         raise ConfigurationError(file, (Mistake(0, "", "not UTF-8 text"),)) from None
     document = Document(file, path.parent, environment)
-    root = Section(document, parse(document, source), "")
+    return document, Section(document, parse(document, source), "")
+
+
+def load(file: str, environment: Mapping[str, str]) -> Configuration:
+    """
+    Return the configuration that stands in `file`.
+
+    `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
+    mistake that was found.
+    """
+    document, root = open_document(file, environment)
     clouds = read_clouds(root)
     projects = [
         _project(section, clouds, set(clouds)) for section in root.items("projects")

@@ -8,7 +8,6 @@ user sees all mistakes at once; a document with mistakes is never used.
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from .document import (
     scalar,
 )
 from .secret import Secret
+from .words import quoted, suggestion
 
 
 _DURATION: Final = re.compile(
@@ -37,22 +37,11 @@ _DURATION: Final = re.compile(
 )
 _UNIT_SECONDS: Final = (31_536_000.0, 604_800.0, 86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _BOOLEANS: Final = {"true": True, "false": False}
-_LONG: Final = 60
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
-
-
-def quoted(text: str) -> str:
-    """Return `text` in quotes, cut where it is long."""
-    return f'"{text if len(text) <= _LONG else text[:_LONG] + "..."}"'
-
-
-def suggestion(word: str, known: list[str]) -> str:
-    """Return `; did you mean "…"?` if a known word is near, else nothing."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {quoted(near[0])}?" if near else ""
 
 
 class Section:
@@ -63,6 +52,7 @@ class Section:
         self.path = path
         self.line = line_of(node) if node is not None else 0
         self._asked: list[str] = []
+        self._holds_secrets = False
         self._lines: dict[str, int] = {}
         self._values: dict[str, yaml.Node] = {}
         if isinstance(node, yaml.MappingNode):
@@ -81,8 +71,16 @@ class Section:
     def close(self) -> None:
         """Report every key that was never asked for."""
         for key in self._values:
-            if key not in self._asked:
-                self.mistake(f"unknown key{suggestion(key, self._asked)}", key)
+            if key in self._asked:
+                continue
+            hint = suggestion(key, self._asked)
+            if hint or (_NAME.fullmatch(key) and not self._holds_secrets):
+                self.mistake(f"unknown key{hint}", key)
+            else:
+                # A slip of punctuation can make a key of a secret.
+                line = self._lines[key]
+                path = join(self.path, "...")
+                self.document.mistake(line, path, "unknown key (not repeated here)")
 
     def __contains__(self, key: str) -> bool:
         self._asked.append(key)
@@ -95,6 +93,16 @@ class Section:
     def text(self, key: str, default: str | None = None) -> str:
         """Return non-empty text without control characters."""
         return self._value(key, default, _text, "")
+
+    def block(self, key: str) -> str:
+        """Return text that may have many lines; empty if there is none."""
+        return self._value(key, "", lambda value: value.text, "")
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts, which may be empty or absent."""
+        node = self._values.get(key) if key in self else None
+        has_none = node is None or node.value == []
+        return () if has_none else tuple(self._list(key, _text))
 
     def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
         """Return the member of `choices` with that value, or None if there is none."""
@@ -171,6 +179,7 @@ class Section:
 
     def secret(self, key: str) -> Secret | None:
         """Return the secret given as `key` or in the file `key_file`, if there is one."""
+        self._holds_secrets = True
         file_key = f"{key}_file"
         if key in self and file_key in self:
             self.mistake(f"give {key} or {file_key}, not both", key)

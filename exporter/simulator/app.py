@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from collections import Counter
+from email.utils import formatdate
 from typing import Final
 
 import msgspec
@@ -202,6 +204,8 @@ async def _answer(
         if fault is None
         else await take_effect(fault, request, answer)
     )
+    now = time.time() + cloud.date_ahead
+    response.headers["date"] = formatdate(now, usegmt=True)
     cloud.record.append(Asked(api, project_id, page, asked, response.status_code))
     return response
 

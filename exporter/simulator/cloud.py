@@ -80,6 +80,9 @@ class SimulatedCloud:
     latency: float = 0.0
     """Seconds before every answer."""
 
+    date_ahead: float = 0.0
+    """By how many seconds the clock in the answers' `Date` is ahead of this machine's."""
+
     record: deque[Asked] = field(default_factory=lambda: deque(maxlen=_LONGEST_RECORD))
     before_answer: Callable[[str, int], None] | None = None
     """Called with the API and the page before each answer: a test changes the world."""

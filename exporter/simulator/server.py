@@ -81,6 +81,7 @@ def _config(
         lifespan="off",
         log_config=None,
         access_log=False,
+        date_header=False,
         timeout_keep_alive=300,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

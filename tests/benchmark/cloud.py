@@ -24,16 +24,26 @@ def build(
     visualization: int,
     training_api: str = "v1",
     unfinished: int | None = None,
+    *,
+    shared: bool = False,
 ) -> SimulatedCloud:
     """Return a cloud whose jobs have ended but for a few."""
     clock = ManualClock(time.time())
+    built: dict[Kind, Jobs] = {}
+
+    def jobs_of(kind: Kind, number: int, seed: int) -> Jobs:
+        running = unfinished if kind is Kind.TRAINING else None
+        if kind not in built or not shared:
+            built[kind] = jobs(kind, number, clock.now(), seed, running)
+        return built[kind]
+
     cloud = SimulatedCloud(
         [
             SimulatedProject(
                 f"p{number:03}",
                 f"{number:032x}",
-                jobs(Kind.TRAINING, training, clock.now(), number, unfinished),
-                jobs(Kind.VISUALIZATION, visualization, clock.now(), number),
+                jobs_of(Kind.TRAINING, training, number),
+                jobs_of(Kind.VISUALIZATION, visualization, number),
                 training_api,
             )
             for number in range(1, projects + 1)
@@ -58,9 +68,9 @@ def jobs(
 
 def warm_up(cloud: SimulatedCloud) -> None:
     """List everything once, so that no scrape pays for writing the rows of old jobs."""
-    for project in cloud.projects:
-        for kind in Kind:
-            listed = project.jobs(kind)
+    for kind in Kind:
+        lists = {id(one.jobs(kind)): one.jobs(kind) for one in cloud.projects}
+        for listed in lists.values():
             for page in range(1, len(listed.jobs) // 1000 + 2):
                 query = {"per_page": "1000", "page": str(page), "sortBy": "create_time"}
                 list_jobs(listed, query, cloud.clock.now(), cloud.spelling)
@@ -81,6 +91,9 @@ def main() -> None:
     parser.add_argument("visualization", type=int)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--training-api", choices=["v1", "v2"], default="v1")
+    parser.add_argument(
+        "--shared", action="store_true", help="all projects have the same jobs"
+    )
     parser.add_argument("--unfinished", type=int, help="training jobs that run")
     flags = parser.parse_args()
     cloud = build(
@@ -89,6 +102,7 @@ def main() -> None:
         flags.visualization,
         flags.training_api,
         flags.unfinished,
+        shared=flags.shared,
     )
     if flags.unfinished is None:
         warm_up(cloud)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,8 @@ def exporter(
     with process(*arguments, output="stderr") as running:
         for line in running.stderr:
             if found := re.search(r"msg=listening url=(\S+)", line):
+                # A pipe that nobody reads would stop the exporter at some log line.
+                threading.Thread(target=running.stderr.read, daemon=True).start()
                 yield found[1], running.pid
                 return
 

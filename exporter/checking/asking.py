@@ -1,0 +1,173 @@
+"""Asks every configured API once, and says what works, what is missing, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from ..budget import Budget, Deadline
+from ..client import CloudClient
+from ..config import Configuration, Project, TrainingApi
+from ..errors import CollectionError, Failure, Reason
+from ..jobs import Kind
+from ..listing import SMALL_PAGE
+from ..modelarts import ALL_JOBS, jobs_api
+from ..payloads import Page
+from ..refusals import refuses_a_parameter
+from ..telemetry import Telemetry
+from .findings import NOT_REACHED, Finding, Result, Step, Trouble
+from .way import Way, way_to_cloud
+
+
+_SECONDS: Final = 20.0
+_CLOCK_TOLERANCE_SECONDS: Final = 300.0
+"""A third of what signatures are refused at."""
+
+
+_FAILED_STEP: Final = {
+    Reason.AUTHENTICATION: Step.CREDENTIALS,
+    Reason.PERMISSION: Step.PERMISSION,
+}
+
+
+async def check_all(
+    configuration: Configuration, progress: Callable[[str], None]
+) -> list[Finding]:
+    """Return a finding for each project and collector; `progress` is told how far it is."""
+    telemetry = Telemetry()
+    settings = configuration.collection
+    budget = Budget(settings.max_concurrent_requests)
+    ways = {}
+    for cloud in configuration.clouds:
+        progress(f"cloud {cloud.name}")
+        ways[cloud.name] = await way_to_cloud(cloud)
+    clients = {
+        cloud.name: CloudClient(cloud, budget, telemetry)
+        for cloud in configuration.clouds
+    }
+    wanted = [
+        (project, kind) for project in configuration.projects for kind in project.kinds
+    ]
+    done = 0
+
+    async def check(project: Project, kind: Kind) -> Finding:
+        nonlocal done
+        check_one = _Check(project, kind, clients[project.cloud.name], telemetry)
+        finding = await check_one.run(ways[project.cloud.name], settings.page_size)
+        done += 1
+        progress(f"{done} of {len(wanted)}: {finding.project} {finding.collector}")
+        return finding
+
+    try:
+        return list(await asyncio.gather(*(check(*one) for one in wanted)))
+    finally:
+        for client in clients.values():
+            await client.aclose()
+
+
+class _Check:
+    def __init__(
+        self, project: Project, kind: Kind, client: CloudClient, telemetry: Telemetry
+    ) -> None:
+        self._project = project
+        self._kind = kind
+        self._client = client
+        self._telemetry = telemetry
+        self._steps = dict.fromkeys(Step, NOT_REACHED)
+        self._troubles: list[Trouble] = []
+
+    async def run(self, way: Way, page_size: int) -> Finding:
+        self._steps[Step.NAME], self._steps[Step.TLS] = way.name, way.tls
+        if way.trouble is not None:
+            self._troubles.append(way.trouble)
+        if way.name.ok is not False and way.tls.ok is not False:
+            await self._ask(page_size)
+        return Finding(
+            self._project.name,
+            f"{self._kind}_jobs",
+            self._steps,
+            tuple(self._troubles),
+        )
+
+    async def _ask(self, page_size: int) -> None:
+        api = jobs_api(self._client, self._project, self._kind)
+        size = min(page_size, api.largest_page)
+        try:
+            try:
+                page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, size)
+            except CollectionError as error:
+                if size <= SMALL_PAGE or not refuses_a_parameter(error.failure):
+                    raise
+                page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, SMALL_PAGE)
+                self._steps[Step.PAGE_SIZE] = Result(
+                    True, f"{SMALL_PAGE} ({size} refused)"
+                )
+            else:
+                self._steps[Step.PAGE_SIZE] = Result(True, str(size))
+        except CollectionError as error:
+            self._failed(error.failure)
+            return
+        self._steps[Step.CREDENTIALS] = self._steps[Step.PERMISSION] = Result(
+            True, "ok"
+        )
+        self._check_clock()
+        number = len(page.rows) if page.total is None else page.total
+        self._steps[Step.JOBS] = Result(True, str(number))
+        try:
+            await api.quota(Deadline(_SECONDS))
+        except CollectionError as error:
+            self._steps[Step.PERMISSION] = Result(False, "no quota")
+            failure = error.failure
+            self._troubles.append(
+                Trouble(f"no quota: {failure.problem}", failure.advice)
+            )
+        if not number and self._kind is Kind.TRAINING:
+            await self._look_at_the_other_api()
+
+    def _failed(self, failure: Failure) -> None:
+        step = _FAILED_STEP.get(failure.reason, Step.JOBS)
+        if step is Step.PERMISSION:
+            self._steps[Step.CREDENTIALS] = Result(True, "ok")
+        self._steps[step] = Result(False, "FAILED")
+        self._check_clock()
+        self._troubles.append(Trouble(failure.problem, failure.advice))
+
+    def _check_clock(self) -> None:
+        skew = self._telemetry.registry.get_sample_value(
+            "modelarts_exporter_clock_skew_seconds", {"cloud": self._project.cloud.name}
+        )
+        if skew is None:
+            return
+        is_good = abs(skew) < _CLOCK_TOLERANCE_SECONDS
+        self._steps[Step.CLOCK] = Result(is_good, f"{skew:+.0f} s")
+        if not is_good:
+            self._troubles.append(
+                Trouble(
+                    f"this machine's clock differs from the API's by {skew:+.0f} s",
+                    "set it, for instance with NTP: signatures are refused above 900 s",
+                )
+            )
+
+    async def _look_at_the_other_api(self) -> None:
+        mine = self._project.training_api
+        other = TrainingApi.V2 if mine is TrainingApi.V1 else TrainingApi.V1
+        project = replace(self._project, training_api=other)
+        api = jobs_api(self._client, project, self._kind)
+        try:
+            page: Page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, 1)
+        except CollectionError:
+            # It may well not be there: that is no fault of what is configured.
+            return
+        if page.total or page.rows:
+            self._steps[Step.JOBS] = Result(
+                False, f"0 ({page.total or 'some'} in {other})"
+            )
+            self._troubles.append(
+                Trouble(
+                    f"{mine} lists no training jobs, but {other} has some",
+                    f"set training_api: {other} for this project",
+                )
+            )

@@ -1,0 +1,77 @@
+"""The way to a cloud's hosts: their names, and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..config import Cloud, PasswordAuth
+from ..wire import proxy_of, tls_context
+from .findings import NOT_REACHED, Result, Trouble
+
+
+_CONNECT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Whether a cloud's hosts can be found, and reached over TLS."""
+
+    name: Result
+    tls: Result
+    trouble: Trouble | None = None
+
+
+async def way_to_cloud(cloud: Cloud) -> Way:
+    """Resolve the names of a cloud's hosts, and connect to them, unless by proxy."""
+    urls = [cloud.modelarts_url]
+    if isinstance(cloud.auth, PasswordAuth):
+        urls.append(cloud.iam_url)
+    way = Way(Result(True, "ok"), Result(True, "ok"))
+    for url in dict.fromkeys(urls):
+        way = await _way_to(cloud, url)
+        if way.trouble is not None:
+            break
+    return way
+
+
+async def _way_to(cloud: Cloud, url: str) -> Way:
+    if proxy_of(cloud, url) is not None:
+        through = Result(None, "proxy")
+        return Way(through, through)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    port = port or (443 if parts.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    failed = Result(False, "FAILED")
+    try:
+        await loop.getaddrinfo(host, port)
+    except OSError as error:
+        problem = f"no address for {host}: {error.strerror}"
+        advice = "check the cloud's URLs and region, and this machine's DNS"
+        return Way(failed, NOT_REACHED, Trouble(problem, advice))
+    if parts.scheme != "https":
+        return Way(Result(True, "ok"), Result(None, "no TLS"))
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(
+                host, port, ssl=tls_context(cloud.tls)
+            )
+    except (OSError, TimeoutError) as error:
+        problem = f"no TLS connection to {host}:{port}: {_reason(error)}"
+        advice = "check the network, and the cloud's tls section (ca_file)"
+        return Way(Result(True, "ok"), failed, Trouble(problem, advice))
+    writer.transport.abort()
+    return Way(Result(True, "ok"), Result(True, "ok"))
+
+
+def _reason(error: OSError | TimeoutError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS error").lower().replace("_", " ")
+    return error.strerror or f"nothing within {_CONNECT_SECONDS:.0f} s"

@@ -1,0 +1,112 @@
+"""From a scrape to its answer: collect, write it down; and go on after a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from prometheus_client import Metric
+
+from .collector import Collector
+from .config import Configuration, Project
+from .errors import ConfigurationError
+from .exposition import Format, compress, encode
+from .families import families
+from .jobs import Kind
+from .report import Report
+from .telemetry import Telemetry
+
+
+log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a scraper wants its answer."""
+
+    format: Format
+    zipped: bool
+
+
+@dataclass(slots=True)
+class Exporter:
+    """All that answers a request: how to read the configuration, and what collects."""
+
+    load: Callable[[], Configuration]
+    collector: Collector
+    telemetry: Telemetry
+    started: float = field(default_factory=time.time)
+    configuration_read: float = field(default_factory=time.time)
+    mistakes: Sequence[str] = ()
+    """Those of the file when it was last read, if it was not taken over."""
+
+    async def metrics(self, seconds: float, wanted: Wanted) -> bytes:
+        """Collect for at most `seconds` and return all metrics, encoded."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(seconds)
+        return await self._encoded(
+            configuration, configuration.projects, reports, wanted, self.telemetry
+        )
+
+    async def probe(
+        self, project: Project, kinds: Sequence[Kind], seconds: float, wanted: Wanted
+    ) -> bytes:
+        """Collect one project for at most `seconds` and return its metrics, encoded."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(
+            seconds,
+            lambda other, kind: other.name == project.name and kind in kinds,
+        )
+        return await self._encoded(configuration, [project], reports, wanted, None)
+
+    def own_metrics(self, wanted: Wanted) -> bytes:
+        """Return the exporter's own metrics, encoded."""
+        return _encode([], self.telemetry, wanted)
+
+    def reload(self) -> None:
+        """
+        Read the configuration again and go on with it.
+
+        Raises `ConfigurationError` if it has mistakes; then nothing has changed.
+        """
+        try:
+            configuration = self.load()
+        except ConfigurationError as error:
+            self.telemetry.configuration_refused()
+            self.mistakes = error.lines()
+            for line in self.mistakes:
+                log.error("configuration not reloaded", mistake=line)  # noqa: TRY400
+            raise
+        self.collector.configure(configuration)
+        self.configuration_read, self.mistakes = time.time(), ()
+        self.telemetry.configuration_read(self.configuration_read)
+        log.info("configuration reloaded", projects=len(configuration.projects))
+
+    async def _encoded(
+        self,
+        configuration: Configuration,
+        projects: Sequence[Project],
+        reports: list[Report],
+        wanted: Wanted,
+        telemetry: Telemetry | None,
+    ) -> bytes:
+        def encoded() -> bytes:
+            bounds = configuration.collection.duration_buckets
+            return _encode(families(reports, projects, bounds), telemetry, wanted)
+
+        # In a thread, since many projects take long to write.
+        return await asyncio.to_thread(encoded)
+
+
+def _encode(
+    collected: Sequence[Metric], telemetry: Telemetry | None, wanted: Wanted
+) -> bytes:
+    registry = telemetry.registry if telemetry is not None else None
+    body = encode(collected, registry, wanted.format)
+    return compress(body) if wanted.zipped else body

@@ -1,0 +1,74 @@
+"""Real programs, each for the length of a `with` block: the exporter, Prometheus."""
+
+import contextlib
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+
+@contextlib.contextmanager
+def an_exporter(file):
+    """Run an exporter as a process of its own; yields its address."""
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "exporter",
+            f"--config.file={file}",
+            "--web.listen-address=127.0.0.1:0",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stderr:
+                if found := re.search(r"url=http://(\S+)/metrics", line):
+                    yield found[1]
+                    return
+        finally:
+            process.terminate()
+            process.stderr.close()
+
+
+@contextlib.contextmanager
+def a_prometheus(folder, configuration):
+    """Run the real Prometheus; yields a function that asks it a query."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (folder / "prometheus.yml").write_text(configuration)
+    with subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ]
+    ) as process:
+
+        def query(expression):
+            answer = httpx.get(
+                f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}
+            )
+            return answer.json()["data"]["result"]
+
+        try:
+            yield query
+        finally:
+            process.terminate()
+
+
+def wait_until(condition, seconds=60):
+    """Return what `condition` returns, once that is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError, ValueError):
+            if found := condition():
+                return found
+        time.sleep(0.2)
+    pytest.fail("it did not happen in time")

@@ -1,0 +1,471 @@
+"""The web configuration file: TLS, users, headers, a rate limit, and its mistakes."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import re
+import ssl
+import subprocess
+
+from pathlib import Path
+
+import bcrypt
+import httpx
+import pytest
+import trustme
+
+from harness import configuration, exporting, simulated
+from programs import a_prometheus, wait_until
+
+from exporter.errors import ConfigurationError
+from exporter.guard import Passwords
+from exporter.simulator import serve
+from exporter.webconfig import CurrentWebConfiguration
+from exporter.webconfig.reading import load_web_configuration
+
+
+ROOT = Path(__file__).parent.parent
+PASSWORD = "canary-web-password"
+DIGEST = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+TLS = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
+
+
+class Files:
+    """A folder with a web configuration, certificates and keys."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.authority = trustme.CA()
+        self.authority.cert_pem.write_to_path(folder / "ca.pem")
+        self.issue("server", "127.0.0.1")
+
+    def issue(self, name, *identities, authority=None, **more):
+        """Write a certificate and its key."""
+        issued = (authority or self.authority).issue_cert(*identities, **more)
+        chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
+        (self.folder / f"{name}.pem").write_bytes(chain)
+        (self.folder / f"{name}.key").write_bytes(issued.private_key_pem.bytes())
+
+    def write(self, text):
+        """Write the web configuration, and return its path."""
+        file = self.folder / "web.yml"
+        file.write_text(text)
+        return str(file)
+
+    def context(self, client=None):
+        """Return a TLS context that trusts the authority."""
+        context = ssl.create_default_context(cafile=self.folder / "ca.pem")
+        if client is not None:
+            context.load_cert_chain(
+                self.folder / f"{client}.pem", self.folder / f"{client}.key"
+            )
+        return context
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return a folder for a web configuration."""
+    return Files(tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def guarded(files, text, client=None):
+    """Run an exporter with a web configuration."""
+    web = CurrentWebConfiguration(files.write(text))
+    async with (
+        serve(simulated("a")) as url,
+        exporting(
+            configuration(simulated("a"), url),
+            web=web,
+            verify=files.context(client) if web.has_tls else False,
+        ) as exporter,
+    ):
+        yield exporter
+
+
+async def status(exporter, path="/sd", **more):
+    """Return the status of an answer."""
+    return (await exporter.client.get(f"{exporter.url}{path}", **more)).status_code
+
+
+async def test_users(files):
+    """A user with the right password may ask, nobody else; health is open to all."""
+    async with guarded(files, f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n") as one:
+        for path in ("/metrics", "/probe?project=a", "/sd", "/", "/exporter-metrics"):
+            assert await status(one, path) == 401
+        response = await one.client.post(f"{one.url}/-/reload")
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == "Basic"
+        for auth, expected in (
+            (("prometheus", PASSWORD), 200),
+            (("prometheus", "wrong"), 401),
+            (("nobody", PASSWORD), 401),
+            (("prometheus", ""), 401),
+            (("prometheus", PASSWORD + "\0x"), 401),
+            (("prometheus", "x" * 100), 401),
+        ):
+            for _ in range(2):
+                assert await status(one, auth=auth) == expected
+        for header in (
+            "Basic",
+            "Basic !!!",
+            "Bearer x",
+            "Basic bm9jb2xvbg==",
+            "Basic /w==",
+        ):
+            assert await status(one, headers={"Authorization": header}) == 401
+        assert await status(one, "/-/healthy") == 200
+        assert await status(one, "/-/ready") == 200
+
+
+async def test_long_passwords_are_not_cut_off(files):
+    """Of a password that bcrypt would cut off, the first part is not enough."""
+    password = "p" * 72
+    digest = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    async with guarded(files, f"basic_auth_users: {{u: '{digest}'}}\n") as one:
+        assert await status(one, auth=("u", password)) == 200
+        assert await status(one, auth=("u", f"{password}x")) == 401
+
+
+async def test_users_are_read_again(files):
+    """A user who is added may ask at once, and one who is removed no longer."""
+    async with guarded(files, f"basic_auth_users: {{first: '{DIGEST}'}}\n") as one:
+        assert await status(one, auth=("first", PASSWORD)) == 200
+        files.write(f"basic_auth_users: {{second: '{DIGEST}'}}\n# changed\n")
+        assert await status(one, auth=("first", PASSWORD)) == 401
+        assert await status(one, auth=("second", PASSWORD)) == 200
+
+
+async def test_a_file_that_breaks_opens_nothing(files, logged):
+    """While the file has mistakes nobody is served; health stays open."""
+    async with guarded(files, f"basic_auth_users: {{u: '{DIGEST}'}}\n") as one:
+        files.write("basic_auth_users: {u: plain}\n")
+        for _ in range(2):
+            assert await status(one, auth=("u", PASSWORD)) == 500
+        assert await status(one) == 500
+        assert await status(one, "/-/healthy") == 200
+        files.write(f"basic_auth_users: {{u: '{DIGEST}'}}\n# again\n")
+        assert await status(one, auth=("u", PASSWORD)) == 200
+    assert len([line for line in logged() if "has mistakes" in line]) == 1
+
+
+async def test_a_wrong_password_takes_as_long_as_a_right_one(monkeypatch):
+    """Whatever is given, one hash of the same cost is compared with it."""
+    compared = []
+
+    def compare(password, digest):
+        compared.append(digest[4:6])
+        return password == b"right" and digest == users["u"].encode()
+
+    monkeypatch.setattr(bcrypt, "checkpw", compare)
+    users = {"u": f"$2b$05${'a' * 53}", "v": f"$2b$04${'b' * 53}"}
+    passwords = Passwords()
+    answers = [
+        await passwords.match(users, user, password)
+        for user, password in (
+            ("u", b"right"),
+            ("u", b"wrong"),
+            ("nobody", b"right"),
+            ("u", b"x" * 100),
+            ("u", b"right\0"),
+        )
+    ]
+
+    assert answers == [True, False, False, False, False]
+    assert compared == [b"05"] * 5
+
+
+async def test_tls(files):
+    """The listener speaks TLS with its certificate, and nothing else."""
+    async with guarded(files, TLS) as one:
+        assert await status(one) == 200
+        target = (await one.client.get(f"{one.url}/sd")).json()[0]
+        assert target["labels"]["__scheme__"] == "https"
+        plain = one.url.replace("https", "http")
+        with pytest.raises(httpx.RemoteProtocolError):
+            await one.client.get(f"{plain}/sd")
+
+
+async def test_inline_certificates(files):
+    """A certificate and key may stand in the file itself; the key touches no disk."""
+    cert, key = (files.folder / name for name in ("server.pem", "server.key"))
+    text = "tls_server_config:\n"
+    for name, path in (("cert", cert), ("key", key)):
+        lines = path.read_text().splitlines()
+        text += f"  {name}: |\n" + "".join(f"    {line}\n" for line in lines)
+        path.unlink()
+    async with guarded(files, text) as one:
+        assert await status(one) == 200
+
+
+async def test_certificates_are_read_again(files):
+    """A new certificate is shown at the next handshake, also one of another authority."""
+    async with guarded(files, TLS) as one:
+        assert await status(one) == 200
+        other = trustme.CA()
+        files.issue("server", "127.0.0.1", authority=other)
+        other.cert_pem.write_to_path(files.folder / "ca.pem")
+        async with httpx.AsyncClient(verify=files.context(), trust_env=False) as client:
+            assert (await client.get(f"{one.url}/sd")).status_code == 200
+
+
+async def test_half_a_new_pair_does_no_harm(files, logged):
+    """While the key does not fit the certificate, the old pair is shown."""
+    async with guarded(files, TLS) as one:
+        old_key = (files.folder / "server.key").read_bytes()
+        files.issue("server", "127.0.0.1")
+        (files.folder / "server.key").write_bytes(old_key)
+        async with httpx.AsyncClient(verify=files.context(), trust_env=False) as client:
+            assert (await client.get(f"{one.url}/sd")).status_code == 200
+    assert [line for line in logged() if "certificate not read again" in line]
+
+
+async def test_adding_tls_needs_a_restart(files):
+    """A listener without TLS does not go on as if it had any."""
+    async with guarded(files, "") as one:
+        assert await status(one) == 200
+        files.write(TLS)
+        assert await status(one) == 500
+
+
+CLIENTS = TLS.replace("}", ", client_ca_file: ca.pem, client_auth_type: {}}}").replace(
+    "{cert", "{{cert"
+)
+
+
+async def test_clients_with_certificates(files):
+    """A client without a certificate, or with one of somebody else, gets nothing."""
+    files.issue("client", "client.example")
+    files.issue("stranger", "client.example", authority=trustme.CA())
+    text = CLIENTS.format("RequireAndVerifyClientCert")
+    async with guarded(files, text, client="client") as one:
+        assert await status(one) == 200
+        for client in (None, "stranger"):
+            async with httpx.AsyncClient(
+                verify=files.context(client), trust_env=False
+            ) as asking:
+                with pytest.raises(httpx.TransportError):
+                    await asking.get(f"{one.url}/sd")
+
+
+async def test_a_certificate_may_be_optional(files):
+    """`VerifyClientCertIfGiven` lets those without one in."""
+    async with guarded(files, CLIENTS.format("VerifyClientCertIfGiven")) as one:
+        assert await status(one) == 200
+
+
+async def test_names_of_clients(files):
+    """Of verified clients, only those with one of the names may ask."""
+    files.issue("client", "prometheus.example", "other.example")
+    files.issue("other", "grafana.example")
+    text = CLIENTS.format(
+        "RequireAndVerifyClientCert, client_allowed_sans: [prometheus.example]"
+    )
+    async with guarded(files, text, client="client") as one:
+        assert await status(one) == 200
+        async with httpx.AsyncClient(
+            verify=files.context("other"), trust_env=False
+        ) as asking:
+            with pytest.raises(httpx.TransportError):
+                await asking.get(f"{one.url}/sd")
+
+
+async def test_versions_and_ciphers(files):
+    """The newest version and the cipher that are offered are those of the file."""
+    suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+    text = TLS.replace(
+        "}",
+        f", max_version: TLS12, cipher_suites: [{suite}], curve_preferences: [CurveP256]}}",
+    )
+    async with guarded(files, text) as one:
+        host, port = one.url.removeprefix("https://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port), ssl=files.context())
+        name, version, _ = writer.get_extra_info("cipher")
+        writer.close()
+
+    assert name == "ECDHE-ECDSA-AES256-GCM-SHA384"
+    assert writer.get_extra_info("ssl_object").version() == "TLSv1.2" == version
+
+
+async def test_headers(files):
+    """Headers go with every answer, a refusal too."""
+    text = f"""\
+http_server_config:
+  http2: false
+  headers:
+    X-Frame-Options: deny
+    Strict-Transport-Security: max-age=600
+basic_auth_users: {{u: '{DIGEST}'}}
+"""
+    async with guarded(files, text) as one:
+        for auth in (None, ("u", PASSWORD)):
+            response = await one.client.get(f"{one.url}/sd", auth=auth)
+            assert response.headers["X-Frame-Options"] == "deny"
+            assert response.headers["Strict-Transport-Security"] == "max-age=600"
+
+
+async def test_a_rate_limit(files):
+    """Too many requests are refused, before users are looked at; health is not."""
+    text = (
+        f"rate_limit: {{interval: 1h, burst: 2}}\nbasic_auth_users: {{u: '{DIGEST}'}}\n"
+    )
+    async with guarded(files, text) as one:
+        assert [await status(one) for _ in range(4)] == [401, 401, 429, 429]
+        assert await status(one, "/-/healthy") == 200
+        files.write(text.replace("burst: 2", "burst: 3"))
+        assert await status(one, auth=("u", PASSWORD)) == 200
+
+
+MISTAKES = [
+    ("tls_server_config: {cert_file: server.pem}", "missing: key_file, or key"),
+    ("tls_server_config: {key_file: server.key}", "missing: cert_file, or cert"),
+    (
+        "tls_server_config: {cert_file: gone.pem, key_file: server.key}",
+        "cert_file: gone.pem: No such file",
+    ),
+    (
+        "tls_server_config: {cert_file: server.pem, key_file: other.key}",
+        "cannot be used: key values mismatch",
+    ),
+    (CLIENTS.format("NoClientCert"), "another client_auth_type than NoClientCert"),
+    (CLIENTS.format("RequestClientCert"), "without checking it"),
+    (CLIENTS.format("RequireAnyClientCert"), "without checking it"),
+    (CLIENTS.format("Sometimes"), "Sometimes"),
+    (
+        TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert}"),
+        "needs client_ca_file",
+    ),
+    (TLS.replace("}", ", client_allowed_sans: [a]}"), "RequireAndVerifyClientCert"),
+    (TLS.replace("}", ", min_version: TLS13, max_version: TLS12}"), "is above"),
+    (TLS.replace("}", ", min_version: SSL3}"), "SSL3"),
+    (
+        TLS.replace("}", ", cipher_suites: [TLS_AES_128_GCM_SHA256]}"),
+        "TLS_AES_128_GCM_SHA256 cannot be chosen here",
+    ),
+    (
+        TLS.replace("}", ", curve_preferences: [CurveP256, X25519]}"),
+        "only one curve",
+    ),
+    (TLS.replace("}", ", ciphers: [x]}"), "ciphers: unknown key"),
+    ("http_server_config: {http2: true}", "speaks HTTP/1.1 only"),
+    (
+        "http_server_config: {headers: {X-Powered-By: snakes}}",
+        "X-Powered-By: only these can be set",
+    ),
+    (
+        "http_server_config: {headers: {X-Frame-Options: maybe}}",
+        "must be deny or sameorigin",
+    ),
+    ("basic_auth_users: {u: secret-canary}", "basic_auth_users.u: not a bcrypt hash"),
+    ("basic_auth_users: {'a:b': x}", "has a colon"),
+    ("rate_limit: {interval: 1s, burst: 0}", "burst: 0 is not between"),
+    ("rate_limit: {intervall: 1s}", 'did you mean "interval"?'),
+    ("basic_auth: {}", 'did you mean "basic_auth_users"?'),
+    ("- a list", "expected a mapping"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=range(len(MISTAKES)))
+def test_mistakes(files, text, expected):
+    """A mistake says where it is and what to do, and repeats no password."""
+    files.issue("other", "127.0.0.1")
+    with pytest.raises(ConfigurationError) as caught:
+        load_web_configuration(files.write(text))
+
+    assert any(expected in line for line in caught.value.lines()), caught.value.lines()
+    assert "secret-canary" not in str(caught.value)
+
+
+def test_every_documented_setting_is_taken(files):
+    """What Python can do of Prometheus's format is taken."""
+    suites = [
+        f"TLS_{exchange}_WITH_{cipher}"
+        for exchange in ("ECDHE_RSA", "ECDHE_ECDSA", "RSA")
+        for cipher in (
+            "AES_128_CBC_SHA",
+            "AES_256_CBC_SHA",
+            "AES_128_GCM_SHA256",
+            "AES_256_GCM_SHA384",
+        )
+    ] + [
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    ]
+    found = load_web_configuration(
+        files.write(
+            f"""\
+tls_server_config:
+  cert_file: server.pem
+  key_file: server.key
+  client_ca_file: ca.pem
+  client_auth_type: RequireAndVerifyClientCert
+  client_allowed_sans: [a.example]
+  min_version: TLS10
+  max_version: TLS13
+  cipher_suites: [{", ".join(suites)}]
+  prefer_server_cipher_suites: false
+  curve_preferences: [X25519]
+http_server_config:
+  http2: false
+  headers: {{X-Content-Type-Options: nosniff}}
+basic_auth_users: {{u: '{DIGEST.replace("$2b$", "$2y$")}'}}
+rate_limit: {{interval: 0s, burst: 5}}
+"""
+        )
+    )
+
+    assert len(found.tls.ciphers) == len(suites)
+    assert found.rate_limit is None
+    assert DIGEST[10:] not in repr(found)
+
+
+@pytest.mark.needs("prometheus")
+async def test_prometheus_scrapes_over_tls_with_a_password(files, tmp_path):
+    """The real Prometheus, with basic auth over TLS."""
+    text = TLS + f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n"
+    (tmp_path / "password").write_text(PASSWORD)
+    async with guarded(files, text) as one:
+        scrape = f"""\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: modelarts
+    scheme: https
+    tls_config: {{ca_file: {tmp_path}/ca.pem}}
+    basic_auth: {{username: prometheus, password_file: {tmp_path}/password}}
+    static_configs: [{{targets: ["{one.url.removeprefix("https://")}"]}}]
+"""
+
+        def compare():
+            with a_prometheus(tmp_path, scrape) as query:
+                return wait_until(lambda: query("up == 1 and on () modelarts_up"))
+
+        assert len(await asyncio.to_thread(compare)) == 1
+
+
+def test_certificates_of_yesterday_are_no_mistake(files):
+    """An expired certificate is shown all the same: that is for clients to judge."""
+    files.issue(
+        "server",
+        "127.0.0.1",
+        not_after=dt.datetime.now(dt.UTC) - dt.timedelta(days=1),
+    )
+
+    assert load_web_configuration(files.write(TLS)).tls is not None
+
+
+@pytest.mark.needs("promtool")
+def test_the_documented_example(files):
+    """The documentation's example is read, here and by Prometheus's own tool."""
+    text = (ROOT / "docs/web-configuration.md").read_text()
+    yaml = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
+    for suffix, new in (("pem", "crt"), ("key", "key")):
+        content = (files.folder / f"server.{suffix}").read_bytes()
+        (files.folder / f"server.{new}").write_bytes(content)
+
+    found = load_web_configuration(files.write(yaml))
+    assert list(found.users) == ["prometheus"]
+    assert found.rate_limit is not None
+    # Debian's promtool is older than the rate limit.
+    older = files.write(yaml.replace("rate_limit", "# rate_limit"))
+    subprocess.run(["promtool", "check", "web-config", older], check=True)
