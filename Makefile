@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint benchmark scaling soak fuzz lock clean
+.PHONY: help demo test lint dashboards pictures benchmark scaling soak fuzz lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make lint       formatting, lint and types"
+	@echo "make dashboards write the dashboards' JSON anew from their code"
+	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10'"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
@@ -26,6 +28,12 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+dashboards: $(VENV)/test.stamp
+	$(BIN)/python dashboards/build.py
+
+pictures: $(VENV)/test.stamp
+	$(BIN)/python dashboards/draw.py $(ARGS)
 
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/run.py $(ARGS)

@@ -23,6 +23,8 @@ from .apis import Api
 
 _LATENCY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_THROTTLED: Final = 429
+
 
 class Telemetry:
     """The exporter's own metrics on a registry of their own."""
@@ -88,6 +90,8 @@ class Telemetry:
 
     def request(self, cloud: str, api: Api, code: int | None, seconds: float) -> None:
         """Count an API request; `code` is None where nothing was answered."""
+        # From the start, since the increase from nothing to one is none in PromQL.
+        self._requests.labels(cloud, api, _THROTTLED)
         self._requests.labels(cloud, api, "error" if code is None else code).inc()
         self._request_duration.labels(cloud, api).observe(seconds)
 

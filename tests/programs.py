@@ -38,6 +38,43 @@ def an_exporter(file):
 @contextlib.contextmanager
 def a_prometheus(folder, configuration):
     """Run the real Prometheus; yields a function that asks it a query."""
+    with a_prometheus_at(folder, configuration) as url:
+        yield lambda expression: asked(url, expression)
+
+
+def asked(url, expression):
+    """Return what a Prometheus answers to a query."""
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}).json()
+    if answer["status"] != "success":
+        raise AssertionError(answer)
+    return answer["data"]["result"]
+
+
+@contextlib.contextmanager
+def an_alertmanager(folder, configuration):
+    """Run the real Alertmanager; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (folder / "alertmanager.yml").write_text(configuration)
+    with subprocess.Popen(
+        [
+            "prometheus-alertmanager",
+            f"--config.file={folder}/alertmanager.yml",
+            f"--storage.path={folder}/alertmanager",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+            "--log.level=error",
+        ]
+    ) as process:
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def a_prometheus_at(folder, configuration):
+    """Run the real Prometheus; yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     (folder / "prometheus.yml").write_text(configuration)
@@ -50,15 +87,8 @@ def a_prometheus(folder, configuration):
             "--log.level=error",
         ]
     ) as process:
-
-        def query(expression):
-            answer = httpx.get(
-                f"http://127.0.0.1:{port}/api/v1/query", params={"query": expression}
-            )
-            return answer.json()["data"]["result"]
-
         try:
-            yield query
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
 

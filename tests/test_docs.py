@@ -143,7 +143,8 @@ def test_every_flag_is_documented():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+    "document",
+    ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))],
 )
 def test_links_lead_somewhere(document):
     """Every link to a file of the project leads to one."""

@@ -1,0 +1,301 @@
+"""The dashboard of all projects: jobs, quotas, what takes long, what cannot be seen."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+from panels import (
+    JOBS,
+    PROJECT,
+    QUOTA_STEPS,
+    Layout,
+    Panel,
+    Query,
+    new_dashboard,
+    with_projects,
+)
+
+
+UID = "modelarts-fleet"
+TO_PROJECT = (
+    "Project ${__field.labels.project}",
+    "/d/modelarts-project?var-project=${__field.labels.project}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${__url_time_range}",
+)
+
+
+def fleet() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    builder = with_projects(
+        new_dashboard(
+            UID,
+            "ModelArts / Fleet",
+            "Training and visualization jobs of all projects: what runs, what fails, how "
+            "full the quotas are, and which projects cannot be collected.",
+            "modelarts_up",
+        )
+    )
+    layout = Layout(builder)
+    layout.row("Now")
+    for title, description, expr, steps in (
+        (
+            "Collected",
+            "Projects and kinds whose jobs were collected completely at the last scrape.",
+            f"sum(modelarts_up{{{JOBS}}})",
+            (("green", None),),
+        ),
+        (
+            "Not collected",
+            "Projects and kinds that could not be collected, and are missing elsewhere.",
+            f"sum(1 - modelarts_up{{{JOBS}}})",
+            (("green", None), ("red", 1.0)),
+        ),
+        (
+            "Running",
+            "Jobs that run now.",
+            f'sum(modelarts_jobs{{{JOBS}, phase="running"}})',
+            (("blue", None),),
+        ),
+        (
+            "Waiting",
+            "Jobs that have been created and do not run yet.",
+            f'sum(modelarts_jobs{{{JOBS}, phase="pending"}})',
+            (("yellow", None),),
+        ),
+        (
+            "Accelerators in use",
+            "GPUs and NPUs that running training jobs take. Only the v2 API tells.",
+            f"sum(modelarts_active_accelerators{{{PROJECT}}})",
+            (("blue", None),),
+        ),
+        (
+            "Failed within a day",
+            "Jobs that were seen to fail within the last 24 hours.",
+            f'sum(increase(modelarts_jobs_finished_total{{{JOBS}, phase="failed"}}[1d]))',
+            (("green", None), ("orange", 1.0)),
+        ),
+    ):
+        layout.add(
+            Panel(
+                title=title,
+                description=description,
+                queries=[Query(expr=expr)],
+                unit="short",
+                kind="stat",
+                decimals=0,
+                steps=steps,
+            ),
+            4,
+            4,
+        )
+    layout.row("Jobs")
+    layout.add(
+        Panel(
+            title="Unfinished jobs by phase",
+            description="Jobs that wait, run or are being stopped. A project that cannot "
+            "be collected is missing in the sum, not counted as 0.",
+            queries=[
+                Query(
+                    expr=f'sum by (phase) (modelarts_jobs{{{JOBS}, phase=~"pending|running|stopping"}})',
+                    legend="{{phase}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            by_phase=True,
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Jobs that ended",
+            description="Jobs seen to end, by how. Each is counted once.",
+            queries=[
+                Query(
+                    expr=f"sum by (phase) (increase(modelarts_jobs_finished_total{{{JOBS}}}[$__rate_interval]))",
+                    legend="{{phase}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            by_phase=True,
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="All jobs by phase",
+            description="All jobs that exist, those that ended long ago too.",
+            queries=[
+                Query(
+                    expr=f"sum by (phase) (modelarts_jobs{{{JOBS}}})",
+                    legend="{{phase}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            by_phase=True,
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Running jobs by project",
+            description="Jobs that run now, by project and kind.",
+            queries=[
+                Query(
+                    expr=f'sum by (project, kind) (modelarts_jobs{{{JOBS}, phase="running"}})',
+                    legend="{{project}} {{kind}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+        ),
+        12,
+        8,
+    )
+    layout.row("Quotas")
+    layout.add(
+        Panel(
+            title="Running quota",
+            description="Running jobs against how many may run at the same time. At "
+            "100 % new jobs wait. v2 does not tell this quota.",
+            queries=[
+                Query(
+                    expr=f'sum by (project, kind) (modelarts_jobs{{{JOBS}, phase="running"}}) / (sum by (project, kind) (modelarts_job_quota{{{JOBS}}}) > 0)',
+                    legend="{{project}} {{kind}}",
+                    instant=True,
+                )
+            ],
+            unit="percentunit",
+            kind="bargauge",
+            steps=QUOTA_STEPS,
+            maximum=1.0,
+            link=TO_PROJECT,
+        ),
+        12,
+        9,
+    )
+    layout.add(
+        Panel(
+            title="Capacity for jobs",
+            description="Existing jobs against existing ones and those that can still be "
+            "created. At 100 % creation fails.",
+            queries=[
+                Query(
+                    expr=f"sum by (project, kind) (modelarts_created_jobs{{{JOBS}}}) / (sum by (project, kind) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit{{{JOBS}}}) > 0)",
+                    legend="{{project}} {{kind}}",
+                    instant=True,
+                )
+            ],
+            unit="percentunit",
+            kind="bargauge",
+            steps=QUOTA_STEPS,
+            maximum=1.0,
+            link=TO_PROJECT,
+        ),
+        12,
+        9,
+    )
+    layout.row("What takes long")
+    layout.add(
+        Panel(
+            title="Longest running",
+            description="The job that has run longest in each of ten projects and kinds.",
+            queries=[
+                Query(
+                    expr=f'topk(10, max by (project, kind) (modelarts_job_longest_duration_seconds{{{JOBS}, phase="running"}}))',
+                    legend="{{project}} {{kind}}",
+                    instant=True,
+                )
+            ],
+            unit="s",
+            kind="bargauge",
+            no_value="No job is running.",
+            steps=(("green", None), ("orange", 86_400.0), ("red", 172_800.0)),
+            link=TO_PROJECT,
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Longest waiting",
+            description="How long ago the oldest job that has not started was created, in "
+            "each of ten projects and kinds.",
+            queries=[
+                Query(
+                    expr=f'topk(10, time() - min by (project, kind) (modelarts_job_oldest_created_timestamp_seconds{{{JOBS}, phase="pending"}}))',
+                    legend="{{project}} {{kind}}",
+                    instant=True,
+                )
+            ],
+            unit="s",
+            kind="bargauge",
+            no_value="No job is waiting.",
+            steps=(("green", None), ("orange", 900.0), ("red", 3600.0)),
+            link=TO_PROJECT,
+        ),
+        12,
+        8,
+    )
+    layout.row("What cannot be seen")
+    layout.add(
+        Panel(
+            title="Projects that cannot be collected",
+            description="Those whose last collection failed. The exporter's status page "
+            "says why, and what to do.",
+            queries=[
+                Query(
+                    expr=f"sum by (project, kind, instance) (modelarts_up{{{JOBS}}} == 0)",
+                    instant=True,
+                    is_table=True,
+                )
+            ],
+            unit="short",
+            kind="table",
+            no_value="All projects are collected.",
+            columns=[
+                ("project", "Project", ""),
+                ("kind", "Kind", ""),
+                ("instance", "Exporter", ""),
+            ],
+        ),
+        8,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Failed collections by reason",
+            description="Collections that failed, wholly or beside the jobs' numbers.",
+            queries=[
+                Query(
+                    expr=f"sum by (reason) (increase(modelarts_collection_errors_total{{{JOBS}}}[$__rate_interval]))",
+                    legend="{{reason}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+        ),
+        8,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Collected or not",
+            description="When each project and kind could be collected.",
+            queries=[
+                Query(
+                    expr=f"min by (project, kind) (modelarts_up{{{JOBS}}})",
+                    legend="{{project}} {{kind}}",
+                )
+            ],
+            unit="short",
+            kind="state-timeline",
+            words=(("0", "not collected", "red"), ("1", "collected", "green")),
+        ),
+        8,
+        8,
+    )
+    return builder

@@ -1,0 +1,250 @@
+"""The dashboard of one project: its jobs over time, durations, quotas, single jobs."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+from panels import (
+    JOBS,
+    PROJECT,
+    Layout,
+    Panel,
+    Query,
+    new_dashboard,
+    with_projects,
+)
+
+
+UID = "modelarts-project"
+
+
+def project() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    builder = with_projects(
+        new_dashboard(
+            UID,
+            "ModelArts / Project",
+            "One project: its jobs by status, how long they take, its quotas with their "
+            "forecast, and the jobs that have not ended.",
+            "modelarts_up",
+        )
+    )
+    layout = Layout(builder)
+    _jobs(layout)
+    _quotas(layout)
+    _durations(layout)
+    _single_jobs(layout)
+    return builder
+
+
+def _jobs(layout: Layout) -> None:
+    layout.row("Jobs")
+    layout.add(
+        Panel(
+            title="Jobs by status",
+            description="Jobs by the API's own status, without those that have ended well.",
+            queries=[
+                Query(
+                    expr=f'sum by (status) (modelarts_jobs{{{JOBS}, phase!="succeeded"}} > 0)',
+                    legend="{{status}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Jobs that ended",
+            description="Jobs seen to end, by how.",
+            queries=[
+                Query(
+                    expr=f"sum by (phase) (increase(modelarts_jobs_finished_total{{{JOBS}}}[$__rate_interval]))",
+                    legend="{{phase}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            by_phase=True,
+        ),
+        12,
+        8,
+    )
+
+
+def _quotas(layout: Layout) -> None:
+    layout.row("Quotas")
+    layout.add(
+        Panel(
+            title="Running jobs and their quota",
+            description="Jobs that run, jobs that wait, and how many may run at the same "
+            "time (v1 only).",
+            queries=[
+                Query(
+                    expr=f'sum by (kind) (modelarts_jobs{{{JOBS}, phase="running"}})',
+                    legend="{{kind}}: running",
+                ),
+                Query(
+                    expr=f'sum by (kind) (modelarts_jobs{{{JOBS}, phase="pending"}})',
+                    legend="{{kind}}: waiting",
+                ),
+                Query(
+                    expr=f"sum by (kind) (modelarts_job_quota{{{JOBS}}})",
+                    legend="{{kind}}: quota",
+                ),
+            ],
+            unit="short",
+        ),
+        12,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Existing jobs and their capacity",
+            description="Jobs that exist, how many can exist, and how many there would be "
+            "in 24 hours by the trend of the last 6.",
+            queries=[
+                Query(
+                    expr=f"sum by (kind) (modelarts_created_jobs{{{JOBS}}})",
+                    legend="{{kind}}: existing",
+                ),
+                Query(
+                    expr=f"sum by (kind) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit{{{JOBS}}})",
+                    legend="{{kind}}: capacity",
+                ),
+                Query(
+                    expr=f"sum by (kind) (predict_linear(modelarts_created_jobs{{{JOBS}}}[6h], 86400))",
+                    legend="{{kind}}: in 24 hours",
+                ),
+            ],
+            unit="short",
+        ),
+        12,
+        8,
+    )
+
+
+def _durations(layout: Layout) -> None:
+    layout.row("Durations")
+    layout.add(
+        Panel(
+            title="Running durations of the jobs that exist",
+            description="How many of the jobs that exist now have run for how long. Where "
+            "jobs that ended are only counted, it holds unfinished ones.",
+            queries=[
+                Query(
+                    expr=f"sum by (le) (modelarts_job_duration_seconds_bucket{{{JOBS}}})",
+                    legend="{{le}}",
+                    is_heatmap=True,
+                )
+            ],
+            unit="s",
+            kind="heatmap",
+        ),
+        12,
+        9,
+    )
+    layout.add(
+        Panel(
+            title="Durations of the jobs that ended",
+            description="Half of the jobs that ended within the last hour had run for less "
+            "than the median, 95 % for less than the other.",
+            queries=[
+                Query(
+                    expr=f"histogram_quantile({quantile}, sum by (le) (rate(modelarts_finished_job_duration_seconds_bucket{{{JOBS}}}[$__rate_interval])))",
+                    legend=legend,
+                )
+                for quantile, legend in ((0.5, "median"), (0.95, "95 %"))
+            ],
+            unit="s",
+        ),
+        6,
+        9,
+    )
+    layout.add(
+        Panel(
+            title="Longest running and waiting",
+            description="The job that has run longest, and the one that has waited longest.",
+            queries=[
+                Query(
+                    expr=f'max by (kind) (modelarts_job_longest_duration_seconds{{{JOBS}, phase="running"}})',
+                    legend="{{kind}}: running",
+                ),
+                Query(
+                    expr=f'time() - min by (kind) (modelarts_job_oldest_created_timestamp_seconds{{{JOBS}, phase="pending"}})',
+                    legend="{{kind}}: waiting",
+                ),
+            ],
+            unit="s",
+        ),
+        6,
+        9,
+    )
+
+
+def _single_jobs(layout: Layout) -> None:
+    layout.row("Unfinished jobs")
+    layout.add(
+        Panel(
+            title="Unfinished jobs",
+            description="The jobs that have run longest. Needs job_series in the exporter's "
+            "configuration.",
+            queries=[
+                Query(
+                    expr=f"modelarts_job_run_duration_seconds{{{JOBS}}} * on (job, instance, project, kind, job_id) group_left (job_name, status) modelarts_job_info{{{JOBS}}}",
+                    instant=True,
+                    is_table=True,
+                )
+            ],
+            unit="s",
+            kind="table",
+            no_value="No job is running, or job_series is not enabled.",
+            columns=[
+                ("project", "Project", ""),
+                ("kind", "Kind", ""),
+                ("job_name", "Job", ""),
+                ("job_id", "ID", ""),
+                ("status", "Status", ""),
+                ("Value", "Running for", "s"),
+            ],
+        ),
+        12,
+        9,
+    )
+    layout.add(
+        Panel(
+            title="Visualization jobs stop in",
+            description="What is left before they stop by themselves. Needs job_series.",
+            queries=[
+                Query(
+                    expr=f"bottomk(10, modelarts_job_remaining_duration_seconds{{{JOBS}}})",
+                    legend="{{project}} {{job_id}}",
+                    instant=True,
+                )
+            ],
+            unit="s",
+            kind="bargauge",
+            no_value="No visualization job is running, or job_series is not enabled.",
+            steps=(("red", None), ("orange", 600.0), ("green", 3600.0)),
+        ),
+        6,
+        9,
+    )
+    layout.add(
+        Panel(
+            title="Nodes by flavor",
+            description="Nodes that running training jobs take. Only the v2 API tells.",
+            queries=[
+                Query(
+                    expr=f"sum by (flavor) (modelarts_active_nodes{{{PROJECT}}})",
+                    legend="{{flavor}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            no_value="No data: v1 does not tell, or no job is running.",
+        ),
+        6,
+        9,
+    )
