@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint dashboards pictures benchmark scaling soak fuzz lock clean
+.PHONY: help demo test lint dashboards pictures benchmark scaling soak fuzz image-test release lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -16,6 +16,8 @@ help:
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
+	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
+	@echo "make release    wheel, source distribution, audit and SBOM, into dist/"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -47,12 +49,24 @@ soak: $(VENV)/test.stamp
 fuzz: $(VENV)/test.stamp
 	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600
 
+image-test:
+	tests/image/run
+
+release: $(VENV)/test.stamp
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/pip install --quiet pip-audit cyclonedx-bom
+	$(BIN)/pip-audit --require-hashes -r requirements/runtime.txt
+	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml -o dist/sbom.cdx.json
+
 lock: $(VENV)/test.stamp
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
 		--custom-compile-command "make lock" --upgrade -o requirements/runtime.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
 		--custom-compile-command "make lock" -c requirements/runtime.txt --extra test -o requirements/test.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
+		--custom-compile-command "make lock" -c requirements/test.txt -o requirements/build.txt requirements/build.in
 
 clean:
 	rm -rf $(VENV) build dist

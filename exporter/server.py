@@ -141,8 +141,8 @@ async def serving(
 
 def allow_many_connections() -> None:
     """Raise the soft limit of open files to the hard one, as Go programs do."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 

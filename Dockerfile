@@ -1,0 +1,36 @@
+# The base of both stages; pin it by digest for a build that can be repeated.
+ARG BASE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN python3 -m venv /opt/build \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
+    && python3 -m venv /opt/exporter \
+    && /opt/exporter/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /tmp/wheel \
+    && /opt/exporter/bin/pip install --no-cache-dir --no-compile --no-deps --no-index /tmp/wheel/*.whl \
+    && /opt/exporter/bin/python -m compileall -q --invalidation-mode=unchecked-hash /opt/exporter/lib \
+    && rm -rf /opt/exporter/lib/python*/site-packages/pip /opt/exporter/bin/pip*
+
+FROM ${BASE}
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="modelarts-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for ModelArts jobs, quotas and durations" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+COPY --from=build /opt/exporter /opt/exporter
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    MODELARTS_EXPORTER_REVISION="${REVISION}"
+USER 65534:65534
+EXPOSE 10198
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/opt/exporter/bin/python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:10198/-/healthy', timeout=4)"]
+ENTRYPOINT ["/opt/exporter/bin/modelarts-exporter"]
+CMD ["--config.file=/etc/modelarts-exporter/modelarts.yml"]
