@@ -69,7 +69,7 @@ async def collect_jobs(
         count = Count(fetch, api, method.habit, new_census)
         census = await count.taken()
         method.distrusted = census is None
-        method.counts = census is not None and count.total > most * _STAY_BELOW
+        method.counts = count.total > most * _STAY_BELOW
         if census is not None:
             return census
         if count.is_hopeless:
@@ -101,10 +101,10 @@ async def find_ends(fetch: Fetch, habit: Habit, census: Census) -> None:
 async def _read_back(fetch: Fetch, habit: Habit, census: Census) -> None:
     pages = [census.newest_page] if census.newest_page else []
     census.newest_page = None
-    last = 1
-    while pages and all(_goes_on(page, census.horizon) for page in pages):
+    last, end = 1, _number_of_pages(pages[0]) if pages else 0
+    while last < end and all(_goes_on(page, census.horizon) for page in pages):
         # Twice as many each time: how many are needed shows at the end only.
-        numbers = range(last + 1, 2 * last + 1)
+        numbers = range(last + 1, min(2 * last, end) + 1)
         last = numbers[-1]
         reading = [fetch(_NEWEST, number, habit.page_size) for number in numbers]
         pages = await run_together(reading)
@@ -125,6 +125,8 @@ async def _find(fetch: Fetch, habit: Habit, census: Census, job: Job) -> None:
         is_search = all(name.casefold() in found for found in names)
         if is_there or not is_search or not _goes_on(page, job.created):
             return
+        if number >= _number_of_pages(page):
+            return
         number += 1
 
 
@@ -133,8 +135,12 @@ def _goes_on(page: Page, since: int | None) -> bool:
     oldest = times([row.create_time for row in page.rows[-1:]])
     if since is None or not oldest:
         return False
-    # A page may be shorter than asked for, but not one with all that there is.
-    return len(page.rows) != page.total and oldest[0] >= since
+    return oldest[0] >= since
+
+
+def _number_of_pages(page: Page) -> int:
+    """Return how many pages as long as this one there are, by the API's own count."""
+    return -(-(page.total or 0) // max(1, len(page.rows)))
 
 
 class Count:

@@ -94,7 +94,11 @@ async def list_query(
     the statuses in a query. Raises `CollectionError`.
     """
     first = _Walk(fetch, query, habit.page_size, new_census())
-    if not await first.together(habit.pages.get(query, 1), most):
+    pages = habit.pages.get(query, 1)
+    if most is not None:
+        # The last listing may have been one without a limit.
+        pages = min(pages, most // habit.page_size + 1)
+    if not await first.together(pages, most):
         return None
     walk = first
     if not first.is_undisturbed():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from moving import DESCRIBED, NOW, MovingJobs, one_move, status_name
 
 from exporter.census import Census
-from exporter.counting import Method, collect_jobs
+from exporter.counting import Method, collect_jobs, find_ends
 from exporter.jobs import UNRECOGNIZED, V1_STATUSES, V2_STATUSES, Kind
 from exporter.listing import Habit
 from exporter.simulator import Effect, Fault, Jobs, Spelling
@@ -184,6 +184,50 @@ async def test_a_status_that_nobody_knows(api, logged):
     assert scrape.statuses("a", "training")["unrecognized"] == 1
     assert scrape.value("created_jobs", **TRAINING) == 902
     assert len([line for line in logged() if "do not add up" in line]) == 1
+
+
+async def test_a_fallback_costs_its_listing_once():
+    """After the hour without counts, they are asked for without listing all before."""
+    cloud = large("v1", 9000)
+    cloud.spelling = Spelling(ignores_filters=True)
+    async with exporting_from(cloud, listing_limit=500, page_size=100) as exporter:
+        await exporter.scrape()
+        asked(cloud)
+        (target,) = [
+            one for one in exporter.collector._targets if one.kind == "training"
+        ]
+        target._survey._method.distrusted_until = 0.0
+        cloud.spelling = Spelling()
+        scrape = await exporter.scrape()
+
+    assert scrape.value("listing_complete", **TRAINING) == 0
+    assert scrape.statuses("a", "training") == truth("v1", cloud)
+    assert asked(cloud) <= STATUSES["v1"] + 2
+
+
+async def test_an_api_that_gives_the_same_page_again_and_again():
+    """Looking for the ends of young jobs stops at the API's own count of jobs."""
+    moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
+    moving.jobs.history(100, NOW, seconds=100.0)
+    described, status_of = DESCRIBED["v1"]
+    numbers = []
+
+    async def fetch(query, number, size):
+        numbers.append(number)
+        return await moving.fetch(query, 1 if query.newest_first else number, size)
+
+    habit = Habit(10)
+    census = await collect_jobs(
+        fetch,
+        described,
+        Method(habit, counts=True),
+        lambda: Census(empty_tally((), described.statuses), status_of),
+        20,
+    )
+    await find_ends(fetch, habit, census)
+
+    assert not census.complete
+    assert max(numbers) == 10
 
 
 @APIS
