@@ -186,7 +186,7 @@ async def test_tls(files):
             await one.client.get(f"{plain}/sd")
 
 
-async def test_inline_certificates(files):
+async def test_inline_certificates(files, logged):
     """A certificate and key may stand in the file itself; the key touches no disk."""
     cert, key = (files.folder / name for name in ("server.pem", "server.key"))
     text = "tls_server_config:\n"
@@ -196,6 +196,8 @@ async def test_inline_certificates(files):
         path.unlink()
     async with guarded(files, text) as one:
         assert await status(one) == 200
+    # They are read when the file changes, not for every connection.
+    assert [line for line in logged() if "certificate read again" in line] == []
 
 
 async def test_certificates_are_read_again(files):

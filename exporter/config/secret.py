@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from ..errors import SecretError
+from .stamp import Stamp, stamp_of
 
 
 _SHOWN: Final = "<secret>"
@@ -24,7 +25,7 @@ class Secret:
     def __init__(self, text: str = "", path: Path | None = None) -> None:
         self._text = text
         self._path = path
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: Stamp | None = None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -43,8 +44,7 @@ class Secret:
 
     def _read(self, path: Path) -> None:
         try:
-            stat = path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            stamp = stamp_of(path)
             if stamp != self._stamp:
                 self._text = path.read_text(encoding="utf-8").rstrip("\r\n")
                 self._stamp = stamp

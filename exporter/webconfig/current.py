@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
+from ..config.stamp import Stamp, stamp_of
 from ..errors import ConfigurationError, Mistake
 from .model import WebConfiguration
 from .reading import load_web_configuration
@@ -19,7 +20,7 @@ from .tls import CurrentContext, files_of, server_context
 
 log: Final = structlog.get_logger(__name__)
 
-_Stamp: TypeAlias = tuple[tuple[int, int, int], ...]
+_Stamps: TypeAlias = tuple[Stamp | None, ...]
 
 
 class CurrentWebConfiguration:
@@ -36,19 +37,18 @@ class CurrentWebConfiguration:
             file
         )
         self._tls = self._found.tls
-        self._has_tls = self._tls is not None
-        self._tls_stamp = self._files_stamp()
+        self._tls_stamp: _Stamps | None = self._files_stamp()
         self._context = None if self._tls is None else server_context(self._tls)
 
     @property
     def has_tls(self) -> bool:
         """Whether the listener speaks TLS; that cannot change without a restart."""
-        return self._has_tls
+        return self._tls is not None
 
     @property
     def context(self) -> ssl.SSLContext | None:
         """The listener's TLS context: it stands for the files as they are later."""
-        return CurrentContext.of(self._current_context) if self._has_tls else None
+        return CurrentContext.of(self._current_context) if self.has_tls else None
 
     @property
     def allowed_sans(self) -> tuple[str, ...]:
@@ -82,11 +82,11 @@ class CurrentWebConfiguration:
         self._found = found
         if found.tls is not None and found.tls != self._tls:
             self._tls = found.tls
-            self._tls_stamp = ()
+            self._tls_stamp = None
         log.info("web configuration read again", file=self._file)
 
     def _check_tls(self, found: WebConfiguration) -> None:
-        if (found.tls is not None) != self._has_tls:
+        if (found.tls is not None) != self.has_tls:
             problem = "adding or removing it needs a restart"
             mistake = Mistake(0, "tls_server_config", problem)
             raise ConfigurationError(self._file, (mistake,))
@@ -96,7 +96,7 @@ class CurrentWebConfiguration:
             # The request that follows is answered with an error.
             self.now()
         stamp = self._files_stamp()
-        if self._tls is not None and (stamp != self._tls_stamp or not stamp):
+        if self._tls is not None and stamp != self._tls_stamp:
             self._tls_stamp = stamp
             try:
                 self._context = server_context(self._tls)
@@ -108,17 +108,16 @@ class CurrentWebConfiguration:
             raise ssl.SSLError("no certificate")
         return self._context
 
-    def _files_stamp(self) -> _Stamp:
+    def _files_stamp(self) -> _Stamps:
         return _stamp(files_of(self._tls)) if self._tls is not None else ()
 
 
-def _stamp(files: Iterable[Path]) -> _Stamp:
-    return tuple(_file_stamp(file) for file in files)
+def _stamp(files: Iterable[Path]) -> _Stamps:
+    return tuple(_stamp_if_there(file) for file in files)
 
 
-def _file_stamp(file: Path) -> tuple[int, int, int]:
+def _stamp_if_there(file: Path) -> Stamp | None:
     try:
-        stat = file.stat()
+        return stamp_of(file)
     except OSError:
-        return (0, 0, 0)
-    return (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+        return None
