@@ -107,7 +107,7 @@ def draw_lines(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
         ]
         axes.stackplot(
             [datetime.fromtimestamp(moment, UTC) for moment in moments],
-            [[number(text) for text in row] for row in rows],
+            [[float(text) for text in row] for row in rows],
             labels=[name for name, _ in lines],
             colors=colors if all(colors) else None,
             alpha=0.8,
@@ -116,7 +116,7 @@ def draw_lines(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
         for name, values in lines:
             axes.plot(
                 [datetime.fromtimestamp(moment, UTC) for moment, _ in values],
-                [number(text) for _, text in values],
+                [float(text) for _, text in values],
                 label=name,
                 linewidth=1.2,
             )
@@ -139,7 +139,7 @@ def draw_bars(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
         return False
     unit = panel["fieldConfig"]["defaults"]["unit"]
     rows = [
-        (legend(target["legendFormat"], one["metric"]), number(one["value"][1]))
+        (legend(target["legendFormat"], one["metric"]), float(one["value"][1]))
         for one in found
     ][:12][::-1]
     values = [value for _, value in rows]
@@ -169,7 +169,7 @@ def draw_number(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
     texts = [
         mapped.get(one["value"][1])
         or words(
-            round(number(one["value"][1]), defaults.get("decimals", 3)),
+            round(float(one["value"][1]), defaults.get("decimals", 3)),
             defaults["unit"],
         )
         for one in found[:2]
@@ -181,7 +181,7 @@ def draw_number(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
         ha="center",
         va="center",
         fontsize=17 if len(texts) == 1 else 11,
-        color=color_of(panel, number(found[0]["value"][1])),
+        color=color_of(panel, float(found[0]["value"][1])),
     )
     return True
 
@@ -190,18 +190,18 @@ def draw_heatmap(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
     """Draw a heatmap of cumulative buckets."""
     (target,) = panel["targets"]
     found = prometheus.ask(target["expr"], instant=False)
-    found.sort(key=lambda one: number(one["metric"]["le"]))
+    found.sort(key=lambda one: float(one["metric"]["le"]))
     if not found:
         return False
     moments = [moment for moment, _ in found[-1]["values"]]
     rows, below = [], [0.0] * len(moments)
     for one in found:
         values = dict(map(tuple, one["values"]))
-        at_most = [number(values.get(moment, "0")) for moment in moments]
+        at_most = [float(values.get(moment, "0")) for moment in moments]
         rows.append([a - b for a, b in zip(at_most, below, strict=True)])
         below = at_most
     axes.imshow(rows, aspect="auto", origin="lower", cmap="Oranges")
-    bounds = [number(one["metric"]["le"]) for one in found]
+    bounds = [float(one["metric"]["le"]) for one in found]
     axes.set_yticks(
         range(len(bounds)),
         [f"≤ {words(b, 's')}" if b < float("inf") else "more" for b in bounds],
@@ -223,10 +223,10 @@ def draw_table(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
     organized = {
         name: options["renameByName"][name] for name in sorted(order, key=order.get)
     }
-    found.sort(key=lambda one: -number(one["value"][1]))
+    found.sort(key=lambda one: -float(one["value"][1]))
     cells = [
         [
-            words(number(one["value"][1]), "s")
+            words(float(one["value"][1]), "s")
             if name == "Value"
             else one["metric"].get(name, "")[:22]
             for name in organized
@@ -247,7 +247,7 @@ def draw_states(axes: Axes, panel: dict, prometheus: Prometheus) -> bool:
         return False
     for index, one in enumerate(found):
         for moment, value in one["values"]:
-            color = NAMES["green"] if number(value) else NAMES["red"]
+            color = NAMES["green"] if float(value) else NAMES["red"]
             axes.plot(moment, index, "|", color=color, markersize=7)
     names = [legend(target["legendFormat"], one["metric"]) for one in found]
     axes.set_yticks(range(len(names)), names, fontsize=6)
@@ -263,11 +263,6 @@ DRAW = {
     "table": draw_table,
     "state-timeline": draw_states,
 }
-
-
-def number(text: str) -> float:
-    """Return a number as Prometheus writes it."""
-    return float(text)
 
 
 def draw(board: dict, prometheus: Prometheus, file: Path) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -46,13 +46,6 @@ PHASE_COLORS: Final = {
 QUOTA_STEPS: Final = (("green", None), ("orange", 0.8), ("red", 0.95))
 
 WIDTH: Final = 24
-
-
-class PanelBuilder(Protocol):
-    """What all builders of panels have, as far as it is used here."""
-
-    def build(self) -> models.Panel:
-        """Return the panel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,15 +171,11 @@ def _stat() -> stat.Panel:
     )
 
 
-def _heatmap() -> heatmap.Panel:
-    return heatmap.Panel()
-
-
 _BUILDERS: Final = {
     "timeseries": timeseries.Panel,
     "bargauge": _bargauge,
     "stat": _stat,
-    "heatmap": _heatmap,
+    "heatmap": heatmap.Panel,
     "table": table.Panel,
     "state-timeline": statetimeline.Panel,
 }

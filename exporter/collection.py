@@ -11,7 +11,7 @@ import asyncio
 import time
 
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -22,18 +22,12 @@ from .config import Project
 from .errors import Failure, Reason
 from .failurelog import FailureLog
 from .jobs import Kind
-from .report import (
-    Latest,
-    Outcome,
-    Report,
-)
+from .report import Latest, Outcome, Report
 from .survey import Progress, Survey, attempt
 from .telemetry import Telemetry
 
 
 log: Final = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)

@@ -72,12 +72,17 @@ async def list_jobs(
     try:
         return await list_query(fetch, habit, new_census, ALL_JOBS, most)
     except CollectionError as error:
-        if habit.page_size <= SMALL_PAGE or not refuses_a_parameter(error.failure):
+        if not may_do_with_small_pages(habit.page_size, error.failure):
             raise
         smaller = Habit(SMALL_PAGE)
         census = await list_query(fetch, smaller, new_census, ALL_JOBS, most)
         habit.page_size, habit.pages = smaller.page_size, smaller.pages
         return census
+
+
+def may_do_with_small_pages(size: int, failure: Failure) -> bool:
+    """Tell whether pages of `size` jobs may have failed for that size alone."""
+    return size > SMALL_PAGE and refuses_a_parameter(failure)
 
 
 async def list_query(

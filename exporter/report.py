@@ -26,9 +26,10 @@ class Listing:
     What a collection found out of one project and kind.
 
     `complete` tells that all jobs were listed, not only counted. `resources` are those
-    of the running jobs, of which `longest` has run longest. `remaining` says of the selected jobs how many milliseconds are
-    left before they stop by themselves. `shortfalls` say why something is missing that
-    the jobs' numbers do not depend on. `remaining` is filled as it is told.
+    of the running jobs, of which `longest` has run longest. `remaining`, which is filled
+    as it is told, says of the selected jobs how many milliseconds are left before they
+    stop by themselves. `shortfalls` say why something is missing that the jobs' numbers
+    do not depend on.
     """
 
     tally: Tally

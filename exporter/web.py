@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
-import structlog
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,8 +23,6 @@ from .jobs import Kind
 from .page import Status, headers, render
 from .scraping import Exporter, Wanted
 
-
-log: Final = structlog.get_logger(__name__)
 
 PROBE_PATH: Final = "/probe"
 OWN_PATHS: Final = frozenset(

@@ -42,6 +42,12 @@ def a_prometheus(folder, configuration):
         yield lambda expression: asked(url, expression)
 
 
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 def asked(url, expression):
     """Return what a Prometheus answers to a query."""
     answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}).json()
@@ -53,8 +59,7 @@ def asked(url, expression):
 @contextlib.contextmanager
 def an_alertmanager(folder, configuration):
     """Run the real Alertmanager; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "alertmanager.yml").write_text(configuration)
     with subprocess.Popen(
         [
@@ -75,8 +80,7 @@ def an_alertmanager(folder, configuration):
 @contextlib.contextmanager
 def a_prometheus_at(folder, configuration):
     """Run the real Prometheus; yields its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "prometheus.yml").write_text(configuration)
     with subprocess.Popen(
         [

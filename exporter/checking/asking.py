@@ -13,10 +13,9 @@ from ..client import CloudClient
 from ..config import Configuration, Project, TrainingApi
 from ..errors import CollectionError, Failure, Reason
 from ..jobs import Kind
-from ..listing import SMALL_PAGE
+from ..listing import SMALL_PAGE, may_do_with_small_pages
 from ..modelarts import ALL_JOBS, jobs_api
 from ..payloads import Page
-from ..refusals import refuses_a_parameter
 from ..telemetry import Telemetry
 from .findings import NOT_REACHED, Finding, Result, Step, Trouble
 from .way import Way, way_to_cloud
@@ -99,7 +98,7 @@ class _Check:
             try:
                 page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, size)
             except CollectionError as error:
-                if size <= SMALL_PAGE or not refuses_a_parameter(error.failure):
+                if not may_do_with_small_pages(size, error.failure):
                     raise
                 page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, SMALL_PAGE)
                 self._steps[Step.PAGE_SIZE] = Result(

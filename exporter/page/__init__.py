@@ -21,7 +21,7 @@ from ..config import Project
 from ..errors import Failure
 from ..jobs import Kind, Phase
 from ..report import Latest, Listing
-from ..tally import Tally
+from ..tally import Quota, Tally
 
 
 _TITLES: Final = {Kind.TRAINING: "Training", Kind.VISUALIZATION: "Visualization"}
@@ -183,6 +183,7 @@ def _kind(latest: Latest, now: float) -> _Kind:
         return _Kind(
             title=title, state="down", state_words="down", when=when, failure=result
         )
+    numbers = _by_phase(result.tally)
     return _Kind(
         title=title,
         state="up",
@@ -190,13 +191,9 @@ def _kind(latest: Latest, now: float) -> _Kind:
         when=when
         if result.complete
         else f"{when} Ended jobs were counted, not listed.",
-        phases=[
-            _Number(phase, number)
-            for phase, number in _by_phase(result.tally).items()
-            if number
-        ],
-        bar=list(_bar(result.tally)),
-        quotas=list(_quotas(result)),
+        phases=[_Number(phase, number) for phase, number in numbers.items() if number],
+        bar=list(_bar(numbers)),
+        quotas=list(_quotas(result.quota, numbers[Phase.RUNNING])),
         longest=_longest(result),
         shortfalls=result.shortfalls,
     )
@@ -209,19 +206,18 @@ def _by_phase(tally: Tally) -> dict[Phase, int]:
     return numbers
 
 
-def _bar(tally: Tally) -> Iterator[_Part]:
+def _bar(numbers: Mapping[Phase, int]) -> Iterator[_Part]:
     start = 0.0
-    for phase, number in _by_phase(tally).items():
+    total = sum(numbers.values())
+    for phase, number in numbers.items():
         if number:
-            width = 100 * number / tally.number
+            width = 100 * number / total
             yield _Part(phase, round(start, 3), round(width, 3))
             start += width
 
 
-def _quotas(listing: Listing) -> Iterator[_Quota]:
-    quota = listing.quota
+def _quotas(quota: Quota, running: int) -> Iterator[_Quota]:
     if quota.running is not None:
-        running = _by_phase(listing.tally)[Phase.RUNNING]
         yield _Quota("Running", running, quota.running)
     if quota.created is not None and quota.remaining is not None:
         yield _Quota("Existing", quota.created, quota.created + quota.remaining)
