@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint dashboards pictures benchmark scaling soak fuzz image-test release lock clean
+.PHONY: help demo test lint docs dashboards pictures benchmark scaling soak fuzz image-test release lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make lint       formatting, lint and types"
+	@echo "make docs       write into the documents' tables what the code says"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
 	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10'"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
@@ -30,6 +31,9 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+docs: $(VENV)/test.stamp
+	$(BIN)/python -m docs.build
 
 dashboards: $(VENV)/test.stamp
 	$(BIN)/python dashboards/build.py

@@ -67,7 +67,7 @@ class Flags(argparse.Namespace):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with its exit status."""
-    parser = _parser()
+    parser = command_line()
     flags = parser.parse_args(arguments, namespace=Flags())
     _check(parser, flags)
     configure(flags.log_level, flags.log_format)
@@ -134,7 +134,7 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("--simulator.speed must be above 0")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="modelarts-exporter",
         description="Prometheus exporter for ModelArts jobs, quotas and durations.",

@@ -71,7 +71,15 @@ def load(file: str, environment: Mapping[str, str]) -> Configuration:
     `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
     mistake that was found.
     """
-    document, root = open_document(file, environment)
+    return read(*open_document(file, environment))
+
+
+def read(document: Document, root: Section) -> Configuration:
+    """
+    Return the configuration that `document` holds, whose keys `root` reads.
+
+    Raises `ConfigurationError` with every mistake that was found.
+    """
     clouds = read_clouds(root)
     projects = [
         _project(section, clouds, set(clouds)) for section in root.items("projects")

@@ -28,17 +28,13 @@ from .document import (
     pairs,
     scalar,
 )
+from .scalars import as_duration, as_member, as_text
 from .secret import Secret
 from .words import quoted, suggestion
 
 
-_DURATION: Final = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
-)
-_UNIT_SECONDS: Final = (31_536_000.0, 604_800.0, 86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _BOOLEANS: Final = {"true": True, "false": False}
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -92,7 +88,7 @@ class Section:
 
     def text(self, key: str, default: str | None = None) -> str:
         """Return non-empty text without control characters."""
-        return self._value(key, default, _text, "")
+        return self._value(key, default, as_text, "")
 
     def block(self, key: str) -> str:
         """Return text that may have many lines; empty if there is none."""
@@ -102,19 +98,19 @@ class Section:
         """Return a list of texts, which may be empty or absent."""
         node = self._values.get(key) if key in self else None
         has_none = node is None or node.value == []
-        return () if has_none else tuple(self._list(key, _text))
+        return () if has_none else tuple(self._list(key, as_text))
 
     def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
         """Return the member of `choices` with that value, or None if there is none."""
-        return self._value(key, default, _member(choices), None)
+        return self._value(key, default, as_member(choices), None)
 
     def duration(self, key: str, default: float) -> float:
         """Return seconds from a duration as Prometheus writes it (`1h30m`, `500ms`)."""
-        return self._value(key, default, _duration, default)
+        return self._value(key, default, as_duration, default)
 
     def durations(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
         """Return the seconds of a list of durations."""
-        return tuple(self._list(key, _duration)) if key in self else default
+        return tuple(self._list(key, as_duration)) if key in self else default
 
     def choices(
         self, key: str, choices: type[E], default: tuple[E, ...]
@@ -123,7 +119,7 @@ class Section:
         if key not in self:
             return default
 
-        found = self._list(key, _member(choices))
+        found = self._list(key, as_member(choices))
         if len(set(found)) < len(found):
             self.mistake("an entry is given twice", key)
         return tuple(found)
@@ -203,22 +199,22 @@ class Section:
         """Return the mapping at `key`, or None if it is absent or empty."""
         if key not in self or is_empty(self._values[key]):
             return None
-        return Section(self.document, self._values[key], join(self.path, key))
+        return self._inner(key, self._values[key])
 
     def possibly_empty_section(self, key: str) -> Section:
         """Return the mapping at `key`, which may say nothing."""
-        return Section(self.document, self._values.get(key), join(self.path, key))
+        return self._inner(key, self._values.get(key))
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Yield every key with the mapping at it."""
         for key, node in self._values.items():
             self._asked.append(key)
-            yield key, Section(self.document, node, join(self.path, key))
+            yield key, self._inner(key, node)
 
     def items(self, key: str) -> list[Section]:
         """Return the mappings in the list at `key`."""
         return [
-            Section(self.document, node, f"{join(self.path, key)}[{index}]")
+            self._inner(f"{key}[{index}]", node)
             for index, node in enumerate(self._nodes(key))
         ]
 
@@ -256,6 +252,9 @@ class Section:
         ]
         return [value for value in found if value is not None]
 
+    def _inner(self, key: str, node: yaml.Node | None) -> Section:
+        return type(self)(self.document, node, join(self.path, key))
+
     def _nodes(self, key: str) -> list[yaml.Node]:
         if key not in self:
             self.mistake("missing", key)
@@ -282,37 +281,3 @@ class Section:
         except ValueError as error:
             self.document.mistake(value.line, path, str(error))
             return None
-
-
-def _text(value: Scalar) -> str:
-    if not value.text.strip():
-        raise ValueError("is empty")
-    if _CONTROL.search(value.text):
-        raise ValueError("has a line break or another control character")
-    return value.text
-
-
-def _member(choices: type[E]) -> Callable[[Scalar], E]:
-    def convert(value: Scalar) -> E:
-        known = [member.value for member in choices]
-        if value.text not in known:
-            hint = suggestion(value.text, known) or f"; it is one of {', '.join(known)}"
-            raise ValueError(f"{quoted(value.shown)} is not known here{hint}")
-        return choices(value.text)
-
-    return convert
-
-
-def _duration(value: Scalar) -> float:
-    if value.text == "0":
-        return 0.0
-    match = _DURATION.fullmatch(value.text)
-    if not value.text or not match:
-        raise ValueError(
-            f"{quoted(value.shown)} is not a duration; write it like 9s, 500ms or 1h30m"
-        )
-    return sum(
-        int(number) * unit
-        for number, unit in zip(match.groups(), _UNIT_SECONDS, strict=True)
-        if number
-    )

@@ -1,0 +1,132 @@
+"""
+Writes what the code says into the documents' tables.
+
+Run as `python -m docs.build`. A table that is written has a comment above it that says
+with what. Its last column, and what the code does not know, is people's and is kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from docs.reference import (
+    Form,
+    Key,
+    configuration_keys,
+    flags,
+    metric_families,
+    statuses,
+)
+from exporter.jobs import V1_STATUSES, V2_STATUSES
+
+
+DOCUMENTS: Final = tuple(
+    Path(__file__).with_name(name) for name in ("configuration.md", "metrics.md")
+)
+
+# Their default in the code only stands for one that depends on something else.
+_DEPENDS: Final = {"collection.listing_limit", "clouds.*.rate_limit.burst"}
+_TABLE: Final = re.compile(
+    r"(?P<head><!-- made by make docs: (?P<what>.+) -->\n\|.*\n\|.*\n)(?P<rows>(?:\|.*\n)*)"
+)
+
+
+def built(text: str) -> str:
+    """Return a document with its tables as the code has them."""
+    return _TABLE.sub(lambda match: match["head"] + _rows(match), text)
+
+
+def _rows(match: re.Match[str]) -> str:
+    lines = match["rows"].splitlines()
+    old = {cells[0]: cells[1:] for cells in map(_cells, lines)}
+    what, _, whose = match["what"].partition(" of ")
+    rows = {
+        "keys": lambda: _key_rows(f"{whose}.", old),
+        "flags": lambda: _flag_rows(old),
+        "metrics": lambda: _metric_rows(own=whose == "the exporter", old=old),
+        "statuses": lambda: _status_rows(whose),
+    }[what]()
+    return "".join(f"| {' | '.join(row)} |\n".replace("|  |", "| |") for row in rows)
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line[1:-1].split("|")]
+
+
+def _ordered(old: Iterable[str], found: Iterable[str]) -> list[str]:
+    """Return what was found: first in the order of the document, then what it lacks."""
+    names = [*found]
+    listed = [name for name in (one.strip("`") for one in old) if name in names]
+    return [*dict.fromkeys([*listed, *names])]
+
+
+def _key_rows(prefix: str, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    keys = {
+        path.removeprefix(prefix): key
+        for path, key in configuration_keys().items()
+        if path.startswith(prefix)
+    }
+    for name in _ordered(old, keys):
+        key = keys[name]
+        # A section is its keys; those below auth have tables of their own.
+        if name.startswith("auth.") or (key.form is Form.SECTION and name != "auth"):
+            continue
+        _, default, words = old.get(f"`{name}`", ("", "", ""))
+        if key.default is not None and prefix + name not in _DEPENDS:
+            default = f"`{key.default}`"
+        yield [f"`{name}`", _value(name, key), default, words]
+
+
+def _value(name: str, key: Key) -> str:
+    choices = ", ".join(f"`{choice}`" for choice in key.choices)
+    low, high = key.between or (0, 0)
+    return {
+        Form.CHOICE: choices,
+        Form.CHOICES: f"a list of {choices}",
+        Form.INTEGER: f"{low:,} to {high:,}",
+        Form.BOOLEAN: "`true`, `false`",
+        Form.DURATIONS: "a list of durations",
+        Form.SECRET: f"text; or `{name}_file`",
+    }.get(key.form, key.form.value)
+
+
+def _flag_rows(old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    found = flags()
+    for flag in _ordered(old, found):
+        default, words = old.get(f"`{flag}`", ("", ""))
+        if found[flag]:
+            default = f"`{found[flag]}`"
+        yield [f"`{flag}`", default, words]
+
+
+_families = cache(metric_families)
+
+
+def _metric_rows(own: bool, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    found = {
+        one.name: one
+        for one in _families()
+        if one.name.startswith("modelarts_exporter_") is own
+    }
+    for name in _ordered(old, found):
+        one = found[name]
+        _, labels, words = old.get(f"`{name}`", ("", "", one.help_text))
+        # Without a sample, nothing is seen of its labels.
+        labels = ", ".join(one.labels) or labels
+        yield [f"`{name}`", one.form, labels, words]
+
+
+def _status_rows(api: str) -> Iterator[list[str]]:
+    known = {"v1": V1_STATUSES, "v2": V2_STATUSES}[api]
+    for phase, names in statuses(known).items():
+        yield [f"`{phase.value}`", ", ".join(f"`{name}`" for name in names)]
+
+
+if __name__ == "__main__":
+    for document in DOCUMENTS:
+        document.write_text(built(document.read_text()))
