@@ -2,6 +2,10 @@
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
+# The same sources make the same wheel and the same byte code.
+ARG SOURCE_DATE_EPOCH=0
+ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} \
+    PYTHONHASHSEED=0
 WORKDIR /src
 COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN python3 -m venv /opt/build \
@@ -12,16 +16,20 @@ COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /tmp/wheel \
     && /opt/exporter/bin/pip install --no-cache-dir --no-compile --no-deps --no-index /tmp/wheel/*.whl \
-    && /opt/exporter/bin/python -m compileall -q --invalidation-mode=unchecked-hash /opt/exporter/lib \
+    && /opt/exporter/bin/python -m compileall -qf --invalidation-mode=unchecked-hash /opt/exporter/lib \
     && rm -rf /opt/exporter/lib/python*/site-packages/pip /opt/exporter/bin/pip*
 
 FROM ${BASE}
+ARG BASE
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="modelarts-exporter" \
       org.opencontainers.image.description="Prometheus exporter for ModelArts jobs, quotas and durations" \
+      org.opencontainers.image.source="https://github.com/modelarts-exporter/modelarts-exporter" \
+      org.opencontainers.image.documentation="https://github.com/modelarts-exporter/modelarts-exporter/blob/main/README.md" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"

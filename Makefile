@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs dashboards pictures benchmark scaling soak fuzz image-test release lock clean
+.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak fuzz image-test release lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -12,13 +12,14 @@ help:
 	@echo "make lint       formatting, lint and types"
 	@echo "make docs       write into the documents' tables what the code says"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
+	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
 	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10'"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
-	@echo "make release    wheel, source distribution, audit and SBOM, into dist/"
+	@echo "make release    wheel, source distribution, chart, audit and SBOM, into dist/"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -38,6 +39,9 @@ docs: $(VENV)/test.stamp
 dashboards: $(VENV)/test.stamp
 	$(BIN)/python dashboards/build.py
 
+manifests: $(VENV)/test.stamp
+	$(BIN)/python -m deploy.build
+
 pictures: $(VENV)/test.stamp
 	$(BIN)/python dashboards/draw.py $(ARGS)
 
@@ -56,12 +60,18 @@ fuzz: $(VENV)/test.stamp
 image-test:
 	tests/image/run
 
+# Made from what is committed, with its date: again, it makes the same files.
+release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 release: $(VENV)/test.stamp
+	test -z "$$(git status --porcelain)" || { git status --short; echo "commit first"; exit 1; }
 	rm -rf dist
-	$(BIN)/python -m build --no-isolation
 	$(BIN)/pip install --quiet pip-audit cyclonedx-bom
 	$(BIN)/pip-audit --require-hashes -r requirements/runtime.txt
-	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml -o dist/sbom.cdx.json
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml \
+		--output-reproducible -o dist/modelarts-exporter.cdx.json
+	helm package deploy/helm/modelarts-exporter --destination dist
+	cd dist && sha256sum * > SHA256SUMS
 
 lock: $(VENV)/test.stamp
 	$(BIN)/pip install --quiet uv
