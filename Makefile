@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak fuzz image-test release lock clean
+.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak fuzz image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -19,7 +19,8 @@ help:
 	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
-	@echo "make release    wheel, source distribution, chart, audit and SBOM, into dist/"
+	@echo "make release    audit of what is locked, and the packages (make audit, make packages):"
+	@echo "                wheel, source distribution, chart, SBOM and checksums in dist/"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -60,16 +61,27 @@ fuzz: $(VENV)/test.stamp
 image-test:
 	tests/image/run
 
-# Made from what is committed, with its date: again, it makes the same files.
-release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
-release: $(VENV)/test.stamp
+release: audit packages
+
+# Strict: a dependency that nothing is known of is no dependency without vulnerabilities.
+audit: $(VENV)/test.stamp
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --strict --require-hashes -r requirements/runtime.txt
+
+packages: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+packages: $(VENV)/test.stamp
 	test -z "$$(git status --porcelain)" || { git status --short; echo "commit first"; exit 1; }
-	rm -rf dist
-	$(BIN)/pip install --quiet pip-audit cyclonedx-bom
-	$(BIN)/pip-audit --require-hashes -r requirements/runtime.txt
+	rm -rf build dist
 	$(BIN)/python -m build --no-isolation --outdir dist
-	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml \
-		--output-reproducible -o dist/modelarts-exporter.cdx.json
+	$(PYTHON) -m venv build/installed
+	build/installed/bin/pip install --quiet --require-hashes -r requirements/runtime.txt
+	build/installed/bin/pip install --quiet --no-deps dist/*.whl
+	build/installed/bin/pip uninstall --quiet --yes pip setuptools
+	$(BIN)/pip install --quiet cyclonedx-bom
+	sed "s/^dynamic = .*/version = \"$$(build/installed/bin/python -c 'import exporter; print(exporter.__version__)')\"/" \
+		pyproject.toml > build/pyproject.toml
+	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --output-reproducible \
+		-o dist/modelarts-exporter.cdx.json build/installed/bin/python
 	helm package deploy/helm/modelarts-exporter --destination dist
 	cd dist && sha256sum * > SHA256SUMS
 
