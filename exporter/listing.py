@@ -272,11 +272,15 @@ def _compact(ids: list[JobId]) -> array[int] | list[JobId]:
 
 async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:
     """Run them all at once; the first `CollectionError` ends the others."""
+    failed: list[CollectionError] = []
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except* CollectionError as errors:
-        raise _first(errors) from None
+        failed.append(_first(errors))
+    # Raised within except*, it would be in a group again: Python 3.11.2 does that.
+    if failed:
+        raise failed[0]
     return [task.result() for task in tasks]
 
 

@@ -10,7 +10,7 @@ import trustme
 import yaml
 
 from jsonschema import ValidationError
-from kubernetes import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
+from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
 from programs import a_prometheus, an_exporter, free_port, wait_until
 
 from deploy.build import built
