@@ -407,7 +407,7 @@ tls_server_config:
   max_version: TLS13
   cipher_suites: [{", ".join(suites)}]
   prefer_server_cipher_suites: false
-  curve_preferences: [X25519]
+  curve_preferences: [CurveP384]
 http_server_config:
   http2: false
   headers: {{X-Content-Type-Options: nosniff}}
