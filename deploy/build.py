@@ -90,7 +90,7 @@ def _value_schema(key: Key) -> Json:
     choice: Json = {"anyOf": [{"enum": [*key.choices]}, _VARIABLE]}
     low, high = key.between or (0, 10**9)
     # In Helm's values, a project's ID that has digits only is a number: not text.
-    return {
+    forms: dict[Form, Json] = {
         Form.TEXTS: {"type": "object", "additionalProperties": text},
         Form.CHOICE: choice,
         Form.CHOICES: {"type": "array", "items": choice},
@@ -98,7 +98,8 @@ def _value_schema(key: Key) -> Json:
         Form.BOOLEAN: {"anyOf": [{"type": "boolean"}, _VARIABLE]},
         Form.INTEGER: _number("integer", low, high),
         Form.NUMBER: _number("number", low, high),
-    }.get(key.form, text)
+    }
+    return forms.get(key.form, text)
 
 
 def _number(form: str, low: int, high: int) -> Json:

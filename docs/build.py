@@ -122,8 +122,9 @@ def _metric_rows(own: bool, old: Mapping[str, Sequence[str]]) -> Iterator[list[s
 
 
 def _status_rows(api: str) -> Iterator[list[str]]:
-    known = {"v1": V1_STATUSES, "v2": V2_STATUSES}[api]
-    for phase, names in statuses(known).items():
+    known = {"v1": V1_STATUSES.values(), "v2": V2_STATUSES.values()}[api]
+    found = statuses(known)
+    for phase, names in found.items():
         yield [f"`{phase.value}`", ", ".join(f"`{name}`" for name in names)]
 
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,6 +93,11 @@ class _Recorded(Section):
     """Reads a configuration, and remembers with which rules each key is read."""
 
     keys: ClassVar[dict[str, Key]] = {}
+    asked: ClassVar[set[str]] = set()
+
+    def __contains__(self, key: str) -> bool:
+        self.asked.add(self._path(key))
+        return super().__contains__(key)
 
     def _path(self, key: str) -> str:
         path = re.sub(r"\[\d+\]", "[]", f"{self.path}.{key}".strip("."))
@@ -171,7 +176,12 @@ def configuration_keys() -> dict[str, Key]:
     document = Document("", Path(), {})
     with suppress(ConfigurationError):
         read(document, _Recorded(document, parse(document, _EVERY_KEY), ""))
-    return dict(_Recorded.keys)
+    found = dict(_Recorded.keys)
+    # Some are read only where they are given.
+    secrets = {f"{path}_file" for path, key in found.items() if key.form is Form.SECRET}
+    if unread := _Recorded.asked - found.keys() - secrets:
+        raise ValueError(f"_EVERY_KEY lacks {sorted(unread)}")
+    return found
 
 
 def _as_duration(seconds: float) -> str:
@@ -238,13 +248,11 @@ def flags() -> dict[str, str]:
     }
 
 
-def statuses(known: Mapping[str, Status]) -> dict[Phase, list[str]]:
+def statuses(known: Iterable[Status]) -> dict[Phase, list[str]]:
     """Return the statuses of an API by phase, with the one for those it does not list."""
     return {
         phase: [
-            status.name
-            for status in (*known.values(), UNRECOGNIZED)
-            if status.phase is phase
+            status.name for status in (*known, UNRECOGNIZED) if status.phase is phase
         ]
         for phase in Phase
     }
