@@ -327,7 +327,7 @@ def test_the_rules_are_those_that_are_tested():
     assert made_rules() == shipped
 
 
-def test_rules_of_ones_own(tmp_path):
+def test_rules_of_ones_own():
     """Alerts can be left out, labeled and linked; the scrape timeout is the scrape's."""
     made = made_rules(
         'prometheusRule.disabled=["ModelArtsThrottled"]',
