@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import datetime as dt
+import json
 import re
 import ssl
 import subprocess
+import sys
 
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 import trustme
 
 from harness import configuration, exporting, simulated
-from programs import a_prometheus, wait_until
+from programs import a_prometheus, free_port, wait_until
 
 from exporter.errors import ConfigurationError
 from exporter.guard import Passwords
@@ -220,6 +222,26 @@ async def test_half_a_new_pair_does_no_harm(files, logged):
         async with httpx.AsyncClient(verify=files.context(), trust_env=False) as client:
             assert (await client.get(f"{one.url}/sd")).status_code == 200
     assert [line for line in logged() if "certificate not read again" in line]
+
+
+@pytest.mark.parametrize("text", [TLS, "", None], ids=["https", "http", "nothing"])
+async def test_the_images_health_check(files, text):
+    """It finds an exporter healthy with TLS and without, and fails if there is none."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    command = json.loads(re.search(r"HEALTHCHECK .* CMD (\[.*\])", dockerfile)[1])
+
+    async def status(port):
+        code = command[-1].replace("10198", str(port))
+        checked = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, stderr=subprocess.DEVNULL
+        )
+        return await checked.wait()
+
+    if text is None:
+        assert await status(free_port()) == 1
+        return
+    async with guarded(files, text) as one:
+        assert await status(one.url.rpartition(":")[2]) == 0
 
 
 async def test_adding_tls_needs_a_restart(files):
