@@ -33,11 +33,6 @@ _HELM_ONLY: Final = re.compile(
 )
 
 
-def built() -> dict[Path, str]:
-    """Return the text of every file that is made, by its path."""
-    return {**_copies(), CHART / "values.schema.json": _values_schema(), **_manifests()}
-
-
 def _copies() -> dict[Path, str]:
     rules = (DEPLOY / "prometheus/rules").glob("*.yml")
     dashboards = (DEPLOY.parent / "dashboards").glob("*.json")
@@ -48,10 +43,11 @@ def _copies() -> dict[Path, str]:
     }
 
 
-def _values_schema() -> str:
-    schema = json.loads((CHART / "values.schema.json").read_text())
+def _values_schema() -> dict[Path, str]:
+    file = CHART / "values.schema.json"
+    schema = json.loads(file.read_text())
     schema["properties"]["config"] = configuration_schema(configuration_keys())
-    return f"{json.dumps(schema, indent=2)}\n"
+    return {file: f"{json.dumps(schema, indent=2)}\n"}
 
 
 def configuration_schema(keys: Mapping[str, Key]) -> Json:
@@ -132,8 +128,12 @@ def _rendered(templates: list[str]) -> str:
     return head + _HELM_ONLY.sub("", done.stdout)
 
 
+# In this order: the manifests are made of the chart's files, as they are on the disk.
+MAKERS: Final = (_copies, _values_schema, _manifests)
+"""Each returns the text of the files that it makes, by their paths."""
+
 if __name__ == "__main__":
-    # The chart's own files come first: the manifests are made of them.
-    for path, text in (*_copies().items(), *built().items()):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    for make in MAKERS:
+        for path, text in make().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
