@@ -9,10 +9,10 @@ import sys
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import Final, TypeVar
 
 import httpx
 
@@ -89,14 +89,21 @@ class Key:
     between: tuple[int, int] | None = None
 
 
+@dataclass(slots=True)
+class _Record(Document):
+    """A configuration of which is remembered what was asked for, and how it was read."""
+
+    keys: dict[str, Key] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+
+
 class _Recorded(Section):
     """Reads a configuration, and remembers with which rules each key is read."""
 
-    keys: ClassVar[dict[str, Key]] = {}
-    asked: ClassVar[set[str]] = set()
+    document: _Record
 
     def __contains__(self, key: str) -> bool:
-        self.asked.add(self._path(key))
+        self.document.asked.add(self._path(key))
         return super().__contains__(key)
 
     def _path(self, key: str) -> str:
@@ -104,7 +111,7 @@ class _Recorded(Section):
         return re.sub(r"^clouds\.\w+", "clouds.*", path)
 
     def _record(self, key: str, found: Key) -> None:
-        self.keys[self._path(key)] = found
+        self.document.keys[self._path(key)] = found
 
     def text(self, key: str, default: str | None = None) -> str:
         self._record(key, Key(Form.TEXT, default))
@@ -163,7 +170,7 @@ class _Recorded(Section):
         return super().items(key)
 
     def texts(self) -> list[tuple[str, str]]:
-        self.keys[self._path("")] = Key(Form.TEXTS)
+        self._record("", Key(Form.TEXTS))
         return super().texts()
 
 
@@ -173,13 +180,13 @@ def configuration_keys() -> dict[str, Key]:
 
     `clouds.*` stands for each cloud, `projects[]` for each project.
     """
-    document = Document("", Path(), {})
+    record = _Record("", Path(), {})
     with suppress(ConfigurationError):
-        read(document, _Recorded(document, parse(document, _EVERY_KEY), ""))
-    found = dict(_Recorded.keys)
-    # Some are read only where they are given.
+        read(record, _Recorded(record, parse(record, _EVERY_KEY), ""))
+    found = record.keys
     secrets = {f"{path}_file" for path, key in found.items() if key.form is Form.SECRET}
-    if unread := _Recorded.asked - found.keys() - secrets:
+    # Some are read only where they are given.
+    if unread := record.asked - found.keys() - secrets:
         raise ValueError(f"_EVERY_KEY lacks {sorted(unread)}")
     return found
 

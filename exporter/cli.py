@@ -135,6 +135,7 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
 
 
 def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line: flags, defaults, and words of help."""
     parser = argparse.ArgumentParser(
         prog="modelarts-exporter",
         description="Prometheus exporter for ModelArts jobs, quotas and durations.",
