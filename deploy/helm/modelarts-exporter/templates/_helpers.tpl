@@ -125,34 +125,63 @@ projected:
     {{- end }}
 {{- end }}
 
-{{- define "modelarts-exporter.environment" -}}
-{{- with .Values.extraEnv -}}
+{{/* What the exporter's pod has in common with the one of helm test. */}}
+{{- define "modelarts-exporter.podSettings" -}}
+serviceAccountName: {{ include "modelarts-exporter.serviceAccountName" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- $hasFiles := include "modelarts-exporter.hasFiles" . }}
+{{- if or $hasFiles .Values.extraVolumes }}
+volumes:
+  {{- if $hasFiles }}
+  - {{ include "modelarts-exporter.filesVolume" . | nindent 4 | trim }}
+  {{- end }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "modelarts-exporter.containerSettings" -}}
+image: {{ include "modelarts-exporter.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .Values.extraEnv }}
 env:
   {{- toYaml . | nindent 2 }}
-{{ end }}
-{{- with .Values.extraEnvFrom -}}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- end }}
-
-{{- define "modelarts-exporter.volumes" -}}
-{{- if include "modelarts-exporter.hasFiles" . }}
-- {{ include "modelarts-exporter.filesVolume" . | nindent 2 | trim }}
-{{- end }}
-{{- with .Values.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{- define "modelarts-exporter.volumeMounts" -}}
-{{- if include "modelarts-exporter.hasFiles" . }}
-- name: files
-  mountPath: /etc/modelarts-exporter
-  readOnly: true
-{{- end }}
-{{- with .Values.extraVolumeMounts }}
-{{ toYaml . }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+{{- $hasFiles := include "modelarts-exporter.hasFiles" . }}
+{{- if or $hasFiles .Values.extraVolumeMounts }}
+volumeMounts:
+  {{- if $hasFiles }}
+  - name: files
+    mountPath: /etc/modelarts-exporter
+    readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
