@@ -12,8 +12,9 @@ import asyncio
 import math
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import chain
 from typing import Final
 
 from .config import DEFAULT_TIMEOUT, Collection, RateLimit
@@ -93,29 +94,52 @@ class CloudBudget:
     def __init__(self, budget: Budget, rate_limit: RateLimit | None) -> None:
         self._budget = budget
         self._bucket = TokenBucket(rate_limit) if rate_limit else None
-        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, dict[asyncio.Future[None], None]] = {}
+        self._held: set[asyncio.Future[None]] = set()
         self._in_flight = 0
         self._window = float(budget.most)
         self._paused_until = 0.0
 
     @asynccontextmanager
     async def turn(self, party: str) -> AsyncIterator[None]:
-        """Wait for a turn among the parties that want one, and hold it."""
-        future = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(party, deque()).append(future)
-        self._budget.dispatch()
+        """Wait for a slot, in turn with the cloud's other projects, and hold it."""
+        slot = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(party, {})[slot] = None
         try:
-            await future
-        except asyncio.CancelledError:
-            if future.cancelled():
-                self._forget(party, future)
-            else:
-                self._release()
-            raise
+            self._budget.dispatch()
+            await slot
+            yield
+        finally:
+            # The slot may have been given to a request that is canceled in the same
+            # tick: whether it is held decides, not how far the request has got.
+            self._held.discard(slot)
+            self._forget(party, slot)
+            self._budget.dispatch()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Count a request as in flight for the length of a `with` block."""
+        self._in_flight += 1
         try:
             yield
         finally:
-            self._release()
+            self._in_flight -= 1
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests have been sent and not answered yet."""
+        return self._in_flight
+
+    @property
+    def held(self) -> int:
+        """How many slots are taken."""
+        return len(self._held)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a slot."""
+        slots = chain.from_iterable(self._queues.values())
+        return sum(not slot.cancelled() for slot in slots)
 
     def throttled(self, delay: float) -> None:
         """
@@ -126,7 +150,7 @@ class CloudBudget:
         """
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
-            self._window = max(1.0, min(self._window, self._in_flight + 1.0) / 2)
+            self._window = max(1.0, min(self._window, len(self._held) + 1.0) / 2)
         self._paused_until = max(
             self._paused_until, now + min(delay, _LONGEST_PAUSE_SECONDS)
         )
@@ -142,36 +166,50 @@ class CloudBudget:
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until a waiting request may go; None if that is open."""
-        if not self._queues or self._in_flight >= int(self._window):
+        if self._first_waiting() is None or len(self._held) >= int(self._window):
             return None
         bucket = self._bucket.wait(now) if self._bucket else 0.0
         return max(self._paused_until - now, bucket, 0.0)
 
     def start_next(self) -> None:
-        """Give the turn to the next party's first request."""
-        party = next(iter(self._queues))
-        queue = self._queues.pop(party)
-        future = queue.popleft()
-        if queue:
-            self._queues[party] = queue
-        self._in_flight += 1
+        """Give a slot to the first request of the project whose turn it is."""
+        first = self._first_waiting()
+        if first is None:
+            return
+        party, slot = first
+        self._forget(party, slot)
+        if rest := self._queues.pop(party, None):
+            # The project that had its turn goes to the end.
+            self._queues[party] = rest
         if self._bucket:
             self._bucket.take()
-        future.set_result(None)
+        self._held.add(slot)
+        slot.set_result(None)
+
+    def reset_slots(self) -> None:
+        """Take all slots back, and end a pause: those who hold them have lost them."""
+        self._held.clear()
+        self._paused_until = 0.0
 
     def close(self) -> None:
         """Give the cloud's share back: it has no requests any more."""
         self._budget.forget(self)
 
-    def _release(self) -> None:
-        self._in_flight -= 1
-        self._budget.release()
+    def _first_waiting(self) -> tuple[str, asyncio.Future[None]] | None:
+        while self._queues:
+            party, queue = next(iter(self._queues.items()))
+            slot = next(iter(queue))
+            if not slot.cancelled():
+                return party, slot
+            # Its task has been canceled and has not run since.
+            self._forget(party, slot)
+        return None
 
-    def _forget(self, party: str, future: asyncio.Future[None]) -> None:
-        queue = self._queues[party]
-        queue.remove(future)
+    def _forget(self, party: str, slot: asyncio.Future[None]) -> None:
+        queue = self._queues.get(party, {})
+        queue.pop(slot, None)
         if not queue:
-            del self._queues[party]
+            self._queues.pop(party, None)
 
 
 class Budget:
@@ -179,9 +217,9 @@ class Budget:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._in_flight = 0
         self._clouds: deque[CloudBudget] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
 
     def cloud(self, rate_limit: RateLimit | None) -> CloudBudget:
         """Return the share of one more cloud."""
@@ -193,28 +231,66 @@ class Budget:
         """Take a cloud's share back."""
         self._clouds.remove(cloud)
 
-    def release(self) -> None:
-        """Take a turn back, and give it to whoever is next."""
-        self._in_flight -= 1
+    @property
+    def in_flight(self) -> int:
+        """How many requests have been sent and not answered yet."""
+        return sum(cloud.in_flight for cloud in self._clouds)
+
+    @property
+    def held(self) -> int:
+        """How many slots are taken."""
+        return sum(cloud.held for cloud in self._clouds)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a slot."""
+        return sum(cloud.waiting for cloud in self._clouds)
+
+    @property
+    def stalled_seconds(self) -> float:
+        """
+        Seconds for which requests have waited for nothing: none is in flight.
+
+        What a rate limit or a pause makes them wait does not count.
+        """
+        if self._due is None or self.in_flight:
+            return 0.0
+        return max(0.0, asyncio.get_running_loop().time() - self._due)
+
+    def reset_slots(self) -> None:
+        """Take all slots back and give them anew: whoever held them sends nothing."""
+        for cloud in self._clouds:
+            cloud.reset_slots()
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Give turns to waiting requests as long as there are any to give."""
-        loop = asyncio.get_running_loop()
+        """Give slots to waiting requests as long as there are any to give."""
+        now = asyncio.get_running_loop().time()
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        while self._in_flight < self.most:
-            waits = [cloud.wait(loop.time()) for cloud in self._clouds]
-            known = [wait for wait in waits if wait is not None]
-            if not known:
-                return
-            if min(known) > 0:
-                self._timer = loop.call_later(min(known), self.dispatch)
-                return
-            self._in_flight += 1
+        wait: float | None = None
+        while self.held < self.most:
+            waits = [cloud.wait(now) for cloud in self._clouds]
+            wait = min((one for one in waits if one is not None), default=None)
+            if wait is None:
+                break
+            if wait > 0:
+                self._timer = asyncio.get_running_loop().call_later(wait, self.dispatch)
+                break
             cloud = self._clouds[waits.index(0.0)]
             cloud.start_next()
+            self._due = None
             # The cloud that had its turn goes to the end.
             self._clouds.remove(cloud)
             self._clouds.append(cloud)
+        self._note_due(now, wait)
+
+    def _note_due(self, now: float, wait: float | None) -> None:
+        """Remember when the next slot is to be given, or was to be given already."""
+        if wait is not None and wait > 0:
+            self._due = now + wait
+        elif not self.held and not self.waiting:
+            self._due = None
+        elif self._due is None:
+            self._due = now
