@@ -61,6 +61,11 @@ class CloudClient:
         self.cloud = cloud
         self._budget = budget.cloud(cloud.rate_limit)
         self._telemetry = telemetry
+        telemetry.request_queue(
+            cloud.name,
+            in_flight=lambda: self._budget.in_flight,
+            waiting=lambda: self._budget.waiting,
+        )
         self._http = open_client(cloud, self._budget, telemetry)
         self._auths: dict[str, httpx.Auth] = {}
         self._rests_until: dict[tuple[str, Api], float] = {}

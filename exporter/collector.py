@@ -48,6 +48,8 @@ class Collector:
             task = asyncio.create_task(_retire(retired, closing))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+        for gone in {one.cloud.name for one in clients} - self._clients.keys():
+            self._telemetry.forget_cloud(gone)
         names = {project.name for project in configuration.projects}
         for target in retired:
             if target.project.name not in names:
@@ -111,6 +113,11 @@ class Collector:
             for target, outcome in outcomes.items()
             if outcome is not None
         ]
+
+    @property
+    def budget(self) -> Budget:
+        """The queue of all requests to all clouds."""
+        return self._budget
 
     def latest(self) -> list[Latest]:
         """Return every project's and kind's last collection; none is started."""

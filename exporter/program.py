@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -26,6 +27,7 @@ from .report import Listing
 from .scraping import Exporter
 from .server import allow_many_connections, ending_signal, serving, url_of
 from .telemetry import Telemetry
+from .watchdog import watch
 from .web import create_app
 from .webconfig import CurrentWebConfiguration
 
@@ -90,11 +92,14 @@ async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Expo
     configuration = load()
     telemetry = Telemetry(REVISION)
     telemetry.configuration_read(time.time())
-    exporter = Exporter(load, Collector(configuration, telemetry), telemetry)
+    collector = Collector(configuration, telemetry)
+    watchdog = asyncio.create_task(watch(collector.budget, telemetry))
     try:
-        yield exporter
+        yield Exporter(load, collector, telemetry)
     finally:
-        await exporter.collector.aclose()
+        watchdog.cancel()
+        await asyncio.wait([watchdog])
+        await collector.aclose()
 
 
 def _reload(exporter: Exporter) -> None:

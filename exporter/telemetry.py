@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -53,6 +54,24 @@ class Telemetry:
             ("cloud", "api", "reason"),
             registry=self.registry,
         )
+        self._in_flight = Gauge(
+            "modelarts_exporter_api_requests_in_flight",
+            "API requests that have been sent and not answered yet.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "modelarts_exporter_api_requests_waiting",
+            "API requests that wait to be sent: for a slot, a rate limit or a pause.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._stalls = Counter(
+            "modelarts_exporter_api_request_stalls",
+            "Times that requests waited for 30 s while none was in flight, and were set "
+            "going again: each is an error in the exporter.",
+            registry=self.registry,
+        )
         self._coalesced = Counter(
             "modelarts_exporter_coalesced_collections",
             "Collections of a project and kind that shared another's API requests.",
@@ -99,6 +118,21 @@ class Telemetry:
         """Count a request that is sent again."""
         self._retries.labels(cloud, api, reason).inc()
 
+    def request_queue(
+        self,
+        cloud: str,
+        *,
+        in_flight: Callable[[], float],
+        waiting: Callable[[], float],
+    ) -> None:
+        """Report a cloud's requests in flight and waiting, as the functions return them."""
+        self._in_flight.labels(cloud).set_function(in_flight)
+        self._waiting.labels(cloud).set_function(waiting)
+
+    def stalled(self) -> None:
+        """Count that waiting requests had to be set going again."""
+        self._stalls.inc()
+
     def coalesced(self) -> None:
         """Count a collection that shares another's requests."""
         self._coalesced.inc()
@@ -124,3 +158,9 @@ class Telemetry:
         """Remove what is known of a project that is no longer configured."""
         with suppress(KeyError):
             self._credential_expiry.remove(cloud, project)
+
+    def forget_cloud(self, cloud: str) -> None:
+        """Remove the gauges of a cloud that is no longer configured."""
+        for gauge in (self._in_flight, self._waiting, self._clock_skew):
+            with suppress(KeyError):
+                gauge.remove(cloud)

@@ -22,6 +22,7 @@ from .exposition import accepts_gzip, choose_format
 from .jobs import Kind
 from .page import Status, headers, render
 from .scraping import Exporter, Wanted
+from .watchdog import is_stalled
 
 
 PROBE_PATH: Final = "/probe"
@@ -111,6 +112,12 @@ class _Answers:
         return HTMLResponse(page, headers=headers())
 
     async def healthy(self, request: Request) -> Response:
+        if is_stalled(self._exporter.collector.budget):
+            return PlainTextResponse(
+                "API requests wait and none is sent: an error in the exporter. "
+                "Restart it if this lasts, and report the log.\n",
+                status_code=503,
+            )
         return PlainTextResponse("ModelArts exporter is healthy.\n")
 
     async def ready(self, request: Request) -> Response:

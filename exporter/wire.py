@@ -67,7 +67,8 @@ class Wire(httpx.AsyncBaseTransport):
             started = time.perf_counter()
             code: int | None = None
             try:
-                response = await self._exchange(api, request)
+                with self._budget.sending():
+                    response = await self._exchange(api, request)
                 code = response.status_code
             finally:
                 seconds = time.perf_counter() - started

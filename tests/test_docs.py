@@ -43,6 +43,7 @@ ORDER = [
     "labels",
     "families",
     "exposition",
+    "watchdog",
     "scraping",
     "discovery",
     "page",
