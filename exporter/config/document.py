@@ -18,32 +18,48 @@ from typing import Final
 import yaml
 
 from ..errors import ConfigurationError, Mistake
+from .yaml_limits import limit_exceeded
 
 
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCALAR_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 )
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
+_NO_CHARACTER: Final = "has half of a character (\\ud800 to \\udfff), which is no text"
+_MAX_MISTAKES: Final = 100
+_MAX_MESSAGE: Final = 500
 
 
 @dataclass(slots=True)
 class Document:
-    """A configuration file while it is read: its folder, and the mistakes so far."""
+    """
+    A configuration file while it is read: its folder, and the mistakes so far.
+
+    `environment` gives `${NAME}` its value; None where `${` has no meaning.
+    """
 
     file: str
     folder: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     mistakes: list[Mistake] = field(default_factory=list)
 
     def mistake(self, line: int, path: str, message: str) -> None:
-        """Remember a mistake and go on, so that all are shown at once."""
+        """
+        Remember a mistake and go on, so that all are shown at once.
+
+        Raises `ConfigurationError` when there are so many that nobody reads them.
+        """
         # Keys and values may have line breaks; a mistake is one line.
-        texts = (_CONTROL.sub("?", text) for text in (path, message))
+        texts = (_shortened(_UNPRINTABLE.sub("?", text)) for text in (path, message))
         self.mistakes.append(Mistake(line, *texts))
+        if len(self.mistakes) >= _MAX_MISTAKES:
+            self.mistakes.append(Mistake(line, "", "too many errors; not read further"))
+            self.finish()
 
     def finish(self) -> None:
         """Raise `ConfigurationError` if there was any mistake."""
@@ -73,6 +89,11 @@ def parse(document: Document, source: str) -> yaml.Node | None:
 
     Raises `ConfigurationError` if it is not YAML.
     """
+    exceeded = limit_exceeded(source)
+    if exceeded is not None:
+        line, limit = exceeded
+        document.mistake(line, "", f"not read: {limit}")
+        document.finish()
     try:
         return yaml.compose(source, Loader=yaml.SafeLoader)
     except yaml.composer.ComposerError as error:
@@ -86,8 +107,9 @@ def parse(document: Document, source: str) -> yaml.Node | None:
         )
     except yaml.reader.ReaderError:
         document.mistake(0, "", "not valid YAML: it has a character that YAML forbids")
-    except RecursionError:
-        document.mistake(0, "", "not valid YAML: nested too deep")
+    except (ValueError, OverflowError):
+        # PyYAML's own, for an escape beyond Unicode: "\U00110000".
+        document.mistake(0, "", "not valid YAML: it has an escape beyond Unicode")
     document.finish()
     return None
 
@@ -129,6 +151,9 @@ def pairs(
             )
             continue
         key = str(key_node.value)
+        if _SURROGATE.search(key):
+            document.mistake(line, join(path, key), _NO_CHARACTER)
+            continue
         if key in seen:
             document.mistake(
                 line, join(path, key), f"given twice; first in line {seen[key]}"
@@ -150,6 +175,9 @@ def scalar(document: Document, node: yaml.Node, path: str) -> Scalar | None:
         )
         return None
     shown = str(node.value)
+    if _SURROGATE.search(shown):
+        document.mistake(line, path, _NO_CHARACTER)
+        return None
     return Scalar(_substitute(document, shown, line, path), shown, line, is_empty(node))
 
 
@@ -158,7 +186,15 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}..."
+
+
 def _substitute(document: Document, text: str, line: int, path: str) -> str:
+    environment = document.environment
+    if environment is None:
+        return text
+
     def replacement(match: re.Match[str]) -> str:
         name = match.group(1)
         if name is None:
@@ -169,10 +205,14 @@ def _substitute(document: Document, text: str, line: int, path: str) -> str:
                 path,
                 "${ starts a variable like ${NAME}; for a literal ${ write $${",
             )
-        elif name not in document.environment:
+        elif name not in environment:
             document.mistake(line, path, f"the environment variable {name} is not set")
+        elif _SURROGATE.search(environment[name]):
+            # So Python hands on the bytes of a variable that are not UTF-8.
+            problem = f"the environment variable {name} is not UTF-8 text"
+            document.mistake(line, path, problem)
         else:
-            return document.environment[name]
+            return environment[name]
         return ""
 
     return _VARIABLE.sub(replacement, text)

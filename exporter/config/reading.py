@@ -13,6 +13,7 @@ from ..errors import ConfigurationError, Mistake
 from ..jobs import Kind
 from .clouds import read_clouds
 from .document import Document, parse
+from .files import read_file
 from .model import (
     DEFAULT_TIMEOUT,
     Cloud,
@@ -43,16 +44,17 @@ _COLLECTORS: Final = {
 
 
 def open_document(
-    file: str, environment: Mapping[str, str]
+    file: str, environment: Mapping[str, str] | None
 ) -> tuple[Document, Section]:
     """
     Return the document that stands in `file`, and the mapping at its root.
 
+    `environment` gives `${NAME}` its value; with None, `${` is text like any other.
     Raises `ConfigurationError` if it cannot be read or is no YAML.
     """
     path = Path(file)
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_file(path).decode()
     except OSError as error:
         raise ConfigurationError(
             file, (Mistake(0, "", f"{error.strerror}"),)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from ..errors import SecretError
+from .files import read_file
 from .stamp import Stamp, stamp_of
 
 
@@ -46,7 +47,7 @@ class Secret:
         try:
             stamp = stamp_of(path)
             if stamp != self._stamp:
-                self._text = path.read_text(encoding="utf-8").rstrip("\r\n")
+                self._text = read_file(path).decode().rstrip("\r\n")
                 self._stamp = stamp
         except OSError as error:
             raise SecretError(path, error.strerror or "cannot be read") from error

@@ -28,6 +28,7 @@ from .document import (
     pairs,
     scalar,
 )
+from .files import read_file
 from .scalars import as_duration, as_member, as_text
 from .secret import Secret
 from .words import quoted, suggestion
@@ -167,8 +168,7 @@ class Section:
             return None
         path = self.document.folder / self.text(key)
         try:
-            with path.open("rb"):
-                pass
+            read_file(path)
         except OSError as error:
             self.mistake(f"{self.shown(key)}: {error.strerror}", key)
         return path

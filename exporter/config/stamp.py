@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 
-Stamp: TypeAlias = tuple[int, int, int]
+Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 def stamp_of(file: Path) -> Stamp:
     """Return what is another when a file was written or replaced. Raises `OSError`."""
     stat = file.stat()
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+    # st_ctime tells of what keeps the time of writing: cp -p, and new permissions.
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size

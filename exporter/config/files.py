@@ -1,0 +1,51 @@
+"""
+Reads a configuration's files: regular ones, of a bounded size, without blocking.
+
+A named pipe would block the exporter for as long as nobody writes to it, and a pipe
+cannot be read again when its secret or certificate is needed a second time. So all but
+regular files are refused, `<(...)` of a shell too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pathlib import Path
+from typing import Final
+
+
+MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+
+_KINDS: Final = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_file(path: Path) -> bytes:
+    """
+    Return what stands in `path`.
+
+    Raises `OSError`, whose `strerror` says what is wrong, also if it is no regular file
+    or larger than `MAX_FILE_BYTES`.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+            raise OSError(errno.EINVAL, f"this is {kind}, not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - no path
+            content = file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_FILE_BYTES:
+        mebibytes = MAX_FILE_BYTES // 1024**2
+        raise OSError(errno.EFBIG, f"larger than {mebibytes} MiB")
+    return content
