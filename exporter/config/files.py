@@ -41,7 +41,7 @@ def read_file(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             kind = _KINDS.get(stat.S_IFMT(mode), "something else")
             raise OSError(errno.EINVAL, f"this is {kind}, not a regular file")
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - no path
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     finally:
         os.close(descriptor)

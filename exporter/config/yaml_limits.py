@@ -7,6 +7,7 @@ PyYAML has it: that is 20 times as fast as its own parser.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import yaml
@@ -30,27 +31,38 @@ def limit_exceeded(source: str) -> tuple[int, str] | None:
 
 
 def _count(source: str, loader: type[yaml.SafeLoader]) -> tuple[int, str] | None:
-    nodes = 0
-    sizes: dict[str, int] = {}
-    opened: list[tuple[str | None, int]] = []
+    counted = _Counted()
     for event in yaml.parse(source, Loader=loader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent):
-            if any(anchor == event.anchor for anchor, _ in opened):
-                return line, "an alias must not stand in what it refers to"
-            nodes += sizes.get(event.anchor or "", 1)
-        elif isinstance(event, yaml.NodeEvent):
-            nodes += 1
-            if isinstance(event, yaml.CollectionStartEvent):
-                opened.append((event.anchor, nodes))
-            elif event.anchor is not None:
-                sizes[event.anchor] = 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = opened.pop()
-            if anchor is not None:
-                sizes[anchor] = nodes - before + 1
-        if nodes > MAX_NODES:
-            return line, f"more than {MAX_NODES} keys and values, counting aliases"
-        if len(opened) > MAX_DEPTH:
-            return line, f"nested too deep: more than {MAX_DEPTH} levels"
+        problem = counted.add(event)
+        if problem is not None:
+            return (event.start_mark.line + 1 if event.start_mark else 0), problem
     return None
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What was counted so far: all nodes, and those that an anchor stands for."""
+
+    nodes: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+    opened: list[tuple[str | None, int]] = field(default_factory=list)
+
+    def add(self, event: yaml.Event) -> str | None:
+        """Count an event; return which limit is exceeded now, if one is."""
+        if isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in self.opened):
+                return "an alias must not stand in what it refers to"
+            self.nodes += self.sizes.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.NodeEvent):
+            self.nodes += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                self.opened.append((event.anchor, self.nodes))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = self.opened.pop()
+            if anchor is not None:
+                self.sizes[anchor] = self.nodes - before + 1
+        if self.nodes > MAX_NODES:
+            return f"more than {MAX_NODES} keys and values, counting aliases"
+        if len(self.opened) > MAX_DEPTH:
+            return f"nested too deep: more than {MAX_DEPTH} levels"
+        return None
