@@ -177,6 +177,147 @@ async def test_a_wrong_password_takes_as_long_as_a_right_one(monkeypatch):
     assert compared == [b"05"] * 5
 
 
+@pytest.mark.parametrize("error", [AttributeError, RecursionError, MemoryError])
+async def test_an_error_nobody_thought_of_opens_nothing(
+    files, logged, monkeypatch, error
+):
+    """Whatever is raised while a file is read: a user who was removed stays out."""
+    before = f"basic_auth_users: {{old: '{DIGEST}', new: '{DIGEST}'}}\n"
+    async with guarded(files, before + TLS) as one:
+        assert await status(one, auth=("old", PASSWORD)) == 200
+
+        def fail(*_):
+            raise error("canary-of-the-error")
+
+        monkeypatch.setattr(ssl.SSLContext, "set_ciphers", fail)
+        files.write(
+            f"basic_auth_users: {{new: '{DIGEST}'}}\n"
+            + TLS.replace("}", ", cipher_suites: [")
+            + "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}\n"
+        )
+        for _ in range(4):
+            for user in ("old", "new"):
+                assert await status(one, auth=(user, PASSWORD)) == 500
+                assert not await gets_in(one, files, None)
+        assert await status(one, "/-/healthy") == 200
+        assert await status(one, "/-/ready") == 200
+        monkeypatch.undo()
+        files.write(f"basic_auth_users: {{new: '{DIGEST}'}}\n{TLS}")
+        assert await status(one, auth=("new", PASSWORD)) == 200
+        assert await status(one, auth=("old", PASSWORD)) == 401
+    lines = logged()
+    (told,) = [line for line in lines if "has mistakes" in line]
+    assert f"cannot be used: {error.__name__} (" in told
+    assert "canary-of-the-error" not in str(lines)
+
+
+async def test_an_impossible_cipher_suite(files):
+    """It is a mistake like any other: at the start, and while the exporter runs."""
+    impossible = TLS.replace(
+        "}", ", cipher_suites: [TLS_RSA_WITH_CHACHA20_POLY1305_SHA256]}"
+    )
+    users = f"basic_auth_users: {{u: '{DIGEST}', v: '{DIGEST}'}}\n"
+    async with guarded(files, users + TLS) as one:
+        files.write(f"basic_auth_users: {{v: '{DIGEST}'}}\n{impossible}")
+        for _ in range(4):
+            assert await status(one, auth=("u", PASSWORD)) == 500
+        assert await status(one, "/-/healthy") == 200
+
+
+async def test_removing_all_users_needs_a_restart(files):
+    """A file that is empty while it is written does not open the exporter to all."""
+    async with guarded(files, f"basic_auth_users: {{u: '{DIGEST}'}}\n") as one:
+        assert await status(one) == 401
+        files.write("")
+        assert await status(one) == 500
+        files.write(f"basic_auth_users: {{u: '{DIGEST}'}}\n# again\n")
+        assert await status(one) == 401
+        assert await status(one, auth=("u", PASSWORD)) == 200
+
+
+async def test_a_file_that_was_away(files):
+    """While there is no file nobody is served; when it is back, all is as before."""
+    async with guarded(files, "") as one:
+        assert await status(one) == 200
+        file = files.folder / "web.yml"
+        link = files.folder / "elsewhere.yml"
+        file.rename(link)
+        assert await status(one) == 500
+        link.rename(file)
+        assert await status(one) == 200
+
+
+async def test_a_client_ca_that_breaks_closes(files, logged):
+    """A new CA is for taking the old one's clients out: they are not let in meanwhile."""
+    files.issue("client", "client.example")
+    text = CLIENTS.format("RequireAndVerifyClientCert")
+    async with guarded(files, text, client="client") as one:
+        assert await status(one) == 200
+        good = (files.folder / "ca.pem").read_bytes()
+        trusted = files.context("client")
+        (files.folder / "ca.pem").write_text("half of a new CA\n")
+        async with httpx.AsyncClient(verify=trusted, trust_env=False) as asking:
+            assert (await asking.get(f"{one.url}/sd")).status_code == 500
+            assert (await asking.get(f"{one.url}/-/healthy")).status_code == 200
+            # Without a new connection, too, it goes on when the CA is whole.
+            (files.folder / "ca.pem").write_bytes(good)
+            assert (await asking.get(f"{one.url}/sd")).status_code == 200
+    assert [line for line in logged() if "client CA not read again" in line]
+
+
+async def test_a_new_client_ca_beside_half_a_new_pair(files):
+    """The old certificate is shown, but the old CA's clients are out."""
+    files.issue("client", "client.example")
+    async with guarded(
+        files, CLIENTS.format("RequireAndVerifyClientCert"), client="client"
+    ) as one:
+        assert await status(one) == 200
+        trusted = files.context("client")
+        other = trustme.CA()
+        other.cert_pem.write_to_path(files.folder / "ca.pem")
+        (files.folder / "server.key").write_text("half")
+        async with httpx.AsyncClient(verify=trusted, trust_env=False) as asking:
+            with pytest.raises(httpx.TransportError):
+                await asking.get(f"{one.url}/sd")
+
+
+def test_check_says_it_in_one_line(files, tmp_path):
+    """`--config.check` ends with status 2 and a line, whatever is raised."""
+    (tmp_path / "config.yml").write_text(
+        "clouds: {otc: {provider: otc, region: eu-de, auth: "
+        "{password: {username: u, password: p, domain: d}}}}\n"
+        "projects: [{name: a, cloud: otc, project_id: '1'}]\n"
+    )
+    suites = "[TLS_RSA_WITH_CHACHA20_POLY1305_SHA256]"
+    web = files.write(TLS.replace("}", f", cipher_suites: {suites}}}"))
+    for more, expected in (
+        ("", "tls_server_config.cipher_suites: "),
+        (
+            "import ssl\nssl.SSLContext.load_cert_chain = lambda *a, **k: 1 / 0\n",
+            "cannot be used: ZeroDivisionError (",
+        ),
+    ):
+        if more:
+            files.write(TLS)
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"{more}import exporter.cli; exporter.cli.main()",
+                "--config.check",
+                f"--config.file={tmp_path}/config.yml",
+                f"--web.config.file={web}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+        assert ended.returncode == 2
+        (line,) = ended.stderr.splitlines()
+        assert expected in line
+
+
 async def test_tls(files):
     """The listener speaks TLS with its certificate, and nothing else."""
     async with guarded(files, TLS) as one:
@@ -301,6 +442,7 @@ async def test_versions_and_ciphers(files):
         "}",
         f", max_version: TLS12, cipher_suites: [{suite}], curve_preferences: [CurveP256]}}",
     )
+    text += "http_server_config: {http2: false}\n"
     async with guarded(files, text) as one:
         host, port = one.url.removeprefix("https://").split(":")
         _, writer = await asyncio.open_connection(host, int(port), ssl=files.context())
@@ -352,26 +494,52 @@ MISTAKES = [
         "cannot be used: key values mismatch",
     ),
     (CLIENTS.format("NoClientCert"), "another client_auth_type than NoClientCert"),
-    (CLIENTS.format("RequestClientCert"), "without checking it"),
-    (CLIENTS.format("RequireAnyClientCert"), "without checking it"),
-    (CLIENTS.format("Sometimes"), "Sometimes"),
     (
-        TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert}"),
-        "needs client_ca_file",
+        TLS.replace("}", ", client_auth_type: RequireAnyClientCert}"),
+        "without checking it",
     ),
+    (
+        TLS.replace("}", ", client_auth_type: RequireClientCert}"),
+        "without checking it",
+    ),
+    (CLIENTS.format("Sometimes"), "Sometimes"),
     (TLS.replace("}", ", client_allowed_sans: [a]}"), "RequireAndVerifyClientCert"),
+    (
+        CLIENTS.format("RequireAndVerifyClientCert, client_allowed_sans: []"),
+        "nobody would be allowed",
+    ),
     (TLS.replace("}", ", min_version: TLS13, max_version: TLS12}"), "is above"),
     (TLS.replace("}", ", min_version: SSL3}"), "SSL3"),
     (
-        TLS.replace("}", ", cipher_suites: [TLS_AES_128_GCM_SHA256]}"),
-        "TLS_AES_128_GCM_SHA256 cannot be chosen here",
+        TLS.replace("}", ", cipher_suites: [TLS_RSA_WITH_CHACHA20_POLY1305_SHA256]}"),
+        '"TLS_RSA_WITH_CHACHA20_POLY1305_SHA256" is none of Go',
     ),
     (
-        TLS.replace("}", ", curve_preferences: [CurveP256, X25519]}"),
-        "only one curve",
+        TLS.replace("}", ", cipher_suites: [TLS_AES_256_GCM_SHA384]}"),
+        "HTTP/2 needs",
     ),
+    (
+        TLS.replace(
+            "}", ", max_version: TLS12, cipher_suites: [TLS_AES_128_GCM_SHA256]}"
+        ),
+        "is above max_version",
+    ),
+    (
+        TLS.replace("}", ", curve_preferences: [CurveP256, CurveP257]}"),
+        '"CurveP257" is not known here',
+    ),
+    (TLS.replace("}", ", prefer_server_cipher_suites: perhaps}"), "neither true nor"),
     (TLS.replace("}", ", ciphers: [x]}"), "ciphers: unknown key"),
-    ("http_server_config: {http2: true}", "speaks HTTP/1.1 only"),
+    ("http_server_config: {http2: 'yEs'}", "neither true nor false"),
+    (
+        "http_server_config: {headers: {X-Frame-Options: DENY}}",
+        "must be deny or sameorigin",
+    ),
+    (
+        'http_server_config: {headers: {X-XSS-Protection: "1\\nSet-Cookie: a=b"}}',
+        "a header is one line of ASCII",
+    ),
+    ("http_server_config: {headers: {X-XSS-Protection: ü}}", "one line of ASCII"),
     (
         "http_server_config: {headers: {X-Powered-By: snakes}}",
         "X-Powered-By: only these can be set",
@@ -382,7 +550,14 @@ MISTAKES = [
     ),
     ("basic_auth_users: {u: secret-canary}", "basic_auth_users.u: not a bcrypt hash"),
     ("basic_auth_users: {'a:b': x}", "has a colon"),
-    ("rate_limit: {interval: 1s, burst: 0}", "burst: 0 is not between"),
+    *(
+        (f"basic_auth_users: {{u: '$2b${cost}${'a' * 53}'}}", "its cost is not from 4")
+        for cost in ("00", "03", "32", "99")
+    ),
+    ("rate_limit: {interval: 1s, burst: -1}", "burst: -1 is not between"),
+    ("rate_limit: {interval: 1d}", '"1d" is not a duration'),
+    ("rate_limit: {interval: -1s}", '"-1s" is not a duration'),
+    ("rate_limit: {interval: 9999999h}", "is not a duration"),
     ("rate_limit: {intervall: 1s}", 'did you mean "interval"?'),
     ("basic_auth: {}", 'did you mean "basic_auth_users"?'),
     ("- a list", "expected a mapping"),
@@ -401,20 +576,17 @@ def test_mistakes(files, text, expected):
 
 
 def test_every_documented_setting_is_taken(files):
-    """What Python can do of Prometheus's format is taken."""
+    """What Python can do of Prometheus's format is taken without a warning."""
     suites = [
-        f"TLS_{exchange}_WITH_{cipher}"
-        for exchange in ("ECDHE_RSA", "ECDHE_ECDSA", "RSA")
+        f"TLS_ECDHE_{key}_WITH_{cipher}"
+        for key in ("RSA", "ECDSA")
         for cipher in (
             "AES_128_CBC_SHA",
             "AES_256_CBC_SHA",
             "AES_128_GCM_SHA256",
             "AES_256_GCM_SHA384",
+            "CHACHA20_POLY1305_SHA256",
         )
-    ] + [
-        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
     ]
     found = load_web_configuration(
         files.write(
@@ -427,11 +599,11 @@ tls_server_config:
   client_allowed_sans: [a.example]
   min_version: TLS10
   max_version: TLS13
-  cipher_suites: [{", ".join(suites)}]
-  prefer_server_cipher_suites: false
+  cipher_suites: [{", ".join(suites)}, TLS_AES_128_GCM_SHA256]
+  prefer_server_cipher_suites: off
   curve_preferences: [CurveP384]
 http_server_config:
-  http2: false
+  http2: No
   headers: {{X-Content-Type-Options: nosniff}}
 basic_auth_users: {{u: '{DIGEST.replace("$2b$", "$2y$")}'}}
 rate_limit: {{interval: 0s, burst: 5}}
@@ -441,7 +613,130 @@ rate_limit: {{interval: 0s, burst: 5}}
 
     assert len(found.tls.ciphers) == len(suites)
     assert found.rate_limit is None
+    assert found.warnings == ()
     assert DIGEST[10:] not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1.5s", 1.5),
+        ("1h30m", 5400),
+        (".5m", 30),
+        ("250ms", 0.25),
+        ("+100us", 1e-4),
+        ("1µs", 1e-6),
+        ("1500000000", 1.5),
+    ],
+)
+def test_durations_are_those_of_go(files, text, seconds):
+    """A rate limit's interval is read as Go's `time.ParseDuration` does."""
+    found = load_web_configuration(
+        files.write(f"rate_limit: {{interval: {text}, burst: 3}}")
+    )
+
+    assert 1 / found.rate_limit.requests_per_second == pytest.approx(seconds)
+
+
+SUBSETS = [
+    (
+        CLIENTS.format("RequireAnyClientCert"),
+        "RequireAndVerifyClientCert is used, with the client CA",
+    ),
+    (CLIENTS.format("RequestClientCert"), "NoClientCert is used"),
+    (
+        TLS.replace("}", ", curve_preferences: [CurveP521, X25519, CurveP256]}"),
+        "CurveP256 is used, not CurveP521, X25519",
+    ),
+    ("http_server_config: {http2: true}", "HTTP/1.1 only"),
+    (
+        TLS.replace("}", ", cert: x}"),
+        "tls_server_config.cert: not used, since cert_file",
+    ),
+    ("rate_limit: {interval: 1s}", "every request is refused"),
+    (
+        f"basic_auth_users: {{u: '{DIGEST.replace('$04$', '$31$')}'}}",
+        "2,097,152 times as long",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), SUBSETS, ids=range(len(SUBSETS)))
+def test_what_is_not_followed_in_full_is_logged(files, logged, text, expected):
+    """Where only a part of what is asked for can be done, the log says which part."""
+    CurrentWebConfiguration(files.write(text))
+
+    (line,) = [line for line in logged() if "not followed in full" in line]
+    assert expected in line
+    assert "level=warn " in line
+
+
+async def test_any_certificate_is_one_that_is_checked(files):
+    """`RequireAnyClientCert` with a CA lets only those in whom the CA knows."""
+    files.issue("client", "client.example")
+    files.issue("stranger", "client.example", authority=trustme.CA())
+    text = CLIENTS.format("RequireAnyClientCert")
+    async with guarded(files, text, client="client") as one:
+        assert await status(one) == 200
+        for client in (None, "stranger"):
+            assert not await gets_in(one, files, client)
+
+
+@pytest.mark.parametrize("kind", ["VerifyClientCertIfGiven", "RequestClientCert"])
+async def test_no_certificate_is_needed_where_it_is_optional(files, kind):
+    """Without a client CA, too: a certificate that is given is the system's to judge."""
+    files.issue("stranger", "client.example", authority=trustme.CA())
+    text = TLS.replace("}", f", client_auth_type: {kind}}}")
+    async with guarded(files, text) as one:
+        assert await gets_in(one, files, None)
+        assert await gets_in(one, files, "stranger") is (kind == "RequestClientCert")
+
+
+async def test_required_certificates_without_a_ca(files):
+    """The system's authorities are asked then, as by Go: a stranger does not get in."""
+    files.issue("stranger", "client.example", authority=trustme.CA())
+    text = TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert}")
+    async with guarded(files, text) as one:
+        assert not await gets_in(one, files, None)
+        assert not await gets_in(one, files, "stranger")
+
+
+async def test_names_of_optional_certificates(files):
+    """With `VerifyClientCertIfGiven`, a certificate that is given needs the name."""
+    files.issue("client", "2001:DB8::1")
+    files.issue("other", "grafana.example")
+    text = CLIENTS.format(
+        "VerifyClientCertIfGiven, client_allowed_sans: ['2001:db8::1']"
+    )
+    async with guarded(files, text) as one:
+        assert await gets_in(one, files, None)
+        assert await gets_in(one, files, "client")
+        assert not await gets_in(one, files, "other")
+
+
+async def test_only_suites_of_tls_1_3(files):
+    """Older versions have no suite then: they are not opened with others instead."""
+    suites = "[TLS_AES_128_GCM_SHA256]"
+    text = TLS.replace("}", f", cipher_suites: {suites}}}")
+    text += "http_server_config: {http2: false}\n"
+    async with guarded(files, text) as one:
+        assert await gets_in(one, files, None)
+        old = files.context()
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        async with httpx.AsyncClient(verify=old, trust_env=False) as asking:
+            with pytest.raises(httpx.TransportError):
+                await asking.get(f"{one.url}/sd")
+
+
+async def gets_in(exporter, files, client):
+    """Tell whether a new connection, with a client's certificate, is served."""
+    async with httpx.AsyncClient(
+        verify=files.context(client), trust_env=False
+    ) as asking:
+        try:
+            return (await asking.get(f"{exporter.url}/sd")).status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 @pytest.mark.needs("prometheus")

@@ -47,6 +47,11 @@ class Document:
     folder: Path
     environment: Mapping[str, str] | None
     mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+
+    def warning(self, line: int, path: str, message: str) -> None:
+        """Remember what does not keep the file from being used."""
+        self.warnings.append(Mistake(line, path, message))
 
     def mistake(self, line: int, path: str, message: str) -> None:
         """

@@ -65,6 +65,11 @@ class Section:
         line = self.line if key is None else self._lines.get(key, self.line)
         self.document.mistake(line, path, message)
 
+    def warning(self, message: str, key: str) -> None:
+        """Remember that one of the section's keys does not do all that it says."""
+        line = self._lines.get(key, self.line)
+        self.document.warning(line, join(self.path, key), message)
+
     def close(self) -> None:
         """Report every key that was never asked for."""
         for key in self._values:
@@ -83,6 +88,15 @@ class Section:
         self._asked.append(key)
         return key in self._values
 
+    def is_blank(self, key: str) -> bool:
+        """Tell whether a key is absent, or has no value or an empty one."""
+        node = self._values.get(key) if key in self else None
+        return node is None or is_empty(node) or node.value == ""
+
+    def value(self, key: str, default: T, convert: Callable[[Scalar], T]) -> T:
+        """Return what `convert` makes of a value; it raises `ValueError` with words."""
+        return self._value(key, default, convert, default)
+
     def shown(self, key: str) -> str:
         """Return the value as the file has it, for messages: it may name a secret."""
         return str(getattr(self._values.get(key), "value", ""))
@@ -98,7 +112,7 @@ class Section:
     def words(self, key: str) -> tuple[str, ...]:
         """Return a list of texts, which may be empty or absent."""
         node = self._values.get(key) if key in self else None
-        has_none = node is None or node.value == []
+        has_none = node is None or is_empty(node) or node.value == []
         return () if has_none else tuple(self._list(key, as_text))
 
     def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
@@ -200,6 +214,11 @@ class Section:
         if key not in self or is_empty(self._values[key]):
             return None
         return self._inner(key, self._values[key])
+
+    def filled_section(self, key: str) -> Section | None:
+        """Return the mapping at `key`, or None if it is absent or has no keys."""
+        section = self.section(key)
+        return None if key in self and self._values[key].value == [] else section
 
     def possibly_empty_section(self, key: str) -> Section:
         """Return the mapping at `key`, which may say nothing."""

@@ -6,6 +6,7 @@ import ssl
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,9 +14,9 @@ import structlog
 
 from ..config.stamp import Stamp, stamp_of
 from ..errors import ConfigurationError, Mistake
-from .model import WebConfiguration
-from .reading import load_web_configuration
-from .tls import CurrentContext, files_of, server_context
+from .model import ClientAuth, ServerTls, WebConfiguration
+from .reading import load_web_configuration, unexpected
+from .tls import CurrentContext, Pair, files_of, read_pair, server_context
 
 
 log: Final = structlog.get_logger(__name__)
@@ -33,12 +34,21 @@ class CurrentWebConfiguration:
     def __init__(self, file: str) -> None:
         self._file = file
         self._stamp = _stamp([Path(file)])
-        self._found: WebConfiguration | ConfigurationError = load_web_configuration(
-            file
-        )
-        self._tls = self._found.tls
+        configuration = load_web_configuration(file)
+        self._found: WebConfiguration | ConfigurationError = configuration
+        self._has_users = bool(configuration.users)
+        self._tls = configuration.tls
         self._tls_stamp: _Stamps | None = self._files_stamp()
-        self._context = None if self._tls is None else server_context(self._tls)
+        self._pair: Pair | None = None
+        self._context: ssl.SSLContext | None = None
+        self._client_ca_error: ConfigurationError | None = None
+        if self._tls is not None:
+            try:
+                self._pair = read_pair(self._tls)
+                self._context = server_context(self._tls, self._pair)
+            except Exception as error:
+                raise unexpected(file, error) from error
+        self._warn(configuration)
 
     @property
     def has_tls(self) -> bool:
@@ -59,54 +69,95 @@ class CurrentWebConfiguration:
         """
         Return what the file says now.
 
-        Raises `ConfigurationError` if that has mistakes: then nobody is served, since
-        who may be is not known.
+        Raises `ConfigurationError` if that has mistakes, or cannot be applied: then
+        nobody is served, since who may be is not known.
         """
         stamp = _stamp([Path(self._file)])
         if stamp != self._stamp:
-            self._stamp = stamp
-            self._read()
+            self._read(stamp)
+        if self._client_ca_error is not None:
+            self._renew_context()
         if isinstance(self._found, ConfigurationError):
             raise self._found
+        if self._client_ca_error is not None:
+            raise self._client_ca_error
         return self._found
 
-    def _read(self) -> None:
+    def _read(self, stamp: _Stamps) -> None:
+        # Whatever goes wrong from here on, nobody is served as the old file says.
+        mistake = Mistake(0, "", "not read yet")
+        self._found = ConfigurationError(self._file, (mistake,))
+        self._stamp = stamp
         try:
             found = load_web_configuration(self._file)
-            self._check_tls(found)
+            self._check_restart(found)
         except ConfigurationError as error:
             self._found = error
             for line in error.lines():
                 log.error("web configuration has mistakes", mistake=line)  # noqa: TRY400
             return
-        self._found = found
         if found.tls is not None and found.tls != self._tls:
             self._tls = found.tls
             self._tls_stamp = None
+        self._has_users = bool(found.users)
+        self._found = found
         log.info("web configuration read again", file=self._file)
+        self._warn(found)
 
-    def _check_tls(self, found: WebConfiguration) -> None:
+    def _check_restart(self, found: WebConfiguration) -> None:
         if (found.tls is not None) != self.has_tls:
             problem = "adding or removing it needs a restart"
             mistake = Mistake(0, "tls_server_config", problem)
             raise ConfigurationError(self._file, (mistake,))
+        if self._has_users and not found.users:
+            # Perhaps the file is just being written, and empty for a moment.
+            problem = "removing all users needs a restart: then everybody may ask"
+            mistake = Mistake(0, "basic_auth_users", problem)
+            raise ConfigurationError(self._file, (mistake,))
+
+    def _warn(self, found: WebConfiguration) -> None:
+        if found.warnings:
+            for line in ConfigurationError(self._file, found.warnings).lines():
+                log.warning("web configuration is not followed in full", what=line)
 
     def _current_context(self) -> ssl.SSLContext:
         with suppress(ConfigurationError):
             # The request that follows is answered with an error.
             self.now()
-        stamp = self._files_stamp()
-        if self._tls is not None and stamp != self._tls_stamp:
-            self._tls_stamp = stamp
-            try:
-                self._context = server_context(self._tls)
-                log.info("certificate read again", file=self._file)
-            except (OSError, ValueError) as error:
-                # Half of a new pair, perhaps: the old one is good until the rest comes.
-                log.error("certificate not read again", problem=str(error))  # noqa: TRY400
+        self._renew_context()
         if self._context is None:
             raise ssl.SSLError("no certificate")
         return self._context
+
+    def _renew_context(self) -> None:
+        stamp = self._files_stamp()
+        if self._tls is None or stamp == self._tls_stamp:
+            return
+        self._tls_stamp = stamp
+        pair = self._usable_pair(self._tls)
+        if pair is None:
+            return
+        try:
+            self._context = server_context(self._tls, pair)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must close
+            # The old context is good enough for health, and for nothing else.
+            self._client_ca_error = unexpected(self._file, error)
+            log.error("client CA not read again: nobody is served", problem=str(error))  # noqa: TRY400
+            return
+        self._client_ca_error = None
+        if pair is not self._pair:
+            self._pair = pair
+            log.info("certificate read again", file=self._file)
+
+    def _usable_pair(self, tls: ServerTls) -> Pair | None:
+        try:
+            pair = read_pair(tls)
+            server_context(replace(tls, client_auth=ClientAuth.NONE), pair)
+        except Exception as error:  # noqa: BLE001 - the old pair opens nothing
+            # Half of a new pair, perhaps: the old one is good until the rest comes.
+            log.error("certificate not read again", problem=str(error))  # noqa: TRY400
+            return self._pair
+        return pair
 
     def _files_stamp(self) -> _Stamps:
         return _stamp(files_of(self._tls)) if self._tls is not None else ()

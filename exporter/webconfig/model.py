@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ..config import RateLimit
+from ..errors import Mistake
 
 
 class ClientAuth(StrEnum):
@@ -19,6 +20,7 @@ class ClientAuth(StrEnum):
     NONE = "NoClientCert"
     REQUEST = "RequestClientCert"
     REQUIRE_ANY = "RequireAnyClientCert"
+    REQUIRE = "RequireClientCert"
     VERIFY_IF_GIVEN = "VerifyClientCertIfGiven"
     REQUIRE_AND_VERIFY = "RequireAndVerifyClientCert"
 
@@ -60,10 +62,11 @@ class ServerTls:
     min_version: TlsVersion = TlsVersion.TLS12
     max_version: TlsVersion = TlsVersion.TLS13
     ciphers: tuple[str, ...] = ()
-    """By their OpenSSL names, for TLS 1.2 and older."""
+    """By their OpenSSL names, for TLS 1.2 and older; none: OpenSSL's own choice."""
 
     prefers_own_ciphers: bool = True
     curve: str | None = None
+    """By its OpenSSL name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +79,5 @@ class WebConfiguration:
     """Names, and bcrypt hashes of passwords."""
 
     rate_limit: RateLimit | None = None
+    warnings: tuple[Mistake, ...] = ()
+    """What does not do all that the file says."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 import warnings
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ..config.files import read_file
 from .model import VERSIONS, ClientAuth, Pem, ServerTls
 
 
@@ -52,12 +55,25 @@ class CurrentContext(ssl.SSLContext):
         )
 
 
-def server_context(tls: ServerTls) -> ssl.SSLContext:
-    """
-    Return a context for a listener.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its key, as PEM."""
 
-    Raises `OSError` (`ssl.SSLError` is one) or `ValueError` if its files cannot be
-    used: these say what is wrong, but hold nothing of a key.
+    cert: bytes
+    key: bytes = field(repr=False)
+
+
+def read_pair(tls: ServerTls) -> Pair:
+    """Return the certificate and key as they are now. Raises `OSError`."""
+    return Pair(_content(tls.cert), _content(tls.key))
+
+
+def server_context(tls: ServerTls, pair: Pair) -> ssl.SSLContext:
+    """
+    Return a context for a listener that shows the certificate of `pair`.
+
+    Raises `OSError` (`ssl.SSLError` is one) or `ValueError` if it or the client CA
+    cannot be used: these say what is wrong, but hold nothing of a key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -74,17 +90,25 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
         context.set_ciphers(":".join(tls.ciphers))
     if tls.curve is not None:
         context.set_ecdh_curve(tls.curve)
-    with ExitStack() as files:
-        cert, key = (files.enter_context(_file(pem)) for pem in (tls.cert, tls.key))
+    with _file(pair.cert) as cert, _file(pair.key) as key:
         # Without a password: a question on the terminal would wait for ever.
         context.load_cert_chain(cert, key, password="")
-    if tls.client_ca is not None:
-        if tls.client_ca.path is not None:
-            context.load_verify_locations(cafile=tls.client_ca.path)
-        else:
-            context.load_verify_locations(cadata=tls.client_ca.text)
-    context.verify_mode = _VERIFY_MODES[tls.client_auth]
+    _ask_clients(context, tls)
     return context
+
+
+def _ask_clients(context: ssl.SSLContext, tls: ServerTls) -> None:
+    if tls.client_auth is ClientAuth.NONE:
+        return
+    # As in Go, any certificate of the CA file is trusted, not only self-signed ones.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if tls.client_ca is not None:
+        with _file(_content(tls.client_ca)) as client_ca:
+            context.load_verify_locations(cafile=client_ca)
+    else:
+        # As in Go, the system's authorities.
+        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+    context.verify_mode = _VERIFY_MODES[tls.client_auth]
 
 
 def files_of(tls: ServerTls) -> tuple[Path, ...]:
@@ -101,22 +125,35 @@ def is_allowed(peer: Callable[[], object], allowed: tuple[str, ...]) -> bool:
     addresses, e-mail addresses and URIs, and have to be equal.
     """
     certificate = peer()
+    if certificate is None:
+        # Only VerifyClientCertIfGiven gets here without one.
+        return True
     if not isinstance(certificate, dict):
         return False
     names = certificate.get("subjectAltName", ())
-    return any(value in allowed for _, value in names)
+    return any(_name(kind, value) in allowed for kind, value in names)
+
+
+def _name(kind: str, value: object) -> str | None:
+    """Return a name as Go writes it; None for those that Go does not look at."""
+    if kind in {"DNS", "email", "URI"}:
+        return str(value)
+    # OpenSSL writes IPv6 addresses in full, and in capitals.
+    return str(ipaddress.ip_address(str(value))) if kind == "IP Address" else None
+
+
+def _content(pem: Pem) -> bytes:
+    return pem.text.encode() if pem.path is None else read_file(pem.path)
 
 
 @contextmanager
-def _file(pem: Pem) -> Iterator[str]:
-    """Give a name to what `pem` holds: OpenSSL reads only files."""
-    if pem.path is not None:
-        yield str(pem.path)
-        return
-    # In memory, so that a key is never on a disk.
+def _file(content: bytes) -> Iterator[str]:
+    """Give a name to what is in memory: OpenSSL reads only files."""
+    # Not on a disk, so that a key is never on one.
     descriptor = os.memfd_create("pem")
     try:
-        os.write(descriptor, pem.text.encode())
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
