@@ -10,15 +10,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
-import hmac
-import secrets
+import ipaddress
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
-
-import bcrypt
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -27,14 +23,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .budget import TokenBucket
 from .config import RateLimit
 from .errors import ConfigurationError
-from .webconfig import CurrentWebConfiguration, WebConfiguration
+from .passwords import PasswordChecker, Verdict
+from .webconfig import CurrentWebConfiguration
 
 
 OPEN_PATHS: Final = frozenset(("/-/healthy", "/-/ready"))
-
-_MOST_REMEMBERED: Final = 100
-_LONGEST_PASSWORD: Final = 72
-_USUAL_COST: Final = 10
 
 
 class Guard:
@@ -45,7 +38,7 @@ class Guard:
         self._current = current
         self._limit: RateLimit | None = None
         self._bucket: TokenBucket | None = None
-        self._passwords = Passwords()
+        self._passwords = PasswordChecker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -64,13 +57,21 @@ class Guard:
             await PlainTextResponse("Too many requests.\n", 429)(scope, receive, send)
             return
         send = _with_headers(configuration.headers, send)
-        if not await self._may(configuration, Headers(scope=scope)):
+        watched = _Watched(receive)
+        verdict = await self._verdict(configuration.users, scope, watched)
+        if verdict is Verdict.RIGHT:
+            await self._app(scope, watched, send)
+        elif verdict is Verdict.WRONG:
             response = PlainTextResponse(
                 "Unauthorized\n", 401, {"WWW-Authenticate": "Basic"}
             )
-            await response(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            await response(scope, watched, send)
+        elif verdict is Verdict.UNCHECKED:
+            # Not 429: who gets this may be another than who asks too much.
+            response = PlainTextResponse(
+                "Too many passwords are being checked.\n", 503, {"Retry-After": "1"}
+            )
+            await response(scope, watched, send)
 
     def _is_too_much(self, limit: RateLimit | None) -> bool:
         if limit != self._limit:
@@ -83,66 +84,63 @@ class Guard:
         self._bucket.take()
         return False
 
-    async def _may(self, configuration: WebConfiguration, headers: Headers) -> bool:
-        if not configuration.users:
-            return True
-        given = _credentials(headers.get("authorization", ""))
+    async def _verdict(
+        self, users: Mapping[str, str], scope: Scope, watched: _Watched
+    ) -> Verdict | None:
+        """Tell whether who asks is a user; None if the client left meanwhile."""
+        if not users:
+            return Verdict.RIGHT
+        given = _credentials(Headers(scope=scope).get("authorization", ""))
         if given is None:
-            return False
-        user, password = given
-        return await self._passwords.match(configuration.users, user, password)
+            return Verdict.WRONG
+        remembered = self._passwords.remembered(users, *given)
+        if remembered is not None:
+            return remembered
+        checking = asyncio.create_task(
+            self._passwords.check(users, *given, _client(scope))
+        )
+        leaving = asyncio.create_task(watched.disconnect())
+        try:
+            await asyncio.wait({checking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            return checking.result() if checking.done() else None
+        finally:
+            checking.cancel()
+            leaving.cancel()
 
 
-class Passwords:
+class _Watched:
     """
-    Compares passwords with bcrypt hashes.
+    What a client sends, looked at while its password is checked.
 
-    One at a time, since each takes long; results are remembered. A user who does not
-    exist takes as long as one who does.
+    The application gets all of it afterwards.
     """
 
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._salt = secrets.token_bytes(32)
-        self._known: OrderedDict[bytes, bool] = OrderedDict()
-        self._decoys: dict[int, bytes] = {}
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen: deque[Message] = deque()
 
-    async def match(self, users: Mapping[str, str], user: str, password: bytes) -> bool:
-        """Tell whether `password` is the user's."""
-        digest = users.get(user, "").encode()
-        key = self._key(user, digest, password)
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-            return known
-        async with self._lock:
-            found = await asyncio.to_thread(self._compare, users, digest, password)
-        self._known[key] = found
-        while len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-        return found
+    async def __call__(self) -> Message:
+        return self._seen.popleft() if self._seen else await self._receive()
 
-    def _compare(
-        self, users: Mapping[str, str], digest: bytes, password: bytes
-    ) -> bool:
-        # bcrypt takes neither; cut off, both could be the password of somebody.
-        is_possible = len(password) <= _LONGEST_PASSWORD and b"\0" not in password
-        compared = digest or self._decoy(users)
-        same = bcrypt.checkpw(password if is_possible else b"-", compared)
-        return same and is_possible and bool(digest)
+    async def disconnect(self) -> None:
+        """Wait until the client leaves."""
+        is_gone = False
+        while not is_gone:
+            message = await self._receive()
+            self._seen.append(message)
+            is_gone = message["type"] == "http.disconnect"
 
-    def _decoy(self, users: Mapping[str, str]) -> bytes:
-        cost = max((int(one[4:6]) for one in users.values()), default=_USUAL_COST)
-        if cost not in self._decoys:
-            password = secrets.token_bytes(16).hex().encode()
-            self._decoys[cost] = bcrypt.hashpw(password, bcrypt.gensalt(cost))
-        return self._decoys[cost]
 
-    def _key(self, user: str, digest: bytes, password: bytes) -> bytes:
-        # Not the password itself: it is not to be found in memory later.
-        parts = (user.encode(), digest, password)
-        text = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        return hmac.new(self._salt, text, hashlib.sha256).digest()
+def _client(scope: Scope) -> str:
+    """Return who asks, for turns: of IPv6, everybody has 2⁶⁴ addresses at least."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

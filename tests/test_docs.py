@@ -48,6 +48,7 @@ ORDER = [
     "discovery",
     "page",
     "webconfig",
+    "passwords",
     "guard",
     "connections",
     "web",
