@@ -12,15 +12,18 @@ import os
 import httpx
 import msgspec
 import pytest
+import trustme
 import yaml
 
 from harness import Scrape, configuration, exporting, simulated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
 
 from exporter.census import Census
 from exporter.config import load
 from exporter.errors import CollectionError, ConfigurationError
+from exporter.guard import Guard
 from exporter.jobs import V2_STATUSES
 from exporter.payloads import (
     Page,
@@ -35,6 +38,7 @@ from exporter.payloads import (
 from exporter.refusals import check
 from exporter.simulator import serve
 from exporter.tally import empty_tally
+from exporter.webconfig import CurrentWebConfiguration
 from exporter.webconfig.reading import load_web_configuration
 
 
@@ -149,6 +153,97 @@ def test_configurations_with_a_slip(tmp_path_factory, place, slip):
     """A character too many, anywhere."""
     text = MINIMAL[:place] + slip + MINIMAL[place:]
     loaded(tmp_path_factory.getbasetemp(), text, lambda file: load(file, {}))
+
+
+WORDS = SCALARS | st.sampled_from(
+    [
+        *("", "server.pem", "server.key", "gone", "web.yml", ".", "TLS10", "TLS13"),
+        *("NoClientCert", "RequestClientCert", "RequireAndVerifyClientCert"),
+        *("yes", "Off", "0", "1.5s", "1h", "nosniff", "deny", "a\nb", "\0", "é"),
+        *("$2y$10$" + "a" * 53, "$2b$99$" + "a" * 53, "$2x$31$" + "/" * 53),
+    ]
+)
+LISTS = WORDS | st.lists(
+    st.sampled_from(
+        [
+            *("CurveP256", "X25519", "TLS_AES_128_GCM_SHA256", "a.example", "", "é"),
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "TLS_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        ]
+    ),
+    max_size=3,
+)
+
+
+def optional(values, *keys):
+    """Return mappings with some of the keys."""
+    return JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(keys, values))
+
+
+WEB = JSON | st.fixed_dictionaries(
+    {},
+    optional={
+        "tls_server_config": JSON
+        | st.fixed_dictionaries(
+            {"cert_file": st.just("server.pem"), "key_file": st.just("server.key")},
+            optional={
+                **dict.fromkeys(
+                    [
+                        *("cert", "client_ca_file", "client_auth_type"),
+                        *("min_version", "max_version", "prefer_server_cipher_suites"),
+                    ],
+                    WORDS,
+                ),
+                **dict.fromkeys(
+                    ["cipher_suites", "curve_preferences", "client_allowed_sans"], LISTS
+                ),
+            },
+        ),
+        "basic_auth_users": optional(WORDS, "u", "v", ""),
+        "rate_limit": optional(WORDS, "interval", "burst"),
+        "http_server_config": st.fixed_dictionaries(
+            {},
+            optional={
+                "http2": WORDS,
+                "headers": optional(WORDS, "X-Frame-Options", "X-XSS-Protection"),
+            },
+        ),
+    },
+)
+
+
+@FUZZ
+@given(WEB.map(yaml.safe_dump) | st.text(max_size=60))
+async def test_no_web_configuration_opens_a_door(tmp_path_factory, text):
+    """Whatever a file becomes while the exporter runs: no stranger gets in but to health."""
+    folder = tmp_path_factory.getbasetemp() / "web"
+    if not folder.exists():
+        folder.mkdir()
+        issued = trustme.CA().issue_cert("127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(folder / "server.pem")
+        issued.private_key_pem.write_to_path(folder / "server.key")
+    file = folder / "web.yml"
+    start = f"basic_auth_users: {{u: '$2b$04${'a' * 53}'}}\n"
+    tls = "tls_server_config: {cert_file: server.pem, key_file: server.key}\n"
+    for before in (start, start + tls):
+        file.write_text(before)
+        guard = Guard(PlainTextResponse("in"), CurrentWebConfiguration(str(file)))
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        transport = httpx.ASGITransport(app=guard)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://x"
+        ) as client:
+            for _ in range(2):
+                answer = await client.get("/metrics")
+                assert answer.status_code in {401, 429, 500}
+            assert (await client.get("/-/healthy")).status_code == 200
+    mistakes = ""
+    try:
+        load_web_configuration(str(file))
+    except ConfigurationError as error:
+        mistakes = str(error)
+    # Each is a mistake that was thought of.
+    assert "please report this" not in mistakes
 
 
 V2_ITEM = st.fixed_dictionaries(
