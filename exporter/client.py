@@ -6,8 +6,9 @@ import asyncio
 import random
 import time
 
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import httpx
 import msgspec
@@ -23,8 +24,10 @@ from .credentials import (
     SignatureAuth,
     TokenAuth,
 )
+from .decoding import JsonError, decode_json
 from .errors import CollectionError, Failure, Reason
 from .refusals import check, http_date
+from .response_memory import ResponseMemory
 from .telemetry import Telemetry
 from .wire import open_client
 
@@ -36,6 +39,9 @@ _LONGEST_BACKOFF_SECONDS: Final = 8.0
 _JSON: Final = {"Content-Type": "application/json"}
 
 T = TypeVar("T")
+
+# Not the name alone: after a reload it may be another project's.
+_ProjectKey: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,13 @@ class Call:
 class CloudClient:
     """The APIs of one cloud, for all its projects."""
 
-    def __init__(self, cloud: Cloud, budget: Budget, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        budget: Budget,
+        telemetry: Telemetry,
+        memory: ResponseMemory,
+    ) -> None:
         self.cloud = cloud
         self._budget = budget.cloud(cloud.rate_limit)
         self._telemetry = telemetry
@@ -66,9 +78,9 @@ class CloudClient:
             in_flight=lambda: self._budget.in_flight,
             waiting=lambda: self._budget.waiting,
         )
-        self._http = open_client(cloud, self._budget, telemetry)
-        self._auths: dict[str, httpx.Auth] = {}
-        self._rests_until: dict[tuple[str, Api], float] = {}
+        self._http = open_client(cloud, self._budget, telemetry, memory)
+        self._auths: dict[_ProjectKey, httpx.Auth] = {}
+        self._rests_until: dict[tuple[_ProjectKey, Api], float] = {}
         self._credential = self._new_credential(cloud)
 
     async def ask(
@@ -87,8 +99,9 @@ class CloudClient:
                 check(call.api, response, call.action)
             except CollectionError as error:
                 if error.failure.retry_after is not None:
-                    until = _now() + error.failure.retry_after
-                    self._rests_until[project.name, call.api] = until
+                    self._rests_until[_key(project), call.api] = (
+                        _now() + error.failure.retry_after
+                    )
                 delay = self._delay(error.failure, attempt, deadline)
                 if delay is None:
                     raise
@@ -99,11 +112,19 @@ class CloudClient:
             attempt += 1
             await asyncio.sleep(delay)
 
-    async def aclose(self) -> None:
-        """Close all connections and give up logins that are under way."""
-        for auth in self._auths.values():
+    async def retain(self, projects: Iterable[Project]) -> None:
+        """Forget the tokens and rests of all projects but these."""
+        kept = {_key(project) for project in projects}
+        forgotten = [self._auths.pop(key) for key in self._auths.keys() - kept]
+        for key in [key for key in self._rests_until if key[0] not in kept]:
+            del self._rests_until[key]
+        for auth in forgotten:
             if isinstance(auth, TokenAuth):
                 await auth.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections and give up logins that are under way."""
+        await self.retain(())
         if isinstance(self._credential, AccessKeys):
             await self._credential.source.aclose()
         await self._http.aclose()
@@ -129,7 +150,7 @@ class CloudClient:
 
     async def _rest(self, api: Api, project: Project, deadline: Deadline) -> None:
         """Wait as long as the API's last `Retry-After` for this project asks for."""
-        rest = self._rests_until.get((project.name, api), 0.0) - _now()
+        rest = self._rests_until.get((_key(project), api), 0.0) - _now()
         if rest <= 0:
             return
         if rest >= deadline.remaining:
@@ -160,9 +181,10 @@ class CloudClient:
         return delay if delay < deadline.remaining else None
 
     def _auth(self, project: Project) -> httpx.Auth:
-        auth = self._auths.get(project.name)
+        key = _key(project)
+        auth = self._auths.get(key)
         if auth is None:
-            auth = self._auths[project.name] = self._new_auth(project)
+            auth = self._auths[key] = self._new_auth(project)
         return auth
 
     def _new_credential(self, cloud: Cloud) -> Logins | AccessKeys:
@@ -185,6 +207,10 @@ class CloudClient:
         )
 
 
+def _key(project: Project) -> _ProjectKey:
+    return project.name, project.project_id
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -192,9 +218,18 @@ def _now() -> float:
 def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Response) -> T:
     """Return what an answer holds. Raises `CollectionError` if it is something else."""
     try:
-        return decoder.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise unexpected(call, response, _words(error)) from None
+        return decode_json(decoder, response.content)
+    except JsonError as error:
+        raise unexpected(call, response, str(error)) from None
+
+
+def check_length(
+    call: Call, response: httpx.Response, rows: Sized | None, asked: int
+) -> None:
+    """Raise `CollectionError` if a page has more rows than were asked for."""
+    if rows is not None and len(rows) > asked:
+        why = f"it lists {len(rows)}, and {asked} were asked for"
+        raise unexpected(call, response, why)
 
 
 def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
@@ -214,8 +249,3 @@ def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionErro
 def answered_at(response: httpx.Response) -> float:
     """Return the API's clock at its answer, in Unix time; ours if it does not tell."""
     return http_date(response.headers.get("Date", "")) or time.time()
-
-
-def _words(error: Exception) -> str:
-    # msgspec tells types and places, never the text that was decoded.
-    return str(error) if isinstance(error, msgspec.DecodeError) else "it is not UTF-8"

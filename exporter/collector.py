@@ -13,6 +13,7 @@ from .config import Collection as Settings
 from .config import Configuration, Project
 from .jobs import Kind
 from .report import Latest, Report
+from .response_memory import ResponseMemory
 from .telemetry import Telemetry
 
 
@@ -26,9 +27,11 @@ class Collector:
     def __init__(self, configuration: Configuration, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._budget = Budget(configuration.collection.max_concurrent_requests)
+        self._memory = ResponseMemory()
         self._clients: dict[str, CloudClient] = {}
         self._targets: list[Target] = []
         self._waits: set[asyncio.Timeout] = set()
+        self._retired: set[Target] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self.configuration = configuration
         self._apply(configuration)
@@ -45,7 +48,8 @@ class Collector:
         retired = [target for target in targets if target not in self._targets]
         closing = [one for one in clients if one not in self._clients.values()]
         if retired or closing:
-            task = asyncio.create_task(_retire(retired, closing))
+            self._retired.update(retired)
+            task = asyncio.create_task(self._retire(retired, closing))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
         for gone in {one.cloud.name for one in clients} - self._clients.keys():
@@ -62,7 +66,7 @@ class Collector:
         for cloud in configuration.clouds:
             client = self._clients.get(cloud.name)
             if client is None or client.cloud != cloud:
-                client = CloudClient(cloud, self._budget, self._telemetry)
+                client = CloudClient(cloud, self._budget, self._telemetry, self._memory)
             clients[cloud.name] = client
         self._clients = clients
         self._targets = [
@@ -148,9 +152,12 @@ class Collector:
         finally:
             self._waits.discard(wait)
 
-
-async def _retire(targets: list[Target], clients: list[CloudClient]) -> None:
-    for target in targets:
-        await target.ended()
-    for client in clients:
-        await client.aclose()
+    async def _retire(self, targets: list[Target], clients: list[CloudClient]) -> None:
+        for target in targets:
+            await target.ended()
+        self._retired.difference_update(targets)
+        for client in clients:
+            await client.aclose()
+        projects = [target.project for target in (*self._targets, *self._retired)]
+        for client in list(self._clients.values()):
+            await client.retain(projects)

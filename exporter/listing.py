@@ -280,7 +280,12 @@ async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T
         failed.append(_first(errors))
     # Raised within except*, it would be in a group again: Python 3.11.2 does that.
     if failed:
-        raise failed[0]
+        try:
+            raise failed[0]
+        finally:
+            # They hold an error that holds this frame: what was read would stay in
+            # memory until the garbage collector comes by.
+            del failed, group, tasks
     return [task.result() for task in tasks]
 
 

@@ -21,8 +21,15 @@ import httpx
 import msgspec
 
 from .apis import Api
+from .decoding import JsonError, decode_json
 from .errors import CollectionError, Failure, Reason
 
+
+_MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""
+A server that asks for years must not keep its project down after it is well again, and
+a request in five minutes burdens nobody.
+"""
 
 _ERROR_CODE: Final = re.compile(r"[A-Za-z]{2,16}\.[0-9]{1,6}")
 
@@ -128,8 +135,8 @@ _error_decoder: Final = msgspec.json.Decoder(_ErrorBody)
 def error_code(response: httpx.Response) -> str | None:
     """Return the error code in an answer's body, such as `APIG.0301`, if there is one."""
     try:
-        body = _error_decoder.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = decode_json(_error_decoder, response.content)
+    except JsonError:
         return None
     return plain_code(body.error_code)
 
@@ -210,14 +217,21 @@ def refuses_a_parameter(failure: Failure) -> bool:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that `Retry-After` asks for, written as number or date."""
+    """
+    Return the seconds that `Retry-After` asks for, written as number or date.
+
+    What is neither counts as absent, and what is over five minutes as five minutes.
+    """
     text = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}", text):
-        return float(text)
+    if re.fullmatch(r"[0-9]+", text):
+        # As a float: an int takes no more than 4,300 digits.
+        return min(float(text), _MAX_RETRY_AFTER_SECONDS)
     until = http_date(text)
     # Both dates are the server's: its clock may be wrong, the difference is not.
     now = http_date(response.headers.get("Date", ""))
-    return max(0.0, until - now) if until is not None and now is not None else None
+    if until is None or now is None:
+        return None
+    return min(max(0.0, until - now), _MAX_RETRY_AFTER_SECONDS)
 
 
 @lru_cache(maxsize=64)

@@ -11,8 +11,7 @@ import asyncio
 import ssl
 import time
 
-from collections.abc import AsyncIterator, Callable
-from http.cookiejar import CookieJar
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -26,18 +25,35 @@ from . import __version__
 from .apis import Api
 from .budget import CloudBudget
 from .config import Cloud, Tls
+from .connection_pool import session_factory
 from .errors import CollectionError, ConfigurationError, Failure, Mistake, Reason
 from .refusals import http_date
+from .response_body import ACCEPT_ENCODING, BodyError, read_body
+from .response_memory import GivenUpError, ResponseMemory, Share
 from .telemetry import Telemetry
 
 
-MAXIMUM_ANSWER: Final = 16 * 1024 * 1024
-"""Bytes of an answer, decompressed; a page of 1,000 jobs has about a tenth of that."""
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""
+Bytes of a response, decompressed: 4 KiB for each of 1,000 v1 jobs, which have 1.6, and
+80 KiB for each of 50 v2 jobs. Each MiB takes up to 30 ms to decode.
+"""
 
-# Tokens are several kB long; aiohttp's own limit is 8 kB a header.
-_MAXIMUM_HEADER: Final = 64 * 1024
-# Longer than a usual scrape interval, so that connections last from scrape to scrape.
-_KEEP_ALIVE_SECONDS: Final = 90.0
+_MAX_BODY_BYTES_OF: Final[Mapping[Api, int]] = {
+    Api.AUTH_TOKENS: 1024 * 1024,
+    Api.TRAINING_QUOTAS: 256 * 1024,
+}
+# Of an answer that is an error, no more than the code in it is of use.
+_MAX_ERROR_BYTES: Final = 64 * 1024
+
+_KEPT_HEADERS: Final = ("Date", "Retry-After", "X-Request-Id", "X-Subject-Token")
+"""
+The headers of a response that are handed on; a new use of another adds it here.
+
+Of the others some would do harm: httpx sends cookies to other projects, and parses the
+address of a redirect that it does not follow.
+"""
+
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 
@@ -50,8 +66,15 @@ class Wire(httpx.AsyncBaseTransport):
     takes). An answer is read whole before it is handed on.
     """
 
-    def __init__(self, cloud: Cloud, budget: CloudBudget, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        budget: CloudBudget,
+        telemetry: Telemetry,
+        memory: ResponseMemory,
+    ) -> None:
         self._cloud = cloud
+        self._memory = memory
         self._budget = budget
         self._telemetry = telemetry
         context = tls_context(cloud.tls)
@@ -86,15 +109,21 @@ class Wire(httpx.AsyncBaseTransport):
     async def _exchange(self, api: Api, request: httpx.Request) -> httpx.Response:
         transport = self._transports[request.url.netloc]
         try:
-            response = await transport.handle_async_request(request)
-            try:
-                return await _read(api, response)
-            finally:
-                await response.aclose()
+            async with self._memory.share() as share:
+                response = await transport.handle_async_request(request)
+                try:
+                    return await _read(api, response, share)
+                finally:
+                    await response.aclose()
+        except aiohttp.ClientHttpProxyError as error:
+            raise CollectionError(_network_failure(api, error)) from None
+        except (aiohttp.ClientResponseError, ValueError):
+            # Without its text, which repeats what was sent.
+            raise CollectionError(_no_http(api)) from None
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
             raise CollectionError(_network_failure(api, error)) from error
-        except httpx.DecodingError as error:
-            raise CollectionError(_unreadable(api, "is not valid gzip")) from error
+        except GivenUpError:
+            raise CollectionError(_given_up(api)) from None
 
     def _measure_clock(self, response: httpx.Response) -> None:
         date = http_date(response.headers.get("Date", ""))
@@ -103,18 +132,22 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def open_client(
-    cloud: Cloud, budget: CloudBudget, telemetry: Telemetry
+    cloud: Cloud,
+    budget: CloudBudget,
+    telemetry: Telemetry,
+    memory: ResponseMemory,
 ) -> httpx.AsyncClient:
     """Return a client for `cloud` that neither follows redirects nor keeps cookies."""
-    client = httpx.AsyncClient(
-        transport=Wire(cloud, budget, telemetry),
-        headers={"User-Agent": f"modelarts-exporter/{__version__}"},
+    return httpx.AsyncClient(
+        transport=Wire(cloud, budget, telemetry, memory),
+        headers={
+            "User-Agent": f"modelarts-exporter/{__version__}",
+            "Accept-Encoding": ACCEPT_ENCODING,
+        },
         timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
     )
-    client.cookies = httpx.Cookies(_NoCookies())
-    return client
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -130,11 +163,6 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
-
-
-class _NoCookies(CookieJar):
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leave them: an API has no business with cookies."""
 
 
 def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
@@ -154,57 +182,60 @@ def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
 
 
 def _transport(context: ssl.SSLContext, proxy: httpx.Proxy | None) -> AiohttpTransport:
-    return AiohttpTransport(verify=context, proxy=proxy, client=_session(context))
-
-
-def _session(context: ssl.SSLContext) -> Callable[[], aiohttp.ClientSession]:
-    def open_session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            # The number of connections is the budget's business.
-            connector=aiohttp.TCPConnector(
-                ssl=context, limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_MAXIMUM_HEADER,
-            max_field_size=_MAXIMUM_HEADER,
-        )
-
-    return open_session
-
-
-async def _read(api: Api, response: httpx.Response) -> httpx.Response:
-    headers = response.headers
-    encoded = "content-encoding" in headers
-    chunks, size = [], 0
-    async for chunk in response.aiter_bytes() if encoded else _plain(response):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAXIMUM_ANSWER:
-            raise CollectionError(
-                _unreadable(api, f"has more than {MAXIMUM_ANSWER >> 20} MiB")
-            )
-    if encoded:
-        # The content is decoded by now.
-        del headers["content-encoding"]
-        headers["content-length"] = str(size)
-    return httpx.Response(
-        response.status_code, headers=headers, content=b"".join(chunks)
+    return AiohttpTransport(
+        verify=context, proxy=proxy, client=session_factory(context)
     )
 
 
-def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
-    # Without httpx's decoders, which cost more than the network for large pages.
-    if not isinstance(response.stream, httpx.AsyncByteStream):
-        raise TypeError(response.stream)
-    return aiter(response.stream)
+async def _read(api: Api, response: httpx.Response, share: Share) -> httpx.Response:
+    limit = _MAX_BODY_BYTES_OF.get(api, MAX_BODY_BYTES)
+    status = response.status_code
+    try:
+        if response.is_success:
+            content = await read_body(response, limit, share)
+        else:
+            content = await read_body(response, _MAX_ERROR_BYTES, share)
+    except BodyError as error:
+        if response.is_success:
+            raise CollectionError(_unreadable(api, status, str(error))) from None
+        # The status says enough.
+        content = b""
+    headers = [
+        (name, response.headers[name])
+        for name in _KEPT_HEADERS
+        if name in response.headers
+    ]
+    return httpx.Response(status, headers=headers, content=content)
 
 
-def _unreadable(api: Api, what: str) -> Failure:
+def _unreadable(api: Api, status: int, what: str) -> Failure:
     return Failure(
         reason=Reason.RESPONSE,
-        problem=f"the answer {what}",
+        problem=f"HTTP {status}, but the answer {what}",
         advice="check the cloud's URL, or the proxy between here and there",
         api=api,
+        status=status,
+    )
+
+
+def _no_http(api: Api) -> Failure:
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem="the answer is not valid HTTP",
+        advice="check the cloud's URL, or the proxy between here and there",
+        api=api,
+        transient=True,
+    )
+
+
+def _given_up(api: Api) -> Failure:
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem="the answer was given up: it was large and came slowly, and others "
+        "needed its memory",
+        advice="look for a slow API or proxy, or lower collection.page_size",
+        api=api,
+        transient=True,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from ..budget import Budget, Deadline
@@ -16,12 +18,16 @@ from ..jobs import Kind
 from ..listing import SMALL_PAGE, may_do_with_small_pages
 from ..modelarts import ALL_JOBS, jobs_api
 from ..payloads import Page
+from ..response_memory import ResponseMemory
 from ..telemetry import Telemetry
 from .findings import NOT_REACHED, Finding, Result, Step, Trouble
 from .way import Way, way_to_cloud
 
 
 _SECONDS: Final = 20.0
+_ROW_SECONDS: Final = 60.0
+"""For all requests of a project and collector: an answer that never ends takes as long."""
+
 _CLOCK_TOLERANCE_SECONDS: Final = 300.0
 """A third of what signatures are refused at."""
 
@@ -39,12 +45,13 @@ async def check_all(
     telemetry = Telemetry()
     settings = configuration.collection
     budget = Budget(settings.max_concurrent_requests)
+    memory = ResponseMemory()
     ways = {}
     for cloud in configuration.clouds:
         progress(f"cloud {cloud.name}")
         ways[cloud.name] = await way_to_cloud(cloud)
     clients = {
-        cloud.name: CloudClient(cloud, budget, telemetry)
+        cloud.name: CloudClient(cloud, budget, telemetry, memory)
         for cloud in configuration.clouds
     }
     wanted = [
@@ -83,13 +90,29 @@ class _Check:
         if way.trouble is not None:
             self._troubles.append(way.trouble)
         if way.name.ok is not False and way.tls.ok is not False:
-            await self._ask(page_size)
+            await self._ask_in_time(page_size)
         return Finding(
             self._project.name,
             f"{self._kind}_jobs",
             self._steps,
             tuple(self._troubles),
         )
+
+    async def _ask_in_time(self, page_size: int) -> None:
+        try:
+            async with asyncio.timeout(_ROW_SECONDS):
+                await self._ask(page_size)
+        except TimeoutError:
+            self._failed(
+                Failure(
+                    reason=Reason.TIMEOUT,
+                    problem=f"no whole answer within {_ROW_SECONDS:.0f} s",
+                    advice="look for a slow or hanging API or proxy",
+                )
+            )
+        # Whatever we did not think of must not cost the other rows.
+        except Exception as error:  # noqa: BLE001
+            self._failed(_internal_error(error))
 
     async def _ask(self, page_size: int) -> None:
         api = jobs_api(self._client, self._project, self._kind)
@@ -170,3 +193,14 @@ class _Check:
                     f"set training_api: {other} for this project",
                 )
             )
+
+
+def _internal_error(error: Exception) -> Failure:
+    # Without its text, which may repeat a secret.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem=f"an error in the exporter itself: {type(error).__name__} in "
+        f"{Path(place.filename).name}, line {place.lineno}",
+        advice="report it with this line",
+    )

@@ -50,8 +50,9 @@ async def _way_to(cloud: Cloud, url: str) -> Way:
     failed = Result(False, "FAILED")
     try:
         await loop.getaddrinfo(host, port)
-    except OSError as error:
-        problem = f"no address for {host}: {error.strerror}"
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid name"
+        problem = f"no address for {host}: {reason}"
         advice = "check the cloud's URLs and region, and this machine's DNS"
         return Way(failed, NOT_REACHED, Trouble(problem, advice))
     if parts.scheme != "https":

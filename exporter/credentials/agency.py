@@ -12,19 +12,26 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
 import msgspec
 
+from ..decoding import JsonError, decode_json
 from ..errors import CollectionError, Failure, Reason
+from ..response_body import BodyError, read_body
+from ..response_memory import ResponseMemory
 from .access_key import AccessKey
 
 
 _TIMEOUT_SECONDS: Final = 3.0
+# Each read has its time; what never ends must not keep all projects waiting.
+_RENEWAL_TIMEOUT_SECONDS: Final = 10.0
 _RENEWAL_SECONDS: Final = 600.0
 # Within the renewal time the service may still have the old keys.
 _REST_SECONDS: Final = 30.0
+_MAX_BODY_BYTES: Final = 16 * 1024
 _SESSION_HEADER: Final = "X-Metadata-Token"
 _SESSION_SECONDS: Final = "21600"
 _NO_SESSIONS: Final = {
@@ -55,7 +62,13 @@ class AgencyKeys:
         self._url = metadata_url
         self._now = now
         # Never through a proxy: the address is the instance's own.
-        self._http = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_SECONDS)
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            timeout=_TIMEOUT_SECONDS,
+            headers={"Accept-Encoding": "identity"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+        self._memory = ResponseMemory()
         self._session: str | None = None
         self._key: AccessKey | None = None
         self._rests_until = 0.0
@@ -91,23 +104,29 @@ class AgencyKeys:
     async def _renew(self) -> AccessKey | Failure:
         self._rests_until = self._now() + _REST_SECONDS
         try:
-            response = await self._ask()
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(_RENEWAL_TIMEOUT_SECONDS):
+                response = await self._ask()
+        except (httpx.HTTPError, TimeoutError) as error:
             return _failure(f"it does not answer ({type(error).__name__})")
+        except BodyError as error:
+            return _failure(f"its answer {error}")
         if response.status_code != HTTPStatus.OK:
             return _failure(f"HTTP {response.status_code}")
         try:
-            found = _decoder.decode(response.content).credential
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            found = decode_json(_decoder, response.content).credential
+            key = AccessKey(
+                found.access,
+                found.secret,
+                found.securitytoken,
+                found.expires_at.timestamp(),
+            )
+        except (JsonError, ValueError, OverflowError):
             # The answer may hold a key: nothing of it is repeated.
             return _failure("its answer holds no key")
-        self._key = AccessKey(
-            found.access,
-            found.secret,
-            found.securitytoken,
-            found.expires_at.timestamp(),
-        )
-        return self._key
+        if not _fits_a_header(found.access + found.securitytoken):
+            return _failure("its key has characters that no header can hold")
+        self._key = key
+        return key
 
     async def _ask(self) -> httpx.Response:
         if self._session is None:
@@ -119,18 +138,37 @@ class AgencyKeys:
         return response
 
     async def _open_session(self) -> None:
-        response = await self._http.put(
-            f"{self._url}/meta-data/latest/api/token",
-            headers={f"{_SESSION_HEADER}-Ttl-Seconds": _SESSION_SECONDS},
+        response = await self._send(
+            "PUT",
+            "meta-data/latest/api/token",
+            {f"{_SESSION_HEADER}-Ttl-Seconds": _SESSION_SECONDS},
         )
         # Older instances know no sessions and ask for none.
-        self._session = "" if response.status_code in _NO_SESSIONS else response.text
+        session = "" if response.status_code in _NO_SESSIONS else response.text
+        self._session = session if _fits_a_header(session) else ""
 
     async def _security_key(self) -> httpx.Response:
-        return await self._http.get(
-            f"{self._url}/openstack/latest/securitykey",
-            headers={_SESSION_HEADER: self._session} if self._session else {},
+        return await self._send(
+            "GET",
+            "openstack/latest/securitykey",
+            {_SESSION_HEADER: self._session} if self._session else {},
         )
+
+    async def _send(
+        self, method: str, path: str, headers: dict[str, str]
+    ) -> httpx.Response:
+        async with (
+            self._memory.share() as share,
+            self._http.stream(
+                method, f"{self._url}/{path}", headers=headers
+            ) as response,
+        ):
+            content = await read_body(response, _MAX_BODY_BYTES, share)
+        return httpx.Response(response.status_code, content=content)
+
+
+def _fits_a_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _failure(what: str) -> Failure:

@@ -18,6 +18,7 @@ import msgspec
 
 from ..apis import Api
 from ..config import PasswordAuth
+from ..decoding import JsonError, decode_json
 from ..errors import CollectionError, Failure, Reason, SecretError
 from ..refusals import check, is_credential_refused
 from .access_key import unreadable_secret
@@ -218,8 +219,9 @@ class TokenAuth(httpx.Auth):
 def _token(response: httpx.Response, now: float) -> Token:
     text = response.headers.get("X-Subject-Token", "")
     try:
-        expires_at = _decoder.decode(response.content).token.expires_at.timestamp()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = decode_json(_decoder, response.content)
+        expires_at = answer.token.expires_at.timestamp()
+    except (JsonError, ValueError, OverflowError):
         text = ""
     if not text:
         # The body may hold the token itself: nothing of it is repeated or chained.

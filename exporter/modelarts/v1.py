@@ -17,7 +17,7 @@ import httpx
 
 from ..apis import Api
 from ..budget import Deadline
-from ..client import Call, CloudClient, answered_at, decode, unexpected
+from ..client import Call, CloudClient, answered_at, check_length, decode, unexpected
 from ..config import Project
 from ..errors import CollectionError
 from ..jobs import UNFINISHED_PHASES, V1_STATUSES, Job, Kind, Status
@@ -77,6 +77,7 @@ class V1Jobs:
         check_success(self.api, listing.failed, listing.error_code)
         if listing.jobs is None and listing.total is None:
             raise unexpected(call, response, "it holds no list of jobs")
+        check_length(call, response, listing.jobs, size)
         return Page(
             listing.jobs or [], listing.total, answered_at(response), listing.quota
         )

@@ -17,7 +17,7 @@ import msgspec
 
 from ..apis import Api
 from ..budget import Deadline
-from ..client import Call, CloudClient, answered_at, decode, unexpected
+from ..client import Call, CloudClient, answered_at, check_length, decode, unexpected
 from ..config import Project
 from ..errors import CollectionError, Reason
 from ..jobs import UNFINISHED_PHASES, V2_STATUSES, Job, Status
@@ -82,6 +82,7 @@ class V2TrainingJobs:
         found = limit(search.count if is_filtered else search.count or search.total)
         if search.items is None and found is None:
             raise unexpected(call, response, "it holds no list of jobs")
+        check_length(call, response, search.items, size)
         wanted = self._project.workspace_id
         if wanted != "0" and search.workspace_id not in {None, wanted}:
             raise unexpected(

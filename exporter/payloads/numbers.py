@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias, cast
+
+import msgspec
 
 from ..jobs import JobId
 
 
 Number: TypeAlias = int | float | str | None
+
+ShortText: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+"""A text that is kept between scrapes: the longest that the APIs know has 64."""
 
 # 2001 to 2286 in milliseconds: what lies outside is no time of a job's creation.
 _EARLIEST: Final = 10**12

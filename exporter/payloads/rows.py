@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from ..jobs import Job, JobId, Resources, Status
 from ..tally import Quota
 from .numbers import Number, identities, identity, limit, time
+
+
+# Twice as long as the APIs allow: names of unfinished jobs are kept between scrapes.
+_MAX_NAME_LENGTH: Final = 128
 
 
 class Row(Protocol):
@@ -67,7 +71,7 @@ def job_of(row: Row, status_of: StatusOf) -> Job:
     name = row.job_name
     return Job(
         identity(row.job_id),
-        "" if name is None else str(name),
+        "" if name is None else str(name)[:_MAX_NAME_LENGTH],
         status_of(row.status),
         time(row.create_time),
         limit(row.duration),

@@ -13,15 +13,15 @@ from typing import Final
 
 import msgspec
 
-from ..jobs import UNRECOGNIZED, V1_STATUSES, JobId, Resources, Status
+from ..jobs import UNRECOGNIZED, V1_STATUSES, Resources, Status
 from ..tally import Quota
-from .numbers import Number, limit, whole
+from .numbers import Number, ShortText, limit, whole
 
 
 class V1Job(msgspec.Struct, gc=False):
     """A row of a v1 listing. `create_time` and `duration` are in milliseconds."""
 
-    job_id: JobId
+    job_id: int | ShortText
     job_name: Number = None
     status: Number = None
     create_time: Number = None
@@ -75,7 +75,7 @@ class V1Listing(_Answer):
 class V1Detail(_Answer):
     """A visualization job's details, as far as they are needed."""
 
-    job_id: JobId | None = None
+    job_id: int | ShortText | None = None
     remaining_duration: Number = None
 
     @property

@@ -14,7 +14,7 @@ import msgspec
 
 from ..jobs import UNRECOGNIZED, V2_STATUSES, JobId, Resources, Status
 from ..tally import Quota
-from .numbers import Number, limit
+from .numbers import Number, ShortText, limit
 
 
 JOB_NUMBER: Final = "job-num"
@@ -22,7 +22,7 @@ JOB_NUMBER: Final = "job-num"
 
 
 class _Metadata(msgspec.Struct, gc=False):
-    id: JobId
+    id: int | ShortText
     name: Number = None
     create_time: Number = None
     workspace_id: str | None = None
@@ -36,7 +36,7 @@ class _Status(msgspec.Struct, gc=False):
 
 class _Accelerator(msgspec.Struct):
     unit_num: Number = None
-    product_name: str | None = None
+    product_name: ShortText | None = None
 
 
 class _FlavorInfo(msgspec.Struct):
@@ -45,12 +45,12 @@ class _FlavorInfo(msgspec.Struct):
 
 
 class _FlavorDetail(msgspec.Struct):
-    flavor_type: str | None = None
+    flavor_type: ShortText | None = None
     flavor_info: _FlavorInfo | None = None
 
 
 class _Resource(msgspec.Struct):
-    flavor_id: str | None = None
+    flavor_id: ShortText | None = None
     node_count: Number = None
     flavor_detail: _FlavorDetail | None = None
 

@@ -1,0 +1,89 @@
+"""Reads the body of a response: with one coding at most, and a limit on its size."""
+
+from __future__ import annotations
+
+import zlib
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import httpx
+
+from .response_memory import Share
+
+
+ACCEPT_ENCODING: Final = "gzip"
+"""What requests say of themselves: other codings are not read."""
+
+_STEP: Final = 64 * 1024
+# A gzip header and trailer, as zlib counts them.
+_GZIP: Final = zlib.MAX_WBITS | 16
+
+
+class BodyError(Exception):
+    """The body cannot be read: the text says what is wrong with it."""
+
+
+async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes:
+    """
+    Return the body of `response`, decompressed, in memory taken from `share`.
+
+    Raises `BodyError`: for one of more than `limit` bytes, before it is read whole.
+    """
+    codings = [
+        coding.lower()
+        for coding in response.headers.get_list("Content-Encoding", split_commas=True)
+        if coding.lower() not in {"", "identity"}
+    ]
+    if codings not in ([], ["gzip"]):
+        named = codings[0] if len(codings) == 1 else "more than one content coding"
+        # A name from outside is repeated only if it is one.
+        named = named if named.isascii() and named.isprintable() else "something odd"
+        raise BodyError(f"is compressed with {named[:40]}, which was not asked for")
+    if not codings:
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and len(length) <= len(str(limit)):
+            # All of it at once: what holds nothing cannot keep others waiting.
+            await share.grow(min(int(length), limit))
+    # One buffer that grows: thousands of small pieces would fragment the memory.
+    body = bytearray()
+    try:
+        async for chunk in _gunzipped(response) if codings else _chunks(response):
+            if len(body) + len(chunk) > limit:
+                raise BodyError(f"has more than {limit >> 10} KiB")
+            await share.grow(len(body) + len(chunk))
+            body += chunk
+        await share.complete()
+        return bytes(body)
+    finally:
+        # An error's traceback would keep it for longer than its share is taken.
+        body.clear()
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    # Without httpx's decoders, which take any codings in any number, and any memory.
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError(response.stream)
+    return aiter(response.stream)
+
+
+async def _gunzipped(response: httpx.Response) -> AsyncIterator[bytes]:
+    decoder = zlib.decompressobj(_GZIP)
+    is_empty = True
+    async for compressed in _chunks(response):
+        is_empty = False
+        if decoder.eof:
+            raise BodyError("goes on after the end of its gzip stream")
+        data = compressed
+        while data:
+            try:
+                step = decoder.decompress(data, _STEP)
+            except zlib.error:
+                raise BodyError("is not valid gzip") from None
+            if step:
+                yield step
+            if decoder.unused_data:
+                raise BodyError("goes on after the end of its gzip stream")
+            data = decoder.unconsumed_tail
+    if not is_empty and not decoder.eof:
+        raise BodyError("ends before its gzip stream does")
