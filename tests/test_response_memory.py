@@ -30,10 +30,15 @@ class Loop(asyncio.SelectorEventLoop):
         """Return the clock."""
         return self.now
 
+    def turn(self, times=1):
+        """Run what is ready, and not yet what becomes ready by that."""
+        for _ in range(times):
+            self.call_soon(self.stop)
+            self.run_forever()
+
     def settle(self):
         """Run everything that is ready, and what becomes ready by that."""
-        for _ in range(25):
-            self.run_until_complete(asyncio.sleep(0))
+        self.turn(60)
 
 
 class Response:
@@ -107,8 +112,7 @@ class Memory(RuleBasedStateMachine):
     @rule(turns=st.integers(1, 4))
     def turn(self, turns):
         """The loop turns a few times, so that something is half done."""
-        for _ in range(turns):
-            self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.turn(turns)
 
     @rule(data=st.data())
     def cancel(self, data):
@@ -116,6 +120,19 @@ class Memory(RuleBasedStateMachine):
         if self.responses:
             for one in data.draw(st.sets(st.sampled_from(self.responses))):
                 one.task.cancel()
+
+    @rule(turns=st.integers(0, 12))
+    def cancel_those_just_given_memory(self, turns):
+        """What holds memory ends, and what waited for it is canceled a moment later."""
+        self.settle()
+        waited = [one for one in self.responses if one.share and one.share.wanted]
+        for one in self.responses:
+            if one not in waited:
+                one.wishes.put_nowait(None)
+        self.loop.turn(turns)
+        for one in waited:
+            one.task.cancel()
+        self.settle()
 
     @rule(seconds=st.sampled_from([0.1, PATIENCE, 2 * PATIENCE]))
     def wait(self, seconds):
@@ -145,7 +162,7 @@ class Memory(RuleBasedStateMachine):
         """Whatever happened: in the end all are answered, and work goes on."""
         for one in self.responses:
             one.wishes.put_nowait(None)
-        for _ in range(200):
+        for _ in range(50):
             self.loop.settle()
             if all(one.task.done() for one in self.responses):
                 break
