@@ -20,7 +20,7 @@ from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
 from .program import REVISION, collect_once, serve_exporter
-from .server import ListenError, listen
+from .server import ListenError, exit_in_time, listen
 from .web import OWN_PATHS
 from .webconfig import CurrentWebConfiguration
 
@@ -104,7 +104,7 @@ def _run(flags: Flags) -> int:
     read()
     web = _web(flags)
     listener = listen(address or _EXPORTER_ADDRESS)
-    asyncio.run(serve_exporter(read, listener, flags.telemetry_path, web))
+    asyncio.run(serve_exporter(read, listener, flags.telemetry_path, web, exit_in_time))
     return _SUCCEEDED
 
 

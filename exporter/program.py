@@ -46,11 +46,13 @@ async def serve_exporter(
     listener: socket.socket,
     telemetry_path: str,
     web: CurrentWebConfiguration | None = None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> None:
     """
     Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
 
-    SIGHUP calls `load` again. Raises `ConfigurationError`, at the start only.
+    SIGHUP calls `load` again. `on_end` is called when the signal is there. Raises
+    `ConfigurationError`, at the start only.
     """
     async with open_exporter(load) as exporter:
         configuration = exporter.collector.configuration
@@ -65,8 +67,9 @@ async def serve_exporter(
         )
         app = create_app(exporter, telemetry_path)
         guarded = app if web is None else Guard(app, web)
-        async with serving(guarded, listener, web):
+        async with serving(guarded, listener, web, exporter.telemetry):
             await ending_signal(on_hangup=partial(_reload, exporter))
+            on_end()
             exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")
 

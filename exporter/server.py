@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 import socket
 import ssl
+import sys
+import threading
 
 from collections.abc import AsyncIterator, Callable, Generator
 from functools import partial
@@ -15,15 +18,22 @@ from typing import Final
 
 import uvicorn
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .connections import HEAD_SECONDS, Connections, LimitedConnection
+from .accepting import Accepting
+from .connection_limiter import ConnectionLimiter, connection_limit
+from .connections import LimitedConnection
 from .errors import ExporterError
+from .invalid_requests import InvalidRequests
+from .telemetry import Telemetry
 from .webconfig import CurrentWebConfiguration
 
 
 _KEEP_ALIVE_SECONDS: Final = 300
-_GRACE_SECONDS: Final = 4
+_GRACE_SECONDS: Final = 4.0
+_LEAVING_SECONDS: Final = 0.2
+_EXIT_SECONDS: Final = 4.7
+_POLL_SECONDS: Final = 0.02
 
 
 class ListenError(ExporterError):
@@ -71,12 +81,15 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        limits: Connections,
+        limits: ConnectionLimiter,
+        invalid: InvalidRequests,
         context: ssl.SSLContext | None,
     ) -> None:
         super().__init__(config)
         self._limits = limits
+        self._invalid = invalid
         self._context = context
+        self._accepting: list[Accepting] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -84,27 +97,57 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, as uvicorn does, but with a limit on how long a handshake may take."""
-        loop = asyncio.get_running_loop()
-        timeout = HEAD_SECONDS if self._context is not None else None
-        self.servers = [
-            await loop.create_server(
-                partial(
-                    LimitedConnection,
-                    self._limits,
-                    self.config,
-                    self.server_state,
-                    {},
-                    loop,
-                ),
-                sock=listener,
-                ssl=self._context,
-                ssl_handshake_timeout=timeout,
-                backlog=self.config.backlog,
-            )
+        """Listen, as uvicorn does, but with limits from the first byte on."""
+        new_connection = partial(
+            LimitedConnection,
+            self._limits,
+            self._invalid,
+            self.config,
+            self.server_state,
+        )
+        self._accepting = [
+            Accepting(listener, self._limits, new_connection, self._context)
             for listener in sockets or []
         ]
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way for some seconds; then end whatever is left."""
+        for accepting in self._accepting:
+            accepting.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self._finished(_GRACE_SECONDS)
+        self._limits.drop_all()
+        # Those whose client leaves end by themselves, but for one that cannot.
+        await self._finished(_LEAVING_SECONDS)
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LEAVING_SECONDS)
+
+    async def _finished(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # uvicorn tells of neither's end.
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL_SECONDS)
+
+
+class _EndsQuietly:
+    """An ASGI application whose requests may be canceled when the server ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; uvicorn would log that it was canceled as an error."""
+        # Only `_Server.shutdown` cancels one, when its client is gone.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -112,25 +155,30 @@ async def serving(
     app: ASGIApp,
     listener: socket.socket,
     web: CurrentWebConfiguration | None = None,
+    telemetry: Telemetry | None = None,
 ) -> AsyncIterator[None]:
     """
     Serve `app` for the length of an `async with` block, over TLS if `web` says so.
 
     At its end requests in flight are still answered, for at most four seconds.
+    `telemetry` counts invalid requests.
     """
     config = uvicorn.Config(
-        app,
+        _EndsQuietly(app),
         http="httptools",
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    limits = Connections() if web is None else Connections(lambda: web.allowed_sans)
-    server = _Server(config, limits, web.context if web else None)
+    limits = ConnectionLimiter(
+        (lambda: web.allowed_sans) if web is not None else tuple, connection_limit()
+    )
+    invalid = InvalidRequests(telemetry.invalid_request if telemetry else None)
+    server = _Server(config, limits, invalid, web.context if web else None)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
@@ -144,6 +192,23 @@ def allow_many_connections() -> None:
     with contextlib.suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def exit_in_time() -> None:
+    """
+    End this process with status 0 within five seconds from now, whatever still waits.
+
+    A thread that checks a password, or looks up a name, cannot be stopped, and Python
+    waits for threads when it ends.
+    """
+    timer = threading.Timer(_EXIT_SECONDS, _exit)
+    timer.daemon = True
+    timer.start()
+
+
+def _exit() -> None:
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def ending_signal(on_hangup: Callable[[], None] | None = None) -> None:

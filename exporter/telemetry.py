@@ -77,6 +77,11 @@ class Telemetry:
             "Collections of a project and kind that shared another's API requests.",
             registry=self.registry,
         )
+        self._invalid_requests = Counter(
+            "modelarts_exporter_invalid_requests",
+            "Requests to the exporter that were refused as invalid HTTP.",
+            registry=self.registry,
+        )
         self._credential_expiry = Gauge(
             "modelarts_exporter_credential_expiry_timestamp_seconds",
             "When the token in use for a project ends; it is renewed before.",
@@ -136,6 +141,10 @@ class Telemetry:
     def coalesced(self) -> None:
         """Count a collection that shares another's requests."""
         self._coalesced.inc()
+
+    def invalid_request(self) -> None:
+        """Count a request to the exporter that is not valid HTTP."""
+        self._invalid_requests.inc()
 
     def credential_expiry(self, cloud: str, project: str, timestamp: float) -> None:
         """Set when a project's token ends, in Unix time."""

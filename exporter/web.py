@@ -7,6 +7,7 @@ import time
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,11 +17,13 @@ from starlette.routing import Route
 
 from .budget import scrape_seconds
 from .config import Project
+from .connection_limiter import connection_limit
 from .discovery import Shard, discover
 from .errors import ConfigurationError
 from .exposition import accepts_gzip, choose_format
 from .jobs import Kind
 from .page import Status, headers, render
+from .scrape_limit import ScrapeLimit, scrape_limits
 from .scraping import Exporter, Wanted
 from .watchdog import is_stalled
 
@@ -67,9 +70,10 @@ class _Answers:
     def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
         self._exporter = exporter
         self._telemetry_path = telemetry_path
+        self._all_limit, self._probe_limit = scrape_limits(connection_limit())
 
     async def metrics(self, request: Request) -> Response:
-        return await self._scrape(request, self._exporter.metrics)
+        return await self._scrape(request, self._exporter.metrics, self._all_limit)
 
     async def probe(self, request: Request) -> Response:
         project = self._project(request)
@@ -78,7 +82,7 @@ class _Answers:
         async def collect(seconds: float, wanted: Wanted) -> bytes:
             return await self._exporter.probe(project, kinds, seconds, wanted)
 
-        return await self._scrape(request, collect)
+        return await self._scrape(request, collect, self._probe_limit)
 
     async def own_metrics(self, request: Request) -> Response:
         wanted = _wanted(request)
@@ -124,6 +128,8 @@ class _Answers:
         return PlainTextResponse("ModelArts exporter is ready.\n")
 
     async def reload(self, request: Request) -> Response:
+        if _is_cross_origin(request):
+            raise HTTPException(403, "Another site's page cannot reload this.\n")
         try:
             self._exporter.reload()
         except ConfigurationError as error:
@@ -134,6 +140,7 @@ class _Answers:
         self,
         request: Request,
         collect: Callable[[float, Wanted], Coroutine[None, None, bytes]],
+        limit: ScrapeLimit,
     ) -> Response:
         wanted = _wanted(request)
         if request.method == "HEAD":
@@ -142,9 +149,10 @@ class _Answers:
             request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"),
             self._exporter.collector.configuration.collection,
         )
-        scrape = asyncio.create_task(collect(seconds, wanted))
-        if not await _finishes_before_client_leaves(request, scrape):
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        with limit.slot():
+            scrape = asyncio.create_task(collect(seconds, wanted))
+            if not await _finishes_before_client_leaves(request, scrape):
+                return Response(status_code=_CLIENT_CLOSED_REQUEST)
         return Response(scrape.result(), headers=_scrape_headers(wanted))
 
     def _project(self, request: Request) -> Project:
@@ -155,6 +163,21 @@ class _Answers:
             if project.name == names[0]:
                 return project
         raise HTTPException(404, "No project of that name is configured.\n")
+
+
+def _is_cross_origin(request: Request) -> bool:
+    """Tell whether a page of another origin made a browser send `request`."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site.lower() not in {"none", "same-origin"}:
+        return True
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        return True
+    return host.lower() != request.headers.get("Host", "").lower()
 
 
 def _kinds(request: Request, project: Project) -> Sequence[Kind]:

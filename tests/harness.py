@@ -188,7 +188,12 @@ async def exporting(configuration: Configuration, load=None, web=None, **client)
         async with open_exporter(load or (lambda: configuration)) as exporter:
             app = create_app(exporter, "/metrics")
             async with (
-                serving(app if web is None else Guard(app, web), listener, web),
+                serving(
+                    app if web is None else Guard(app, web),
+                    listener,
+                    web,
+                    exporter.telemetry,
+                ),
                 httpx.AsyncClient(timeout=30, trust_env=False, **client) as asking,
             ):
                 yield Running(url, asking, exporter.collector)

@@ -9,7 +9,8 @@ from harness import exporting_from, simulated
 from test_web_configuration import TLS, Files, guarded
 
 from exporter import connections
-from exporter.connections import LARGEST_HEAD, MOST_CONNECTIONS
+from exporter.connection_limiter import MOST_CONNECTIONS
+from exporter.connections import LARGEST_HEAD
 from exporter.server import allow_many_connections
 
 
