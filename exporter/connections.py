@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -46,18 +47,46 @@ _READ_AHEAD: Final = 16 * 1024
 """Bytes of waiting requests from which on a connection is not read any further."""
 
 
+class Turns:
+    """
+    Lets requests that waited behind others go on: one in each round of the event loop.
+
+    So a client that sends many at once does not keep those waiting that send one.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def wait(self, go_on: Callable[[], None]) -> None:
+        """Call `go_on` when it is its turn."""
+        self._waiting.append(go_on)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        try:
+            self._waiting[0]()
+        finally:
+            self._waiting.popleft()
+            if self._waiting:
+                self._loop.call_soon(self._next)
+
+
 class LimitedConnection(HttpToolsProtocol):
     """One connection of uvicorn's, with limits."""
 
     def __init__(
         self,
         limits: ConnectionLimiter,
+        turns: Turns,
         invalid: InvalidRequests,
         config: Config,
         server_state: ServerState,
     ) -> None:
         super().__init__(config, server_state, {}, asyncio.get_running_loop())
         self._limits = limits
+        self._turns = turns
         self._invalid = invalid
         self._served: ASGIApp = self.app
         self._lower: asyncio.Transport | None = None
@@ -110,8 +139,11 @@ class LimitedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, or several requests."""
         self._unset_keepalive_if_required()
+        is_first = not self._unparsed
         self._unparsed += data
-        self._parse()
+        if is_first:
+            self._parse()
+        self._hold()
         if len(self._unparsed) > _READ_AHEAD:
             self._limits.limit_buffers(self)
 
@@ -150,8 +182,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._limits.limit_buffers(self)
         super().on_response_complete()
         if self._unparsed:
-            # Not from within the answer to the request before.
-            self.loop.call_soon(self._parse)
+            self._turns.wait(self._parse)
 
     def pause_writing(self) -> None:
         """Wait for the client, which reads more slowly than is written."""
@@ -171,7 +202,7 @@ class LimitedConnection(HttpToolsProtocol):
             return
         if not self.transport.is_closing():
             self._stop_timer()
-            self.loop.call_soon(self._parse)
+            self._turns.wait(self._parse)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, also one whose client does not read."""
@@ -188,6 +219,10 @@ class LimitedConnection(HttpToolsProtocol):
             part = bytes(self._unparsed[:size])
             del self._unparsed[:size]
             self._parse_part(part)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Stop reading while requests wait, or go on."""
         if self.transport.is_closing():
             self._unparsed.clear()
         elif self._reading is not None:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .accepting import Accepting
 from .connection_limiter import ConnectionLimiter, connection_limit
-from .connections import LimitedConnection
+from .connections import LimitedConnection, Turns
 from .errors import ExporterError
 from .invalid_requests import InvalidRequests
 from .telemetry import Telemetry
@@ -30,9 +30,9 @@ from .webconfig import CurrentWebConfiguration
 
 
 _KEEP_ALIVE_SECONDS: Final = 300
-_GRACE_SECONDS: Final = 4.0
+_GRACE_SECONDS: Final = 3.7
 _LEAVING_SECONDS: Final = 0.2
-_EXIT_SECONDS: Final = 4.7
+_EXIT_SECONDS: Final = 4.3
 _POLL_SECONDS: Final = 0.02
 
 
@@ -101,6 +101,7 @@ class _Server(uvicorn.Server):
         new_connection = partial(
             LimitedConnection,
             self._limits,
+            Turns(),
             self._invalid,
             self.config,
             self.server_state,
@@ -160,7 +161,7 @@ async def serving(
     """
     Serve `app` for the length of an `async with` block, over TLS if `web` says so.
 
-    At its end requests in flight are still answered, for at most four seconds.
+    At its end requests in flight are still answered, for almost four seconds.
     `telemetry` counts invalid requests.
     """
     config = uvicorn.Config(

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -106,3 +108,33 @@ def wait_until(condition, seconds=60):
                 return found
         time.sleep(0.2)
     pytest.fail("it did not happen in time")
+
+
+@contextlib.contextmanager
+def an_exporter_process(file, log, *flags, descriptors=4096):
+    """
+    Run an exporter; yields the process and its address. Its output goes to `log`.
+
+    It may have so many open files as `descriptors` says.
+    """
+    command = [sys.executable, "-m", "exporter", f"--config.file={file}", *flags]
+    limited = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [*limited, "--web.listen-address=127.0.0.1:0"], stderr=output
+        ) as process,
+    ):
+        try:
+            found = wait_until(
+                lambda: re.search(r"url=https?://([^/]+)/", log.read_text())
+            )
+            yield process, found[1]
+        finally:
+            process.kill()
+
+
+def memory_of(process, kind="VmRSS"):
+    """Return how much memory a process has (`VmHWM`: had at most), in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) * 1024
