@@ -21,6 +21,8 @@ from .config import DEFAULT_TIMEOUT, Collection, RateLimit
 
 
 _LONGEST_PAUSE_SECONDS: Final = 1.0
+# What a client may ask for: above, one that hangs would keep what it waits for too long.
+_LONGEST_SCRAPE_SECONDS: Final = 300.0
 
 
 class Deadline:
@@ -50,7 +52,8 @@ def scrape_seconds(scrape_timeout: str | None, settings: Collection) -> float:
 
     `scrape_timeout` is the header `X-Prometheus-Scrape-Timeout-Seconds`; what is no
     positive number counts as absent. Where it is not above the offset, half of it is
-    left: an answer in time with little in it is better than none.
+    left: an answer in time with little in it is better than none. Nobody can ask for
+    more than five minutes.
     """
     try:
         asked = float(scrape_timeout or "nan")
@@ -59,7 +62,11 @@ def scrape_seconds(scrape_timeout: str | None, settings: Collection) -> float:
     if not 0 < asked < math.inf:
         return settings.timeout or DEFAULT_TIMEOUT
     left = asked - settings.timeout_offset
-    return min(left if left > 0 else asked / 2, settings.timeout or math.inf)
+    return min(
+        left if left > 0 else asked / 2,
+        settings.timeout or math.inf,
+        _LONGEST_SCRAPE_SECONDS,
+    )
 
 
 class TokenBucket:

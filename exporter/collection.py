@@ -1,16 +1,16 @@
 """
 One project's jobs of one kind: their collection, shared by the scrapes that want it.
 
-A collection goes on for as long as a scrape waits for it and is canceled when the last
-one has left. Whatever happens in it costs that project and kind alone.
+Whatever happens in it costs that project and kind alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -23,6 +23,7 @@ from .errors import Failure, Reason
 from .failurelog import FailureLog
 from .jobs import Kind
 from .report import Latest, Outcome, Report
+from .shared_run import SharedRun, SharedRuns
 from .survey import Progress, Survey, attempt
 from .telemetry import Telemetry
 
@@ -30,21 +31,20 @@ from .telemetry import Telemetry
 log: Final = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Run:
-    """A collection under way, and the scrapes that wait for it."""
-
-    progress: Progress
-    started: float
-    waiting: int = 0
-    task: asyncio.Task[Outcome] = field(init=False)
+Run = SharedRun[Progress, Outcome]
+"""A collection under way, for the scrapes that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How the last run ended, when on the event loop's clock, and in Unix time."""
+    """
+    How the last run ended, when on the event loop's clock, and in Unix time.
+
+    `started` is when it began, on the event loop's clock.
+    """
 
     outcome: Outcome
+    started: float
     at: float
     timestamp: float
 
@@ -68,7 +68,7 @@ class Target:
         self._log = FailureLog(project, kind, self._survey.api.api)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
-        self._run: Run | None = None
+        self._runs: SharedRuns[Progress, Outcome] = SharedRuns(self._collect)
         self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
@@ -80,48 +80,42 @@ class Target:
 
     def join(self, deadline: Deadline) -> Run:
         """Wait for the run that is under way, or for a new one."""
-        run = self._run
-        if run is None or run.task.done():
+        run = self._runs.current
+        if run is None:
             # A deadline of its own: a scrape that joins later may extend it.
-            run = self._run = Run(Progress(Deadline(deadline.remaining)), _now())
-            run.task = asyncio.create_task(self._collect(run))
+            run = self._runs.start(Progress(Deadline(deadline.remaining)))
         else:
             run.progress.deadline.extend(deadline)
             self._telemetry.coalesced()
-        run.waiting += 1
+        run.join()
         return run
-
-    def leave(self, run: Run) -> bool:
-        """Wait no longer; return whether that canceled the run: nobody else waits."""
-        run.waiting -= 1
-        if run.waiting or run.task.done():
-            return False
-        if self._run is run:
-            self._run = None
-        return run.task.cancel()
 
     def outcome(self, run: Run) -> Outcome:
         """
-        Leave `run` and return how it ended.
+        Return how `run` ended.
 
         If it did not, that is a timeout: of all, or of what goes with the jobs.
         """
-        canceled = self.leave(run)
-        if run.task.done() and not run.task.cancelled():
-            return run.task.result()
+        if run.result is not None:
+            return run.result
         timeout = _timeout(run)
         stands = run.progress.listing
         result = stands and stands.interrupted(timeout)
-        outcome = Outcome(result or timeout, _now() - run.started)
-        if canceled:
-            self._finish(outcome)
-        else:
-            self._count(outcome)
-        return outcome
+        return Outcome(result or timeout, _now() - run.started)
+
+    def leave(self, run: Run, outcome: Outcome) -> None:
+        """Wait no longer, since the scrape's time is over: it reports `outcome`."""
+        if run.result is not None:
+            run.leave()
+            return
+        run.is_overdue = True
+        if run.leave():
+            self._finish(run, outcome)
+        self._count(outcome)
 
     def abandon(self, run: Run) -> None:
-        """Leave `run` because the scrape went away."""
-        if self.leave(run):
+        """Wait no longer, since the scrape went away."""
+        if run.leave():
             self._errors[Reason.CANCELED] += 1
 
     def fits(self, project: Project, kind: Kind, settings: Settings) -> bool:
@@ -138,16 +132,19 @@ class Target:
         self._settings = settings
         self._survey.reconfigure(settings)
 
+    def collect_again(self) -> None:
+        """Let no failure be served again: what caused it may have been repaired."""
+        finished = self._finished
+        if finished is not None and isinstance(finished.outcome.result, Failure):
+            self._finished = replace(finished, at=-math.inf)
+
     async def ended(self) -> None:
-        """Wait until the run that is under way, if there is one, has ended."""
-        if self._run is not None:
-            await asyncio.wait([self._run.task])
+        """Wait until what is under way has ended."""
+        await self._runs.ended()
 
     async def aclose(self) -> None:
-        """Cancel the run that is under way."""
-        if self._run is not None:
-            self._run.task.cancel()
-            await self.ended()
+        """Cancel what is under way."""
+        await self._runs.aclose()
 
     def report(self, outcome: Outcome) -> Report:
         """Return what a scrape says of this project and kind."""
@@ -184,12 +181,15 @@ class Target:
                 advice="report it with the lines logged above",
             )
         outcome = Outcome(result, _now() - run.started)
-        self._finish(outcome)
+        if not run.is_canceled:
+            self._finish(run, outcome)
+            self._count(outcome)
         return outcome
 
-    def _finish(self, outcome: Outcome) -> None:
-        self._finished = Finished(outcome, _now(), time.time())
-        self._count(outcome)
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        # A run that was overdue may end after a newer one.
+        if self._finished is None or self._finished.started <= run.started:
+            self._finished = Finished(outcome, run.started, _now(), time.time())
 
     def _count(self, outcome: Outcome) -> None:
         result = outcome.result

@@ -111,7 +111,8 @@ class Collector:
                 target.abandon(run)
             raise
         for target, run in runs.items():
-            outcomes[target] = target.outcome(run)
+            outcomes[target] = outcome = target.outcome(run)
+            target.leave(run, outcome)
         return [
             target.report(outcome)
             for target, outcome in outcomes.items()
@@ -135,7 +136,7 @@ class Collector:
 
     async def aclose(self) -> None:
         """Cancel what is under way and close the clients of all clouds."""
-        for target in self._targets:
+        for target in (*self._targets, *self._retired):
             await target.aclose()
         await asyncio.gather(*self._retiring)
         for client in self._clients.values():
@@ -155,7 +156,7 @@ class Collector:
     async def _retire(self, targets: list[Target], clients: list[CloudClient]) -> None:
         for target in targets:
             await target.ended()
-        self._retired.difference_update(targets)
+            self._retired.discard(target)
         for client in clients:
             await client.aclose()
         projects = [target.project for target in (*self._targets, *self._retired)]

@@ -59,7 +59,14 @@ class Endings:
         )
 
     def record(self, census: Census) -> None:
-        """Count the ends that `census` saw, and remember what it saw."""
+        """
+        Count the ends that `census` saw, and remember what it saw.
+
+        A census that began before another was recorded may know less than that one, and
+        is passed over: the next one sees what it saw.
+        """
+        if census.watch != self.watch:
+            return
         if self._has_begun:
             for job in census.ended.values():
                 if self._is_news(job):

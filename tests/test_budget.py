@@ -192,6 +192,10 @@ async def test_rate_limit_of_a_cloud():
         ("nan", None, 9.0),
         ("inf", None, 9.0),
         ("soon", 20.0, 20.0),
+        ("1e308", None, 300.0),
+        ("1e308", 20.0, 20.0),
+        ("301", None, 300.0),
+        ("299", None, 298.5),
     ],
 )
 def test_a_scrapes_time(header, timeout, expected):

@@ -42,6 +42,7 @@ ORDER = [
     "counting",
     "survey",
     "failurelog",
+    "shared_run",
     "collection",
     "collector",
     "labels",
