@@ -1,0 +1,53 @@
+"""An event loop whose time a test moves, for machines that check after every step."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """
+    An event loop that runs until everything waits, and no further.
+
+    Its clock stands still between steps; what goes wrong unseen is in `errors`.
+    """
+
+    def __init__(self):
+        self._now = 1000.0
+        super().__init__()
+        self.errors = []
+        self.set_exception_handler(lambda _, context: self.errors.append(context))
+
+    def time(self):
+        """Return the time that the test made it."""
+        return self._now
+
+    def step(self, *coroutines):
+        """Run these, and all that they wake, until everything waits."""
+        return self.run_until_complete(self._step(coroutines))
+
+    def advance(self, seconds):
+        """Let time pass, and everything happen that then is due."""
+        self._now += seconds
+        self.step()
+
+    def tasks(self):
+        """Return the tasks that have not ended."""
+        return asyncio.all_tasks(self)
+
+    def end(self):
+        """Close the loop; nothing may be left running, or have gone wrong unseen."""
+        left = self.tasks()
+        for task in left:
+            task.cancel()
+        self.step()
+        self.run_until_complete(self.shutdown_asyncgens())
+        self.close()
+        assert not left
+        assert not self.errors
+
+    async def _step(self, coroutines):
+        results = [await coroutine for coroutine in coroutines]
+        for _ in range(30):
+            await asyncio.sleep(0)
+        return results
