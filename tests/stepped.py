@@ -47,7 +47,10 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         assert not self.errors
 
     async def _step(self, coroutines):
-        results = [await coroutine for coroutine in coroutines]
-        for _ in range(30):
+        tasks = [self.create_task(coroutine) for coroutine in coroutines]
+        await asyncio.sleep(0)
+        while self._ready:  # noqa: ASYNC110 - what is watched knows no events
             await asyncio.sleep(0)
-        return results
+        # Who waits for something that only a later step brings would wait for ever.
+        assert all(task.done() for task in tasks)
+        return [task.result() for task in tasks]

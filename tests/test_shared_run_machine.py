@@ -186,14 +186,16 @@ class SharedRunMachine(RuleBasedStateMachine):
         self.open += [self._scrape(seconds, only) for _ in range(count)]
 
     @precondition(lambda self: self.open)
-    @rule(data=st.data())
-    def leave(self, data):
-        """Clients go away, some or all of them in the same tick."""
+    @rule(data=st.data(), coming=st.booleans())
+    def leave(self, data, coming):
+        """Clients go away, all in the same tick; in that, too, another one comes."""
         leaving = data.draw(
             st.lists(st.sampled_from(self.open), min_size=1, unique_by=id)
         )
         for scrape in leaving:
             scrape.task.cancel()
+        if coming:
+            self.open.append(self._scrape(10.0, None))
         self.loop.step()
         for scrape in leaving:
             assert scrape.task.done()
@@ -238,6 +240,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         """Time passes, and that of some scrapes is over."""
         self.loop.advance(seconds)
 
+    @precondition(lambda self: len(self.open) > 2)
     @rule(
         projects=st.sampled_from([PROJECTS, PROJECTS[:1], PROJECTS[1:], ()]),
         bounds=st.sampled_from([(60.0,), (120.0,)]),
@@ -252,6 +255,7 @@ class SharedRunMachine(RuleBasedStateMachine):
 
         self.loop.step(configure())
 
+    @precondition(lambda self: len(self.open) > 4)
     @rule()
     def close_and_start_again(self):
         """The exporter ends under its scrapes, and another one begins."""

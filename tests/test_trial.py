@@ -14,9 +14,12 @@ REFUSED = Failure(reason=Reason.AUTHENTICATION, problem="refused", advice="")
 class Clock:
     """The time that a trial sees."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self):
         self.now = 1000.0
-        monkeypatch.setattr(Trial, "_now", lambda _: self.now)
+
+    def __call__(self):
+        """Return it."""
+        return self.now
 
 
 class Uses:
@@ -74,10 +77,10 @@ async def test_a_refused_credential_is_sent_once():
     assert "not sent again for 300 s" in str(results[-1])
 
 
-async def test_a_refused_credential_rests_for_the_locks_time(monkeypatch):
+async def test_a_refused_credential_rests_for_the_locks_time():
     """It is not sent again until the lock's time is over."""
-    clock = Clock(monkeypatch)
-    uses = Uses(Trial(lock_seconds=300))
+    clock = Clock()
+    uses = Uses(Trial(lock_seconds=300, now=clock))
     task = asyncio.create_task(uses.use("p"))
     await settle()
     uses.started[0].set_result("refused")
@@ -128,6 +131,71 @@ async def test_a_late_refusal_of_the_old_secret_does_not_hurt_the_new():
     third.cancel()
 
 
+async def test_a_late_success_of_the_old_secret_does_not_prove_the_new():
+    """What the old secret's request learns says nothing of the new secret."""
+    trial = Trial(lock_seconds=300)
+    old, new = Uses(trial, "old"), Uses(trial, "new")
+    first = asyncio.create_task(old.use("p"))
+    await settle()
+    others = [asyncio.create_task(new.use(f"p{n}")) for n in range(3)]
+    await settle()
+    old.started[0].set_result("proved")
+    await first
+    await settle()
+    # One tries the new secret, and the others wait for its outcome.
+    assert len(new.started) == 1
+
+    new.started[0].set_result("refused")
+    await asyncio.gather(*others, return_exceptions=True)
+    assert len(new.started) == 1
+
+
+async def test_the_old_secret_is_not_sent_when_there_is_a_new_one():
+    """Who waited to send the old secret fails, and may come again with the new one."""
+    trial = Trial(lock_seconds=300)
+    old, new = Uses(trial, "old"), Uses(trial, "new")
+    tasks = [asyncio.create_task(old.use(f"p{n}")) for n in range(5)]
+    await settle()
+    tasks.append(asyncio.create_task(new.use("p")))
+    await settle()
+    old.started[0].set_result("refused")
+    await settle()
+    new.started[0].set_result("proved")
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert len(old.started) == 1
+    assert [isinstance(result, CollectionError) for result in results] == [
+        False,
+        *[True] * 4,
+        False,
+    ]
+    assert results[1].failure.transient
+
+
+async def test_a_success_after_a_refusal_ends_the_rest():
+    """A project's refusal is its own where the same credential is accepted elsewhere."""
+    clock = Clock()
+    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4, now=clock))
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("proved")
+    await task
+    tasks = [asyncio.create_task(uses.use(party)) for party in "abc"]
+    await settle()
+    for outcome, use in zip(
+        ("refused", "refused", "proved"), uses.started[1:], strict=True
+    ):
+        use.set_result(outcome)
+    await asyncio.gather(*tasks)
+    clock.now += 61
+
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    assert len(uses.started) == 5
+    uses.started[-1].set_result("proved")
+    await task
+
+
 async def test_one_projects_refusal_does_not_stop_a_proved_credential():
     """A refusal after a success only makes the credential prove itself again."""
     uses = Uses(Trial(lock_seconds=300))
@@ -140,10 +208,10 @@ async def test_one_projects_refusal_does_not_stop_a_proved_credential():
     assert len(uses.started) == 3
 
 
-async def test_after_the_rest_another_project_goes_first(monkeypatch):
+async def test_after_the_rest_another_project_goes_first():
     """The project that was refused lets others go first, as it may be its own fault."""
-    clock = Clock(monkeypatch)
-    uses = Uses(Trial(lock_seconds=300))
+    clock = Clock()
+    uses = Uses(Trial(lock_seconds=300, now=clock))
     tasks = [asyncio.create_task(uses.use(party)) for party in ("bad", "good")]
     await settle()
     uses.started[0].set_result("refused")
@@ -158,10 +226,10 @@ async def test_after_the_rest_another_project_goes_first(monkeypatch):
     await task
 
 
-async def test_a_proof_is_for_a_while(monkeypatch):
+async def test_a_proof_is_for_a_while():
     """Where a proof ends, the next uses go one at a time again."""
-    clock = Clock(monkeypatch)
-    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4))
+    clock = Clock()
+    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4, now=clock))
     task = asyncio.create_task(uses.use("p"))
     await settle()
     uses.started[0].set_result("proved")
