@@ -256,6 +256,31 @@ async def test_a_shorter_deadline_does_not_cut_the_others_collection():
     assert len(cloud.asked("training_jobs")) == 2
 
 
+async def test_who_asks_for_all_time_keeps_nobody_else_waiting():
+    """A hanging run is kept for whom it has time; later scrapes ask anew."""
+    cloud = simulated("a")
+    async with exporting_from(cloud) as exporter:
+        await exporter.scrape()
+        cloud.faults.add(Fault(effect=Effect.HANG))
+        patient = asyncio.create_task(exporter.scrape(1e308))
+        await asyncio.wait_for(_met(cloud, 2), 10)
+        assert set((await exporter.scrape(1)).up().values()) == {0.0}
+        # The fault is over; what hangs goes on hanging.
+        cloud.faults.clear()
+        for _ in range(3):
+            agrees(await exporter.scrape(10), cloud)
+        assert not patient.done()
+
+        patient.cancel()
+        await asyncio.wait([patient])
+        agrees(await exporter.scrape(10), cloud)
+
+
+async def _met(cloud, times):
+    while sum(fault.met for fault in cloud.faults.active) < times:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 async def test_a_client_that_leaves_cancels_its_collection():
     """Nobody waits: the requests are canceled, and that is counted."""
     cloud = simulated("a")

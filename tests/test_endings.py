@@ -17,7 +17,7 @@ from exporter.census import OVERLAP_MILLISECONDS, Census
 from exporter.counting import Method, collect_jobs, find_ends
 from exporter.endings import Endings
 from exporter.errors import CollectionError, Failure, Reason
-from exporter.jobs import V1_STATUSES, Kind
+from exporter.jobs import V1_STATUSES, Job, Kind, Phase
 from exporter.listing import Habit
 from exporter.simulator import Effect, Fault, Jobs
 from exporter.tally import empty_tally
@@ -184,6 +184,33 @@ async def test_the_page_size_may_change():
         exporter.collector.configure(replace(configuration, collection=settings))
 
         assert finished(await exporter.scrape())["succeeded"] == 1
+
+
+def test_a_collection_that_was_overtaken_counts_nothing():
+    """Of two that run at once, one is recorded: the other may know less."""
+    endings = Endings(())
+    census = Census(
+        empty_tally((), V1_STATUSES.values()), V1_STATUSES.get, endings.watch
+    )
+    job = Job("1", "one", V1_STATUSES[8], 1000)
+    census.unfinished["1"] = job
+    endings.record(census)
+
+    slow, quick = (
+        Census(empty_tally((), V1_STATUSES.values()), V1_STATUSES.get, endings.watch)
+        for _ in range(2)
+    )
+    slow.unfinished["1"] = job
+    quick.ended["1"] = replace(job, status=V1_STATUSES[10])
+    endings.record(quick)
+    endings.record(slow)
+    again = Census(
+        empty_tally((), V1_STATUSES.values()), V1_STATUSES.get, endings.watch
+    )
+    again.ended["1"] = replace(job, status=V1_STATUSES[10])
+    endings.record(again)
+
+    assert endings.so_far.numbers[Phase.SUCCEEDED] == 1
 
 
 class Exporting:
