@@ -12,6 +12,7 @@ from exporter.config import EcsAgencyAuth
 from exporter.credentials import AgencyKeys
 from exporter.errors import CollectionError
 from exporter.simulator import serve
+from exporter.simulator.metadata import Metadata
 
 
 @contextlib.asynccontextmanager
@@ -103,6 +104,30 @@ async def test_an_instance_without_an_agency(logged):
     assert set(scrape.up().values()) == {0.0}
     assert scrape.errors("a", "training") == {"authentication": 1}
     assert any("give this instance an agency" in line for line in logged())
+
+
+@pytest.mark.parametrize("odd", ["access_key", "security_token", "session"])
+async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
+    """Keys and sessions with odd characters are failures, and well again with the next."""
+    cloud = simulated("a")
+    async with on_an_instance(cloud) as exporter:
+        with monkeypatch.context() as patch:
+            if odd == "session":
+                patch.setattr("secrets.token_hex", lambda _: "s\x00\u00e9")
+            else:
+                new_key = Metadata._new_key
+
+                def odd_key(self, now):
+                    key = new_key(self, now)
+                    setattr(key, odd, "k\r\n\u6c49")
+                    return key
+
+                patch.setattr(Metadata, "_new_key", odd_key)
+            scrape = await exporter.scrape()
+            assert scrape.errors("a", "training") == {"response": 1}
+        cloud.metadata._key = None
+        cloud.metadata.end_session()
+        assert set((await exporter.scrape()).up().values()) == {1.0}
 
 
 async def test_a_machine_without_metadata():

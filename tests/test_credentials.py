@@ -155,6 +155,30 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     assert cloud.identity.logins == 1
 
 
+async def test_a_token_that_no_header_can_hold(monkeypatch):
+    """A token with a control character costs the scrapes that got it, as `response`."""
+    cloud = simulated("a", "b")
+    async with exporting_from(cloud) as exporter:
+        with monkeypatch.context() as patch:
+            patch.setattr("secrets.token_hex", lambda _: "tok\xe9n")
+            assert all_down(await exporter.scrape(), "response")
+        assert all_up(await exporter.scrape())
+
+
+async def test_a_security_token_that_no_header_can_hold():
+    """A configured key with such a character is a failure with advice, not a fault."""
+    cloud = simulated("a")
+    auth = AccessKeyAuth(
+        access_key="AKCANARY",
+        secret_key=Secret(SECRET_KEY),
+        security_token=Secret("t\u00f6\x00ken"),
+    )
+    async with exporting_from(cloud, auth) as exporter:
+        assert all_down(await exporter.scrape(), "authentication")
+
+    assert cloud.asked() == []
+
+
 async def test_long_tokens():
     """Tokens of many kB, as some accounts have, are received and sent."""
     cloud = simulated("a")

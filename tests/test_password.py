@@ -2,13 +2,15 @@
 
 import json
 
+from datetime import datetime
+
 import httpx
 import pytest
 import respx
 
 from exporter.config import PasswordAuth, Secret
 from exporter.credentials import Logins, TokenAuth
-from exporter.errors import Failure, Reason
+from exporter.errors import CollectionError, Failure, Reason
 
 
 IAM = "https://iam.eu-de.otc.t-systems.com"
@@ -92,6 +94,39 @@ async def test_answers_without_a_token(logins, status, headers, body, reason):
     assert isinstance(failure, Failure)
     assert failure.reason is reason
     assert failure.api == "auth_tokens"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\rb", "a\r\nHost: x", "a\x00b", "a\x7fb", "a b", "t\u00f6ken", "\u6c49\u5b57"],
+)
+@respx.mock
+async def test_a_token_that_no_header_can_hold(logins, text):
+    """A token with odd characters is the login's failure, and is not repeated."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": text.encode()}
+    )
+    auth = TokenAuth(logins, "p1", "vision", lambda _: None)
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(CollectionError) as raised:
+            await client.get(API, auth=auth)
+    await auth.aclose()
+
+    assert raised.value.failure.reason is Reason.RESPONSE
+    assert text not in str(raised.value)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00", "2023-11-15T22:13:20"])
+@respx.mock
+async def test_a_time_without_a_zone_is_utc(logins, time):
+    """The machine's own time zone has no part in when a token ends."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json={"token": {"expires_at": time}}, headers={"X-Subject-Token": "t"}
+    )
+
+    token = await logins.token("p1", "vision")
+
+    assert token.expires_at == datetime.fromisoformat(f"{time}Z").timestamp()
 
 
 @respx.mock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from .trial import Trial
 
 
 _LOCK_SECONDS: Final = 300.0
+_HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class AccessKey:
     def whole(self) -> str:
         """All of it as one text, to notice a change."""
         return "\n".join((self.access_key, self.secret_key, self.security_token or ""))
+
+    @property
+    def fits_headers(self) -> bool:
+        """Tell whether what is sent of it can be sent."""
+        sent = (self.access_key, self.security_token)
+        return all(part is None or fits_header(part) for part in sent)
 
 
 class KeySource(Protocol):
@@ -58,13 +66,16 @@ class ConfiguredKeys:
         """Return the key as it is now. Raises `CollectionError`."""
         token = self._auth.security_token
         try:
-            return AccessKey(
+            key = AccessKey(
                 self._auth.access_key,
                 self._auth.secret_key.reveal(),
                 token.reveal() if token else None,
             )
         except SecretError as error:
             raise CollectionError(unreadable_secret(error)) from error
+        if not key.fits_headers:
+            raise CollectionError(_NOT_A_KEY)
+        return key
 
     async def aclose(self) -> None:
         """Do nothing: there are no connections."""
@@ -88,6 +99,11 @@ class AccessKeys:
         """Remember that `key` was refused at `path`."""
         now = asyncio.get_running_loop().time()
         self._refused_paths[path] = (key.whole, now + _LOCK_SECONDS)
+
+    def try_again(self) -> None:
+        """Let a refused key be used once more, since it may have been repaired."""
+        self.trial.try_again()
+        self._refused_paths.clear()
 
 
 class SignatureAuth(httpx.Auth):
@@ -163,6 +179,17 @@ _RESTING: Final = Failure(
     problem="the access key was refused here (not sent again for five minutes)",
     advice="check the cloud's auth section and this machine's clock",
 )
+
+_NOT_A_KEY: Final = Failure(
+    reason=Reason.AUTHENTICATION,
+    problem="the access key or its security token has characters that no header can hold",
+    advice="correct access_key and security_token in the cloud's auth section",
+)
+
+
+def fits_header(text: str) -> bool:
+    """Tell whether a header can hold `text`: tokens and keys are visible ASCII."""
+    return _HEADER_TEXT.fullmatch(text) is not None
 
 
 def unreadable_secret(error: SecretError) -> Failure:

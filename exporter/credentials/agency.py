@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
@@ -22,7 +22,8 @@ from ..decoding import JsonError, decode_json
 from ..errors import CollectionError, Failure, Reason
 from ..response_body import BodyError, read_body
 from ..response_memory import ResponseMemory
-from .access_key import AccessKey
+from .access_key import AccessKey, fits_header
+from .single_flight import SingleFlight
 
 
 _TIMEOUT_SECONDS: Final = 3.0
@@ -58,11 +59,17 @@ _decoder: Final = msgspec.json.Decoder(_SecurityKey)
 class AgencyKeys:
     """The instance's temporary access keys, renewed before they end."""
 
-    def __init__(self, metadata_url: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        metadata_url: str,
+        now: Callable[[], float],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._url = metadata_url
         self._now = now
         # Never through a proxy: the address is the instance's own.
         self._http = httpx.AsyncClient(
+            transport=transport,
             trust_env=False,
             timeout=_TIMEOUT_SECONDS,
             headers={"Accept-Encoding": "identity"},
@@ -72,7 +79,7 @@ class AgencyKeys:
         self._session: str | None = None
         self._key: AccessKey | None = None
         self._rests_until = 0.0
-        self._renewal: asyncio.Task[AccessKey | Failure] | None = None
+        self._renewal = SingleFlight(self._renew)
 
     async def key(self) -> AccessKey:
         """Return a key that is valid now. Raises `CollectionError`."""
@@ -82,7 +89,7 @@ class AgencyKeys:
             left > _RENEWAL_SECONDS or (left > 0 and now < self._rests_until)
         ):
             return key
-        new = await self._renewed()
+        new = await self._renewal.outcome()
         if isinstance(new, AccessKey):
             return new
         if key is not None and left > 0:
@@ -91,15 +98,8 @@ class AgencyKeys:
 
     async def aclose(self) -> None:
         """Give up a renewal that is under way, and close the connection."""
-        if self._renewal is not None:
-            self._renewal.cancel()
-            await asyncio.gather(self._renewal, return_exceptions=True)
+        await self._renewal.aclose()
         await self._http.aclose()
-
-    async def _renewed(self) -> AccessKey | Failure:
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.create_task(self._renew())
-        return await asyncio.shield(self._renewal)
 
     async def _renew(self) -> AccessKey | Failure:
         self._rests_until = self._now() + _REST_SECONDS
@@ -110,21 +110,22 @@ class AgencyKeys:
             return _failure(f"it does not answer ({type(error).__name__})")
         except BodyError as error:
             return _failure(f"its answer {error}")
+        except CollectionError as error:
+            return error.failure
         if response.status_code != HTTPStatus.OK:
             return _failure(f"HTTP {response.status_code}")
         try:
             found = decode_json(_decoder, response.content).credential
+            # Without a time zone it would be read as this machine's.
+            expires_at = found.expires_at.replace(tzinfo=found.expires_at.tzinfo or UTC)
             key = AccessKey(
-                found.access,
-                found.secret,
-                found.securitytoken,
-                found.expires_at.timestamp(),
+                found.access, found.secret, found.securitytoken, expires_at.timestamp()
             )
         except (JsonError, ValueError, OverflowError):
             # The answer may hold a key: nothing of it is repeated.
             return _failure("its answer holds no key")
-        if not _fits_a_header(found.access + found.securitytoken):
-            return _failure("its key has characters that no header can hold")
+        if not key.fits_headers:
+            return _failure("its key cannot be sent in a header", Reason.RESPONSE)
         self._key = key
         return key
 
@@ -144,8 +145,12 @@ class AgencyKeys:
             {f"{_SESSION_HEADER}-Ttl-Seconds": _SESSION_SECONDS},
         )
         # Older instances know no sessions and ask for none.
-        session = "" if response.status_code in _NO_SESSIONS else response.text
-        self._session = session if _fits_a_header(session) else ""
+        session = "" if response.status_code in _NO_SESSIONS else response.text.strip()
+        if session and not fits_header(session):
+            raise CollectionError(
+                _failure("its session cannot be sent in a header", Reason.RESPONSE)
+            )
+        self._session = session
 
     async def _security_key(self) -> httpx.Response:
         return await self._send(
@@ -167,13 +172,9 @@ class AgencyKeys:
         return httpx.Response(response.status_code, content=content)
 
 
-def _fits_a_header(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
-def _failure(what: str) -> Failure:
+def _failure(what: str, reason: Reason = Reason.AUTHENTICATION) -> Failure:
     return Failure(
-        reason=Reason.AUTHENTICATION,
+        reason=reason,
         problem=f"no temporary key from the instance's metadata service: {what}",
         advice="give this instance an agency with the permissions, or another credential",
     )

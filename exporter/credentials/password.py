@@ -10,7 +10,7 @@ import asyncio
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import httpx
@@ -21,7 +21,8 @@ from ..config import PasswordAuth
 from ..decoding import JsonError, decode_json
 from ..errors import CollectionError, Failure, Reason, SecretError
 from ..refusals import check, is_credential_refused
-from .access_key import unreadable_secret
+from .access_key import fits_header, unreadable_secret
+from .single_flight import SingleFlight
 from .trial import Attempt, Trial
 
 
@@ -104,6 +105,10 @@ class Logins:
                 api=Api.AUTH_TOKENS,
             )
 
+    def try_again(self) -> None:
+        """Let a refused password be sent once more, since it may have been repaired."""
+        self._trial.try_again()
+
     async def _log_in(
         self, password: str, project_id: str, party: str, attempt: Attempt
     ) -> Token:
@@ -157,7 +162,7 @@ class TokenAuth(httpx.Auth):
         self._party = party
         self._expiry_changed = expiry_changed
         self._token: Token | None = None
-        self._login: asyncio.Task[Token | Failure] | None = None
+        self._login = SingleFlight(self._new_token)
         self._rests_until: dict[str, float] = {}
 
     async def async_auth_flow(
@@ -179,15 +184,17 @@ class TokenAuth(httpx.Auth):
 
     async def aclose(self) -> None:
         """Give up a login that is under way."""
-        if self._login is not None:
-            self._login.cancel()
-            await asyncio.gather(self._login, return_exceptions=True)
+        await self._login.aclose()
+
+    def try_again(self) -> None:
+        """Replace a refused token once more, wherever it was refused."""
+        self._rests_until.clear()
 
     async def _current(self) -> Token:
         token = self._token
         if token is not None and not token.is_due(self._logins.now()):
             return token
-        new = await self._log_in()
+        new = await self._login.outcome()
         if isinstance(new, Token):
             return new
         if token is not None and self._logins.now() < token.expires_at:
@@ -197,15 +204,10 @@ class TokenAuth(httpx.Auth):
     async def _replacement(self, refused: Token) -> Token:
         if self._token is not None and self._token is not refused:
             return self._token
-        new = await self._log_in()
+        new = await self._login.outcome()
         if isinstance(new, Failure):
             raise CollectionError(new)
         return new
-
-    async def _log_in(self) -> Token | Failure:
-        if self._login is None or self._login.done():
-            self._login = asyncio.create_task(self._new_token())
-        return await asyncio.shield(self._login)
 
     async def _new_token(self) -> Token | Failure:
         new = await self._logins.token(self._project_id, self._party)
@@ -219,19 +221,22 @@ class TokenAuth(httpx.Auth):
 def _token(response: httpx.Response, now: float) -> Token:
     text = response.headers.get("X-Subject-Token", "")
     try:
-        answer = decode_json(_decoder, response.content)
-        expires_at = answer.token.expires_at.timestamp()
+        expires_at = decode_json(_decoder, response.content).token.expires_at
+        # Without a time zone it would be read as this machine's.
+        expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
+        timestamp: float | None = expires_at.timestamp()
     except (JsonError, ValueError, OverflowError):
-        text = ""
-    if not text:
+        timestamp = None
+    if timestamp is None or not fits_header(text):
         # The body may hold the token itself: nothing of it is repeated or chained.
         raise CollectionError(
             Failure(
                 reason=Reason.RESPONSE,
-                problem="the answer to the login holds no token, or no time of its end",
+                problem="the answer to the login holds no token that can be sent, or no "
+                "time of its end",
                 advice="check the cloud's iam_url",
                 api=Api.AUTH_TOKENS,
                 status=response.status_code,
             )
         )
-    return Token(text, now, expires_at)
+    return Token(text, now, timestamp)
