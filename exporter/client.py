@@ -130,6 +130,13 @@ class CloudClient:
         await self._http.aclose()
         self._budget.close()
 
+    def try_credentials_again(self) -> None:
+        """Let what was refused be sent once more: it may have been repaired."""
+        self._credential.try_again()
+        for auth in self._auths.values():
+            if isinstance(auth, TokenAuth):
+                auth.try_again()
+
     async def _send(self, project: Project, call: Call) -> httpx.Response:
         response = await self._http.request(
             call.method,

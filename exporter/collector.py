@@ -40,11 +40,16 @@ class Collector:
         """
         Go on with another configuration, from the next scrape on.
 
-        Connections, tokens and results of what has not changed are kept. Scrapes that
-        are under way end with the configuration that they began with.
+        Connections, tokens and results of what has not changed are kept; credentials
+        that were refused are tried once more, since they may have been repaired. Scrapes
+        that are under way end with the configuration that they began with.
         """
         targets, clients = self._targets, list(self._clients.values())
         self._apply(configuration)
+        for client in self._clients.values():
+            client.try_credentials_again()
+        for target in self._targets:
+            target.collect_again()
         retired = [target for target in targets if target not in self._targets]
         closing = [one for one in clients if one not in self._clients.values()]
         if retired or closing:

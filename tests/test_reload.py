@@ -9,12 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from harness import configuration, exporting, key_auth, password_auth, simulated
+from harness import (
+    PASSWORD,
+    SECRET_KEY,
+    configuration,
+    exporting,
+    key_auth,
+    password_auth,
+    simulated,
+)
 
 from exporter.config import Secret
 from exporter.errors import ConfigurationError, Mistake
 from exporter.program import serve_exporter
-from exporter.simulator import serve
+from exporter.simulator import Effect, Fault, serve
 
 
 class Reloading:
@@ -122,6 +130,83 @@ async def test_a_changed_credential_is_used(cloud):
     async with exporting(load.current, load) as exporter:
         assert set((await exporter.scrape()).up().values()) == {0.0}
         load.current = configured(cloud, "a")
+        await reload(exporter)
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+def repair(cloud):
+    """Give the user and the key in the cloud the secrets that are configured."""
+    cloud.identity.users[0].password = PASSWORD
+    cloud.identity.keys[0].secret_key = SECRET_KEY
+
+
+def refused(cloud) -> int:
+    """Return how often a password or a signature was refused."""
+    return cloud.identity.wrong_passwords + cloud.identity.refused_signatures
+
+
+@pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+async def test_a_repaired_credential_is_tried_at_once(cloud, auth):
+    """What was repaired in the cloud is used after a reload, though nothing changed here."""
+    cloud.identity.users[0].password = "another"
+    cloud.identity.keys[0].secret_key = "another"
+    load = Reloading(configured(cloud, "a", "b", auth=auth, min_interval=60.0))
+    async with exporting(load.current, load) as exporter:
+        assert set((await exporter.scrape()).up().values()) == {0.0}
+        repair(cloud)
+        assert set((await exporter.scrape()).up().values()) == {0.0}
+        assert refused(cloud) == 1
+
+        assert (await reload(exporter))[0] == 200
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+    assert refused(cloud) == 1
+
+
+@pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+async def test_a_credential_that_is_still_wrong_is_tried_once_more(cloud, auth):
+    """A reload costs one refusal more; so many reloads that it might lock cost none."""
+    cloud.identity.users[0].password = "another"
+    cloud.identity.keys[0].secret_key = "another"
+    load = Reloading(configured(cloud, "a", "b", "c", auth=auth))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        for expected in (2, 3, 4, 4, 4):
+            await reload(exporter)
+            for _ in range(2):
+                assert set((await exporter.scrape()).up().values()) == {0.0}
+            assert refused(cloud) == expected
+
+    assert cloud.identity.users[0].locked_until == 0
+    assert cloud.identity.keys[0].locked_until == 0
+
+
+async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
+    """A good key that one path refused is sent there again after a reload."""
+    load = Reloading(configured(cloud, "a", auth=key_auth()))
+    refusal = Fault(effect=Effect.STATUS, status=401, api="training_jobs")
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        with cloud.faults.on(refusal):
+            assert (await exporter.scrape()).up()["a", "training"] == 0
+        assert (await exporter.scrape()).up()["a", "training"] == 0
+        assert refusal.met == 1
+
+        await reload(exporter)
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+async def test_a_path_that_refused_new_tokens_is_tried_at_once(cloud):
+    """A token that one path refused is replaced there again after a reload."""
+    load = Reloading(configured(cloud, "a"))
+    async with exporting(load.current, load) as exporter:
+        cloud.faults.add(Fault(effect=Effect.STATUS, status=401, api="training_jobs"))
+        for _ in range(2):
+            await exporter.scrape()
+        assert cloud.identity.logins == 2
+        cloud.faults.clear()
+        cloud.identity.revoke_tokens()
+
         await reload(exporter)
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
