@@ -7,11 +7,13 @@ import socket
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from harness import (
     PASSWORD,
     SECRET_KEY,
+    Scrape,
     configuration,
     exporting,
     key_auth,
@@ -253,6 +255,28 @@ async def test_sighup_reloads(cloud, logged):
     await _until(
         lambda: lines.extend(logged()) or any("projects=2" in x for x in lines)
     )
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    listener.close()
+
+
+async def test_sighup_lets_a_repaired_credential_be_tried(cloud, logged):
+    """SIGHUP says, as POST does, that something was repaired."""
+    cloud.identity.users[0].password = "another"
+    load = Reloading(configured(cloud, "a"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
+    running = asyncio.create_task(serve_exporter(load, listener, "/metrics"))
+    lines = []
+    await _until(lambda: lines.extend(logged()) or any("listening" in x for x in lines))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert set(Scrape(await client.get(url)).up().values()) == {0.0}
+        repair(cloud)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await _until(
+            lambda: lines.extend(logged()) or any("reloaded" in x for x in lines)
+        )
+        assert set(Scrape(await client.get(url)).up().values()) == {1.0}
     os.kill(os.getpid(), signal.SIGTERM)
     await running
     listener.close()

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from stepped import SteppedLoop
+from stepped import SteppedLoop, UnexpectedError
 
 from exporter.apis import Api
 from exporter.collector import Collector
@@ -220,7 +220,7 @@ class SharedRunMachine(RuleBasedStateMachine):
                 case "failure":
                     question.answer.set_exception(CollectionError(FAILURE))
                 case "error":
-                    question.answer.set_exception(ValueError("unexpected"))
+                    question.answer.set_exception(UnexpectedError)
                 case "canceled":
                     question.answer.cancel()
         if leaving and self.open:

@@ -9,17 +9,16 @@ import httpx
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from stepped import SteppedLoop
+from stepped import SteppedLoop, UnexpectedError
 
 from exporter.config import PasswordAuth, Secret
 from exporter.credentials import AgencyKeys, Logins, TokenAuth
-from exporter.errors import CollectionError
+from exporter.errors import CollectionError, Failure, Reason
 
 
 EPOCH = 1_700_000_000.0
-PATIENCE = 1.0
-LOGIN = 30.0
 LOCK = 900.0
+BROKEN = Failure(reason=Reason.NETWORK, problem="broken", advice="wait")
 
 
 class Asked:
@@ -100,6 +99,8 @@ class TokenMachine(RuleBasedStateMachine):
         if self.now() < lasts_until - 120:
             assert len(self.network.requests) == sent + count
             assert len(self.network.logins) == logins
+        if self.now() >= lasts_until:
+            assert len(self.network.requests) == sent
 
     @precondition(lambda self: self.network.logins)
     @rule(
@@ -128,9 +129,9 @@ class TokenMachine(RuleBasedStateMachine):
                 self.refused_at = self.loop.time()
                 asked.answer.set_result(httpx.Response(401, content=b""))
             case "broken":
-                asked.answer.set_exception(httpx.ReadError("broken"))
+                asked.answer.set_exception(CollectionError(BROKEN))
             case "bug":
-                asked.answer.set_exception(ValueError("unexpected"))
+                asked.answer.set_exception(UnexpectedError)
         if leaving and self.open:
             data.draw(st.sampled_from(list(self.open))).cancel()
         self.loop.step()
@@ -212,7 +213,8 @@ class TokenMachine(RuleBasedStateMachine):
             del self.open[task]
             if not task.cancelled() and task.exception() is not None:
                 assert isinstance(
-                    task.exception(), CollectionError | httpx.ReadError | ValueError
+                    task.exception(),
+                    CollectionError | UnexpectedError,
                 )
 
     def teardown(self):

@@ -115,7 +115,7 @@ class Trial:
         self._parties.add(party)
         if not self.concerns(secret):
             self._change(secret)
-        await self._enter(party)
+        await self._enter(secret, party)
         try:
             yield Attempt(self, secret, party)
         finally:
@@ -157,7 +157,7 @@ class Trial:
         while self._waiting:
             self._answer(next(iter(self._waiting)), _CHANGED)
 
-    async def _enter(self, party: str) -> None:
+    async def _enter(self, secret: str, party: str) -> None:
         """Wait to be let in: who leaves takes one off `_in_flight`."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(party, self._now() + _PATIENCE_SECONDS, loop.create_future())
@@ -172,8 +172,14 @@ class Trial:
                 self._in_flight -= 1
             self._let_in()
             raise
-        if failure is not None:
-            raise CollectionError(failure)
+        if failure is None:
+            # Since the answer was given, in this tick, something may have been learned.
+            failure = self._failure(party) if self.concerns(secret) else _CHANGED
+            if failure is None:
+                return
+            self._in_flight -= 1
+            self._let_in()
+        raise CollectionError(failure)
 
     def _let_in(self) -> None:
         """Answer those who wait, in their order, as far as there are places."""
