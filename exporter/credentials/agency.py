@@ -112,21 +112,9 @@ class AgencyKeys:
             return _failure(f"its answer {error}")
         except CollectionError as error:
             return error.failure
-        if response.status_code != HTTPStatus.OK:
-            return _failure(f"HTTP {response.status_code}")
-        try:
-            found = decode_json(_decoder, response.content).credential
-            # Without a time zone it would be read as this machine's.
-            expires_at = found.expires_at.replace(tzinfo=found.expires_at.tzinfo or UTC)
-            key = AccessKey(
-                found.access, found.secret, found.securitytoken, expires_at.timestamp()
-            )
-        except (JsonError, ValueError, OverflowError):
-            # The answer may hold a key: nothing of it is repeated.
-            return _failure("its answer holds no key")
-        if not key.fits_headers:
-            return _failure("its key cannot be sent in a header", Reason.RESPONSE)
-        self._key = key
+        key = _key(response)
+        if isinstance(key, AccessKey):
+            self._key = key
         return key
 
     async def _ask(self) -> httpx.Response:
@@ -170,6 +158,24 @@ class AgencyKeys:
         ):
             content = await read_body(response, _MAX_BODY_BYTES, share)
         return httpx.Response(response.status_code, content=content)
+
+
+def _key(response: httpx.Response) -> AccessKey | Failure:
+    if response.status_code != HTTPStatus.OK:
+        return _failure(f"HTTP {response.status_code}")
+    try:
+        found = decode_json(_decoder, response.content).credential
+        # Without a time zone it would be read as this machine's.
+        expires_at = found.expires_at.replace(tzinfo=found.expires_at.tzinfo or UTC)
+        key = AccessKey(
+            found.access, found.secret, found.securitytoken, expires_at.timestamp()
+        )
+    except (JsonError, ValueError, OverflowError):
+        # The answer may hold a key: nothing of it is repeated.
+        return _failure("its answer holds no key")
+    if not key.fits_headers:
+        return _failure("its key cannot be sent in a header", Reason.RESPONSE)
+    return key
 
 
 def _failure(what: str, reason: Reason = Reason.AUTHENTICATION) -> Failure:
