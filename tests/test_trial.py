@@ -196,6 +196,45 @@ async def test_a_success_after_a_refusal_ends_the_rest():
     await task
 
 
+async def test_refusals_count_with_what_is_in_flight(monkeypatch):
+    """After a refusal, no request is let in that could be the fifth to be refused."""
+    monkeypatch.setattr("exporter.credentials.trial._PATIENCE_SECONDS", 0.001)
+    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4))
+    tasks = [asyncio.create_task(uses.use("p"))]
+    await settle()
+    uses.started[0].set_result("proved")
+    tasks += [asyncio.create_task(uses.use(f"p{n}")) for n in range(6)]
+    await settle()
+    uses.started[1].set_result("refused")
+    await asyncio.sleep(0.02)
+    assert len(uses.started) == 1 + 4
+
+    for outcome in uses.started[2:]:
+        outcome.set_result("refused")
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(uses.started) == 1 + 4
+
+
+async def test_a_refusal_stops_who_was_let_in_in_the_same_tick():
+    """Nothing is sent once the refusal is known, though a place had been given."""
+    clock = Clock()
+    uses = Uses(Trial(lock_seconds=900, proof_seconds=60, most=4, now=clock))
+    tasks = [asyncio.create_task(uses.use("p"))]
+    await settle()
+    uses.started[0].set_result("proved")
+    await tasks[0]
+    tasks += [asyncio.create_task(uses.use(f"p{n}")) for n in range(5)]
+    await settle()
+    uses.started[1].set_result("no answer")
+    for outcome in uses.started[2:4]:
+        outcome.set_result("refused")
+    await settle()
+    assert len(uses.started) == 1 + 4
+
+    uses.started[4].set_result("refused")
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_one_projects_refusal_does_not_stop_a_proved_credential():
     """A refusal after a success only makes the credential prove itself again."""
     uses = Uses(Trial(lock_seconds=300))
