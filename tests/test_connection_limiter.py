@@ -32,7 +32,7 @@ class Limits(RuleBasedStateMachine):
     The model: who waits, in order, who works, and who was dropped but is not lost yet.
     """
 
-    @initialize(limit=st.integers(1, 12))
+    @initialize(limit=st.integers(1, 8))
     def begin(self, limit):
         self.limit = limit
         self.handshake_limit = max(1, limit // 4)
