@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from virtual_time import VirtualTimeLoop
+from stepped import SteppedLoop
 
 from exporter.budget import Budget, CloudBudget
 from exporter.config import RateLimit
@@ -53,7 +53,7 @@ class Scheduler(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.loop = VirtualTimeLoop()
+        self.loop = SteppedLoop()
         self.requests = []
         self.clouds = []
         self.throttled = set()
@@ -71,7 +71,7 @@ class Scheduler(RuleBasedStateMachine):
         cloud, _ = data.draw(st.sampled_from(self.clouds))
         for project in projects:
             self.start_one(cloud, project)
-        self.loop.settle()
+        self.loop.step()
 
     def start_one(self, cloud, project):
         """Start a request, which does not run before the loop does."""
@@ -91,7 +91,7 @@ class Scheduler(RuleBasedStateMachine):
                 self.start_one(cloud, "a")
             elif self.requests:
                 self.act(action, data.draw(st.sampled_from(self.requests)))
-        self.loop.settle()
+        self.loop.step()
 
     def act(self, action, request):
         """Let something happen to a request, in this tick."""
@@ -109,25 +109,24 @@ class Scheduler(RuleBasedStateMachine):
         """All that run are answered; those that get their slots are canceled at once."""
         for request in self.requests:
             self.act("answer", request)
-        self.loop.run_until_complete(_one_tick())
+        self.loop.run_until_complete(one_tick())
         for request in self.requests:
             request.task.cancel()
-        self.loop.settle()
+        self.loop.step()
 
     @rule()
     def cancel_all(self):
         """All scrapes end at once."""
         for request in self.requests:
             request.task.cancel()
-        self.loop.settle()
+        self.loop.step()
 
     @rule(data=st.data(), delay=st.sampled_from([0.0, 0.3, 60.0]))
     def throttle(self, data, delay):
         """A request is answered with 429."""
         cloud, _ = data.draw(st.sampled_from(self.clouds))
         self.throttled.add(cloud)
-        self.loop.call(cloud.throttled, delay)
-        self.loop.settle()
+        self.loop.step(throttle(cloud, delay))
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 1.0, 20.0]))
     def pass_time(self, seconds):
@@ -139,7 +138,7 @@ class Scheduler(RuleBasedStateMachine):
         """The configuration changes the limit."""
         self.budget.most = limit
         self.changed = True
-        self.loop.settle()
+        self.loop.step()
 
     @rule(data=st.data(), rate=RATES)
     def replace_a_cloud(self, data, rate):
@@ -148,7 +147,7 @@ class Scheduler(RuleBasedStateMachine):
         for request in self.requests:
             if request.cloud is entry[0]:
                 request.task.cancel()
-        self.loop.settle()
+        self.loop.step()
         entry[0].close()
         self.clouds.remove(entry)
         self.clouds.append((self.budget.cloud(rate), rate))
@@ -175,7 +174,7 @@ class Scheduler(RuleBasedStateMachine):
         if not self.clouds or self.budget.held >= self.budget.most:
             return
         for cloud, rate in self.clouds:
-            paused = self.loop.call(lambda one=cloud: one.paused_for > 0)
+            (paused,) = self.loop.step(is_paused(cloud))
             is_free = rate is None and not paused and not self.changed
             if is_free and cloud not in self.throttled:
                 assert not cloud.waiting
@@ -186,7 +185,7 @@ class Scheduler(RuleBasedStateMachine):
     def nothing_is_stalled(self):
         """What waits for a rate limit or a pause is not taken for an error."""
         if self.clouds:
-            assert self.loop.call(lambda: self.budget.stalled_seconds) == 0
+            assert self.loop.step(stalled_seconds(self.budget)) == [0]
 
     def teardown(self):
         """Work goes on afterwards: what waits is sent, and so is what comes then."""
@@ -198,7 +197,7 @@ class Scheduler(RuleBasedStateMachine):
             self.loop.advance(2.1)
             for request in self.requests:
                 self.act("answer", request)
-            self.loop.settle()
+            self.loop.step()
         left = [one for one in self.requests if not one.task.done()]
         held, waiting = self.budget.held, self.budget.waiting
         failed = [
@@ -212,8 +211,24 @@ class Scheduler(RuleBasedStateMachine):
         assert not any(failed)
 
 
-async def _one_tick():
+async def one_tick():
+    """Let what is ready run, but not what that makes ready."""
     await asyncio.sleep(0)
+
+
+async def is_paused(cloud):
+    """Tell whether a cloud is asked nothing for a moment."""
+    return cloud.paused_for > 0
+
+
+async def stalled_seconds(budget):
+    """Return for how long requests have waited for nothing."""
+    return budget.stalled_seconds
+
+
+async def throttle(cloud, delay):
+    """Take a 429."""
+    cloud.throttled(delay)
 
 
 TestScheduler = Scheduler.TestCase
@@ -235,8 +250,8 @@ def test_two_waiting_requests_are_canceled_in_the_same_tick():
                 await release.wait()
 
         running, *waiting = [asyncio.create_task(request()) for _ in range(3)]
-        await _one_tick()
-        await _one_tick()
+        await one_tick()
+        await one_tick()
         for one in (running, *waiting):
             one.cancel()
         await asyncio.wait([running, *waiting])
