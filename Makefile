@@ -16,7 +16,7 @@ help:
 	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10'"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
-	@echo "make soak       scrapes under faults for SECONDS=600, and looks for leaks"
+	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
 	@echo "make release    audit of what is locked, and the packages (make audit, make packages):"
@@ -53,7 +53,7 @@ scaling: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/scaling.py $(ARGS)
 
 soak: $(VENV)/test.stamp
-	$(BIN)/python tests/soak/run.py --seconds $(or $(SECONDS),600)
+	$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600)
 
 fuzz: $(VENV)/test.stamp
 	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600
