@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak fuzz image-test release audit packages lock clean
+.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -17,6 +17,7 @@ help:
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
+	@echo "make abuse      abuses real exporters, measures what still works; ARGS='outage file'"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
 	@echo "make release    audit of what is locked, and the packages (make audit, make packages):"
@@ -54,6 +55,9 @@ scaling: $(VENV)/test.stamp
 
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600)
+
+abuse: $(VENV)/test.stamp
+	$(BIN)/python -m tests.abuse.run $(ARGS)
 
 fuzz: $(VENV)/test.stamp
 	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600
