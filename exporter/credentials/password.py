@@ -28,7 +28,7 @@ from .trial import Attempt, Trial
 
 _LOCK_SECONDS: Final = 900.0
 _ACTION: Final = "the right to log in with a password and programmatic access"
-_LOGIN_SECONDS: Final = 30.0
+_LOGIN_SECONDS: Final = 10.0
 # A password that was accepted lately is not wrong now; even if it were, four refusals
 # at once do not lock the account.
 _PROOF_SECONDS: Final = 60.0
