@@ -71,13 +71,13 @@ class Census:
     """The last page of all jobs, newest first, where nothing but that was listed."""
 
     def add(self, page: Page, rows: Sequence[Row]) -> None:
-        """Count `rows`, all or some of those of `page`."""
+        """Count `rows`, all or some of those of `page`. Raises `CollectionError`."""
         groups = _groups(rows)
         for told, members in groups.items():
             status = self.status_of(told)
-            durations = wholes([row.duration for row in members])
+            durations = wholes([row.duration for row in members], "duration")
             created = (
-                times([row.create_time for row in members])
+                times([row.create_time for row in members], "create_time")
                 if status.phase in UNFINISHED_PHASES
                 else []
             )
@@ -92,7 +92,7 @@ class Census:
         self._notice(page)
 
     def notice(self, page: Page) -> None:
-        """Look at a page's jobs without counting them."""
+        """Look at a page's jobs without counting them. Raises `CollectionError`."""
         for told, members in _groups(page.rows).items():
             if self.status_of(told).phase not in FINISHED_PHASES:
                 self._keep(members, self.elsewhere)
@@ -119,7 +119,7 @@ class Census:
     def _notice(self, page: Page) -> None:
         # Pages of a thousand jobs go through here: what is usual must be quick.
         told = [row.create_time for row in page.rows]
-        created = times(told)
+        created = times(told, "create_time")
         newest = max(created, default=None)
         if newest is not None:
             # A date in the future must not hide what is created until then.
@@ -128,7 +128,7 @@ class Census:
         horizon = self.horizon
         if horizon is not None and newest is not None and newest >= horizon:
             if len(created) < len(told):
-                created = [time(number) or 0 for number in told]
+                created = [time(number, "create_time") or 0 for number in told]
             pairs = zip(page.rows, created, strict=True)
             found += [row for row, at in pairs if at >= horizon]
         for row in found:

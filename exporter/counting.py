@@ -12,11 +12,17 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from .census import Census
+from .contradictions import (
+    ContradictionError,
+    contradiction_of,
+    length_of_pages,
+    raise_if_contradictory,
+)
 from .errors import CollectionError
 from .jobs import Job, JobId, Status
 from .listing import Fetch, Habit, list_jobs, list_query, run_together
@@ -99,25 +105,20 @@ async def find_ends(fetch: Fetch, habit: Habit, census: Census) -> None:
 
 
 async def _read_back(fetch: Fetch, habit: Habit, census: Census) -> None:
-    pages = [census.newest_page] if census.newest_page else []
-    census.newest_page = None
-    last, end = 1, _number_of_pages(pages[0]) if pages else 0
-    while last < end and all(_goes_on(page, census.horizon) for page in pages):
-        # Twice as many each time: how many are needed shows at the end only.
-        numbers = range(last + 1, min(2 * last, end) + 1)
-        last = numbers[-1]
-        reading = [fetch(_NEWEST, number, habit.page_size) for number in numbers]
-        pages = await run_together(reading)
-        for page in pages:
-            census.notice(page)
+    newest, census.newest_page = census.newest_page, None
+    if newest is None:
+        return
+    async for page in _back_in_time(fetch, _NEWEST, habit.page_size, newest):
+        census.notice(page)
+        if not _goes_on(page, census.horizon):
+            return
 
 
 async def _find(fetch: Fetch, habit: Habit, census: Census, job: Job) -> None:
     name = job.name[:_LONGEST_SEARCH]
     query = Query(name=name, newest_first=True)
-    number = 1
-    while True:
-        page = await fetch(query, number, habit.page_size)
+    newest = await fetch(query, 1, habit.page_size)
+    async for page in _back_in_time(fetch, query, habit.page_size, newest):
         if is_there := job.job_id in page.ids:
             row = page.rows[page.ids.index(job.job_id)]
             census.notice(replace(page, rows=[row]))
@@ -125,17 +126,33 @@ async def _find(fetch: Fetch, habit: Habit, census: Census, job: Job) -> None:
         is_search = all(name.casefold() in found for found in names)
         if is_there or not is_search or not _goes_on(page, job.created):
             return
-        if number >= _number_of_pages(page):
-            return
-        number += 1
+
+
+async def _back_in_time(
+    fetch: Fetch, query: Query, size: int, newest: Page
+) -> AsyncIterator[Page]:
+    """
+    Yield `newest`, the first page of `query`, and then pages of ever older jobs.
+
+    Those are asked for in order of creation, from the last page to the first: a job
+    that is deleted draws younger ones to earlier pages, which are read later. Newest
+    first, it would draw older ones to a page that has been read already.
+    """
+    yield newest
+    length = len(newest.rows)
+    oldest_first = replace(query, newest_first=False)
+    # All that was on the last page then, newest first, is on the page yielded above.
+    for number in range(_number_of_pages(newest) - 1, 0, -1):
+        page = await fetch(oldest_first, number, size)
+        raise_if_contradictory(page, number, length)
+        yield page
 
 
 def _goes_on(page: Page, since: int | None) -> bool:
-    """Tell whether the next page, with older jobs, can have one created at `since`."""
-    oldest = times([row.create_time for row in page.rows[-1:]])
-    if since is None or not oldest:
-        return False
-    return oldest[0] >= since
+    """Tell whether there may be a job that is older than `page` but not than `since`."""
+    created = times([row.create_time for row in page.rows], "create_time")
+    # A page without jobs was the last one, before jobs were deleted.
+    return since is not None and (not page.rows or min(created, default=-1) >= since)
 
 
 def _number_of_pages(page: Page) -> int:
@@ -199,12 +216,17 @@ class Count:
     async def _ask_newest(self) -> None:
         page = await self._fetch(_NEWEST, 1, self._habit.page_size)
         self._newest = page
-        self.is_hopeless |= page.total is None
+        length = length_of_pages(page, self._habit.page_size)
+        contradiction = contradiction_of(page, 1, length)
+        self.is_hopeless |= page.total is None or contradiction is not None
         self.total = page.total or 0
 
     async def _list(self, selection: tuple[Status, ...]) -> None:
         query = Query(selection)
-        census = await list_query(self._fetch, self._habit, self._new_census, query)
+        try:
+            census = await list_query(self._fetch, self._habit, self._new_census, query)
+        except ContradictionError:
+            census = None
         if census is None:
             self.is_hopeless = True
         else:
@@ -213,7 +235,7 @@ class Count:
     async def _count(self, selection: tuple[Status, ...]) -> None:
         page = await self._fetch(Query(selection), 1, 1)
         told = {self._api.status_of(row.status) for row in page.rows}
-        is_obeyed = told <= set(selection) and bool(page.rows) == bool(page.total)
+        is_obeyed = told <= set(selection) and contradiction_of(page, 1, 1) is None
         if page.total is None or not is_obeyed:
             self.is_hopeless = True
         else:

@@ -9,8 +9,8 @@ All pages are asked for together. That first walk stands if nothing can have mov
 every page tells the same total, as many different jobs were seen, and none was created
 since the walk began (a deletion whose effect a creation hides from the totals shows
 its new job on the last page, or draws a job onto two pages). Else a second walk stands
-if it finds nothing that the first had not. Else pages are read one by one from the
-last to the first: jobs only ever move forward, so none can slip past the reader.
+if it finds nothing that the first had not, and just as many jobs as every page tells.
+Else pages are read one by one from the last to the first, past which no job can slip.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from __future__ import annotations
 import asyncio
 
 from array import array
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import eq
 from typing import Final, Protocol, TypeVar, cast
 
 from .census import Census
+from .contradictions import ContradictionError, raise_if_too_long
 from .errors import CollectionError, Failure, Reason
 from .jobs import JobId
 from .modelarts import ALL_JOBS, Query
-from .payloads import Page, Row, times
+from .payloads import Page, times
 from .refusals import refuses_a_parameter
+from .reverse import PageRecord, read_in_reverse, record_of
 
 
 SMALL_PAGE: Final = 100
@@ -39,6 +41,8 @@ SMALL_PAGE: Final = 100
 _CLOCK_TOLERANCE_SECONDS: Final = 2.0
 _SPARE_PAGES: Final = 10
 _MOST_PAGES: Final = 65_535
+_MOST_PAGES_AT_FIRST: Final = 32
+"""Beyond these, as many pages are asked for as were answered: a total may be wrong."""
 
 T = TypeVar("T")
 
@@ -111,9 +115,11 @@ async def list_query(
         if not await walk.together(first.pages, most):
             return None
         if not walk.confirms(first):
-            pages = walk.pages
-            walk = _Walk(fetch, query, habit.page_size, new_census())
-            await walk.backwards(pages)
+            scan = await read_in_reverse(
+                walk.read, habit.page_size, new_census, walk.pages, walk.records
+            )
+            habit.pages[query] = scan.jobs // walk.page_length + 1
+            return scan.census
     habit.pages[query] = walk.jobs // walk.page_length + 1
     return walk.census
 
@@ -125,12 +131,11 @@ class _Walk:
         self.census = census
         self.pages = 0
         self.jobs = 0
+        self.records: dict[int, PageRecord] = {}
         self._fetch = fetch
         self._query = query
         self._size = size
-        self._lengths: dict[int, int] = {}
         self._totals: set[int | None] = set()
-        self._ids: list[array[int] | list[JobId]] = []
         self._saw_new_job = False
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
@@ -142,7 +147,7 @@ class _Walk:
 
     @property
     def _longest(self) -> int:
-        return max(1, *self._lengths.values(), 0)
+        return max(1, 0, *(len(record.ids) for record in self.records.values()))
 
     async def together(self, pages: int, most: int | None) -> bool:
         """
@@ -158,33 +163,19 @@ class _Walk:
                 return False
             if self._is_exhausted():
                 return True
+            self._check_that_pages_differ()
             more = max(0, self._total - self.jobs) // self._longest + 1
+            self._check_end(pages + more)
             # The total of a query by status may be that of all jobs, against the rules.
-            pages += min(more, pages) if self._query.statuses else more
-            self._check_end(pages)
-
-    async def backwards(self, pages: int) -> None:
-        """
-        Read `pages` pages, one after the other, from the last to the first.
-
-        A job that has moved forward meanwhile comes twice; it is counted once.
-        """
-        seen: set[JobId] = set()
-        for number in range(pages, 0, -1):
-            new = []
-            page = await self._read(number)
-            for row, job_id in zip(page.rows, page.ids, strict=True):
-                if job_id not in seen:
-                    seen.add(job_id)
-                    new.append(row)
-            self._count(page, new)
+            at_first = 0 if self._query.statuses else _MOST_PAGES_AT_FIRST
+            pages += min(more, max(pages, at_first))
 
     def is_undisturbed(self) -> bool:
         """Tell whether nothing can have moved during the walk."""
         return (
             not self._saw_new_job
             and self._totals == {self.jobs}
-            and not _has_repeated(self._ids)
+            and not self._has_repeated()
         )
 
     def confirms(self, earlier: _Walk) -> bool:
@@ -192,33 +183,42 @@ class _Walk:
         seen, seen_earlier = self._identities(), earlier._identities()
         if len(seen) < self.jobs or not seen <= seen_earlier:
             return False
-        return self._totals == {self.jobs} or seen == seen_earlier
+        # Where no page tells a total, the same jobs twice have to do.
+        return self._totals == {self.jobs} or (
+            self._totals == {None} and seen == seen_earlier
+        )
 
-    async def _take(self, number: int) -> None:
-        page = await self._read(number)
-        self._ids.append(_compact(page.ids))
-        self._count(page, page.rows)
-
-    async def _read(self, number: int) -> Page:
+    async def read(self, number: int) -> Page:
+        """Return a page, which is not counted. Raises `CollectionError`."""
         page = await self._fetch(self._query, number, self._size)
-        self._lengths[number] = len(page.rows)
-        self._totals.add(page.total)
-        self._saw_new_job |= self._has_new_job(page)
-        self.census.quota = page.quota
+        raise_if_too_long(page, number, self._size)
         return page
 
-    def _count(self, page: Page, rows: Sequence[Row]) -> None:
-        self.jobs += len(rows)
-        self.census.add(page, rows)
+    async def _take(self, number: int) -> None:
+        page = await self.read(number)
+        self.records[number] = record_of(page)
+        self._totals.add(page.total)
+        self._saw_new_job |= self._has_new_job(page)
+        self.jobs += len(page.rows)
+        self.census.quota = page.quota
+        self.census.add(page, page.rows)
 
     def _identities(self) -> set[JobId]:
-        return set(chain.from_iterable(self._ids))
+        return set(chain.from_iterable(record.ids for record in self.records.values()))
+
+    def _has_repeated(self) -> bool:
+        pages = [record.ids for record in self.records.values()]
+        if not all(isinstance(ids, array) for ids in pages):
+            return len(self._identities()) < self.jobs
+        # Sorted, numbers take half of the memory that a set of them takes.
+        numbers = sorted(chain.from_iterable(cast("list[array[int]]", pages)))
+        return any(map(eq, numbers, islice(numbers, 1, None)))
 
     def _has_new_job(self, page: Page) -> bool:
         began = page.answered_at - (self._clock() - self._started)
         limit = (began - _CLOCK_TOLERANCE_SECONDS) * 1000
         # Sorted by creation time, a page has its newest job at its end.
-        created = times([row.create_time for row in page.rows[-1:]])
+        created = times([row.create_time for row in page.rows[-1:]], "create_time")
         return max(created, default=0) >= limit
 
     def _obeys_the_query(self) -> bool:
@@ -226,7 +226,7 @@ class _Walk:
         if not wanted:
             return True
         statuses = self.census.tally.statuses
-        has_contradiction = self._total > 0 and not self._lengths[1]
+        has_contradiction = self._total > 0 and not self.records[1].ids
         listed = sum(statuses.get(status, 0) for status in wanted)
         return listed == self.jobs and not has_contradiction
 
@@ -235,8 +235,16 @@ class _Walk:
         return max((total for total in self._totals if total is not None), default=0)
 
     def _is_exhausted(self) -> bool:
-        length = self._lengths[self.pages]
+        length = len(self.records[self.pages].ids)
         return length == 0 or (length < self._size and self._totals == {self.jobs})
+
+    def _check_that_pages_differ(self) -> None:
+        # Without a total, pages that repeat would never end.
+        last, before = self.records[self.pages], self.records.get(self.pages - 1)
+        if self._totals == {None} and before is not None and last.ids == before.ids:
+            raise ContradictionError(
+                f"pages {self.pages - 1} and {self.pages} are the same"
+            )
 
     def _check_end(self, pages: int) -> None:
         totals = [total for total in self._totals if total is not None]
@@ -250,24 +258,6 @@ class _Walk:
                     advice="report it to the cloud's support",
                 )
             )
-
-
-def _has_repeated(pages: list[array[int] | list[JobId]]) -> bool:
-    if not all(isinstance(ids, array) for ids in pages):
-        seen = list(chain.from_iterable(pages))
-        return len(set(seen)) < len(seen)
-    # Sorted, numbers take half of the memory that a set of them takes.
-    numbers = sorted(chain.from_iterable(cast("list[array[int]]", pages)))
-    return any(map(eq, numbers, islice(numbers, 1, None)))
-
-
-def _compact(ids: list[JobId]) -> array[int] | list[JobId]:
-    # A number in an array takes 8 bytes, in a set about 75: sets come afterwards.
-    numbers = [job_id for job_id in ids if isinstance(job_id, int)]
-    try:
-        return array("q", numbers) if len(numbers) == len(ids) else ids
-    except OverflowError:
-        return ids
 
 
 async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:

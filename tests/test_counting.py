@@ -206,7 +206,7 @@ async def test_a_fallback_costs_its_listing_once():
 
 
 async def test_an_api_that_gives_the_same_page_again_and_again():
-    """Looking for the ends of young jobs stops at the API's own count of jobs."""
+    """Looking for the ends of young jobs stops where pages are counted from."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(100, NOW, seconds=100.0)
     described, status_of = DESCRIBED["v1"]
@@ -214,7 +214,7 @@ async def test_an_api_that_gives_the_same_page_again_and_again():
 
     async def fetch(query, number, size):
         numbers.append(number)
-        return await moving.fetch(query, 1 if query.newest_first else number, size)
+        return await moving.fetch(query, number if query.statuses else 1, size)
 
     habit = Habit(10)
     census = await collect_jobs(
@@ -224,10 +224,11 @@ async def test_an_api_that_gives_the_same_page_again_and_again():
         lambda: Census(empty_tally((), described.statuses), status_of),
         20,
     )
+    numbers.clear()
     await find_ends(fetch, habit, census)
 
     assert not census.complete
-    assert max(numbers) == 10
+    assert numbers == list(range(9, 0, -1))
 
 
 @APIS

@@ -38,6 +38,8 @@ ORDER = [
     "wire",
     "client",
     "modelarts",
+    "contradictions",
+    "reverse",
     "listing",
     "counting",
     "survey",

@@ -1,6 +1,7 @@
 """Jobs that end are counted once each, whatever happens to the scrapes."""
 
 import asyncio
+import os
 import random
 
 from collections import Counter
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness import exporting_from, simulated
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moving import DESCRIBED, NOW, MovingJobs, one_move
 
@@ -254,8 +255,10 @@ class Exporting:
         return True
 
 
+# `EXAMPLES=20000` took a quarter of an hour, once: a young job can be missed rarely.
 @APIS
-@settings(max_examples=300)
+@example(seed=734, pace=0.3, fails=0.02, limits=[4], size=3)
+@settings(max_examples=int(os.environ.get("EXAMPLES", "300")))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.0, 0.05, 0.3]),

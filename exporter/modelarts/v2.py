@@ -79,7 +79,9 @@ class V2TrainingJobs:
         search = decode(call, v2_search, response)
         check_success(self.api, search.failed, search.error_code)
         is_filtered = query.statuses or query.name
-        found = limit(search.count if is_filtered else search.count or search.total)
+        everything, found = limit(search.total, "total"), limit(search.count, "count")
+        if not is_filtered:
+            found = found or everything
         if search.items is None and found is None:
             raise unexpected(call, response, "it holds no list of jobs")
         check_length(call, response, search.items, size)
@@ -92,7 +94,7 @@ class V2TrainingJobs:
             search.items or [],
             found,
             answered_at(response),
-            Quota(created=limit(search.total)),
+            Quota(created=everything),
         )
 
     async def quota(self, deadline: Deadline) -> Quota | None:

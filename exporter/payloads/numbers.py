@@ -1,71 +1,147 @@
-"""Numbers and times, however the APIs spell them."""
+"""
+Numbers and times, however the APIs spell them.
+
+What is no number at all is unknown. A number that cannot be meant makes the answer
+unusable: a float cannot hold it, or not exactly. The decoder refuses those that are
+spelled as numbers; those spelled as texts raise `CollectionError` here.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Final, TypeAlias, cast
 
-import msgspec
+from msgspec import Meta
 
+from ..errors import CollectionError, Failure, Reason
 from ..jobs import JobId
+from .texts import is_plain
 
 
-Number: TypeAlias = int | float | str | None
+_LARGEST: Final = 2**53
+"""Up to here, a float holds every whole number."""
 
-ShortText: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
-"""A text that is kept between scrapes: the longest that the APIs know has 64."""
+Number: TypeAlias = (
+    Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
+    | Annotated[float, Meta(ge=-float(_LARGEST), le=float(_LARGEST))]
+    | str
+    | None
+)
+
+DecodedId: TypeAlias = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Meta(max_length=128)]
+)
+"""A job's ID, which is not shortened: it has to stay different from all others."""
 
 # 2001 to 2286 in milliseconds: what lies outside is no time of a job's creation.
 _EARLIEST: Final = 10**12
 _LATEST: Final = 10**13
 _LONGEST_LONG: Final = 19
+_LONGEST_SHOWN: Final = 20
 
 _INTEGER: Final[set[type]] = {int}
 
 
-def whole(number: Number) -> int | None:
-    """Return a whole number, however it is spelled; None if it is none."""
+def whole(number: Number, field: str) -> int | None:
+    """
+    Return a whole number, however it is spelled; None if it is none.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
     if isinstance(number, int):
         return number
+    if not isinstance(number, str):
+        return None if number is None else int(number)
     try:
-        return int(number) if isinstance(number, str) else int(float(number or "nan"))
-    except (ValueError, OverflowError):
+        # In this order: there is no text that is too long for a float.
+        if not abs(float(number)) <= _LARGEST:
+            raise _out_of_range(number, field)
+        return int(number)
+    except ValueError:
         return None
 
 
-def limit(number: Number) -> int | None:
-    """Return a count or limit; None if it is not told or negative, that is unlimited."""
-    found = whole(number)
+def limit(number: Number, field: str) -> int | None:
+    """
+    Return a count or limit; None if it is not told or negative, that is unlimited.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    found = whole(number, field)
     return found if found is not None and found >= 0 else None
 
 
-def wholes(numbers: list[Number]) -> list[int]:
-    """Return those that are whole numbers."""
+def wholes(numbers: list[Number], field: str) -> list[int]:
+    """
+    Return those that are whole numbers.
+
+    Raises `CollectionError`, which names `field`, if one is out of range.
+    """
     # Pages of a thousand jobs go through here: what is usual must be quick.
     if set(map(type, numbers)) <= _INTEGER:
         return cast("list[int]", numbers)
-    return [found for found in map(whole, numbers) if found is not None]
+    found = (whole(number, field) for number in numbers)
+    return [number for number in found if number is not None]
 
 
-def times(numbers: list[Number]) -> list[int]:
-    """Return those that are times, in milliseconds since the epoch."""
-    return [time for time in wholes(numbers) if _EARLIEST <= time < _LATEST]
+def times(numbers: list[Number], field: str) -> list[int]:
+    """
+    Return those that are times, in milliseconds since the epoch.
+
+    Raises `CollectionError`, which names `field`, if one is out of range.
+    """
+    return [time for time in wholes(numbers, field) if _EARLIEST <= time < _LATEST]
 
 
-def time(number: Number) -> int | None:
-    """Return a time, in milliseconds since the epoch; None if it is implausible."""
-    found = whole(number)
+def time(number: Number, field: str) -> int | None:
+    """
+    Return a time, in milliseconds since the epoch; None if it is implausible.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    found = whole(number, field)
     return found if found is not None and _EARLIEST <= found < _LATEST else None
 
 
 def identities(ids: list[JobId]) -> list[JobId]:
-    """Return job IDs, the same whether the API spelled them as number or as text."""
+    """
+    Return job IDs, the same whether the API spelled them as number or as text.
+
+    Raises `CollectionError` if one is no ID.
+    """
     if set(map(type, ids)) <= _INTEGER:
         return ids
     return [identity(job_id) for job_id in ids]
 
 
 def identity(job_id: JobId) -> JobId:
-    """Return a job ID, the same whether the API spelled it as number or as text."""
-    if isinstance(job_id, str) and job_id.isdecimal() and len(job_id) <= _LONGEST_LONG:
+    """
+    Return a job ID, the same whether the API spelled it as number or as text.
+
+    Raises `CollectionError` if it is none.
+    """
+    if not isinstance(job_id, str):
+        return job_id
+    if job_id.isdecimal() and len(job_id) <= _LONGEST_LONG:
         return int(job_id)
+    if not is_plain(job_id):
+        # To shorten or to correct it could make it another job's.
+        raise _unusable("the answer's job ID is none: it has control characters")
     return job_id
+
+
+def _out_of_range(text: str, field: str) -> CollectionError:
+    shown = text.strip()
+    if len(shown) > _LONGEST_SHOWN:
+        shown = f"{shown[:_LONGEST_SHOWN]}... ({len(text)} characters)"
+    return _unusable(f"the answer's {field} is out of range: {shown}")
+
+
+def _unusable(problem: str) -> CollectionError:
+    return CollectionError(
+        Failure(
+            reason=Reason.RESPONSE,
+            problem=problem,
+            advice="report it to the cloud's support",
+        )
+    )

@@ -9,10 +9,7 @@ from typing import Final, Protocol, TypeAlias
 from ..jobs import Job, JobId, Resources, Status
 from ..tally import Quota
 from .numbers import Number, identities, identity, limit, time
-
-
-# Twice as long as the APIs allow: names of unfinished jobs are kept between scrapes.
-_MAX_NAME_LENGTH: Final = 128
+from .texts import plain
 
 
 class Row(Protocol):
@@ -53,7 +50,8 @@ class Page:
     A page of a listing.
 
     `total` is how many jobs all pages have, as far as the API says; `answered_at` is
-    the API's clock at the answer, in Unix time. `ids` are the rows' job IDs.
+    the API's clock at the answer, in Unix time. `ids` are the rows' job IDs. Raises
+    `CollectionError` if one is none.
     """
 
     rows: Sequence[Row]
@@ -67,13 +65,13 @@ class Page:
 
 
 def job_of(row: Row, status_of: StatusOf) -> Job:
-    """Return the job that a row tells of."""
+    """Return the job that a row tells of. Raises `CollectionError`."""
     name = row.job_name
     return Job(
         identity(row.job_id),
-        "" if name is None else str(name)[:_MAX_NAME_LENGTH],
+        "" if name is None else plain(str(name)),
         status_of(row.status),
-        time(row.create_time),
-        limit(row.duration),
+        time(row.create_time, "create_time"),
+        limit(row.duration, "duration"),
         row.resources,
     )

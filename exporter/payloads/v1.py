@@ -15,13 +15,13 @@ import msgspec
 
 from ..jobs import UNRECOGNIZED, V1_STATUSES, Resources, Status
 from ..tally import Quota
-from .numbers import Number, ShortText, limit, whole
+from .numbers import DecodedId, Number, limit, whole
 
 
 class V1Job(msgspec.Struct, gc=False):
     """A row of a v1 listing. `create_time` and `duration` are in milliseconds."""
 
-    job_id: int | ShortText
+    job_id: DecodedId
     job_name: Number = None
     status: Number = None
     create_time: Number = None
@@ -59,23 +59,23 @@ class V1Listing(_Answer):
 
     @property
     def total(self) -> int | None:
-        """How many jobs there are on all pages, as far as the API says."""
-        return limit(self.job_total_count)
+        """How many jobs are on all pages, if told. Raises `CollectionError`."""
+        return limit(self.job_total_count, "job_total_count")
 
     @property
     def quota(self) -> Quota:
-        """The limits that the page tells."""
+        """The limits that the page tells. Raises `CollectionError`."""
         return Quota(
-            running=limit(self.quotas),
+            running=limit(self.quotas, "quotas"),
             created=self.total,
-            remaining=limit(self.job_count_limit),
+            remaining=limit(self.job_count_limit, "job_count_limit"),
         )
 
 
 class V1Detail(_Answer):
     """A visualization job's details, as far as they are needed."""
 
-    job_id: int | ShortText | None = None
+    job_id: DecodedId | None = None
     remaining_duration: Number = None
 
     @property
@@ -85,13 +85,21 @@ class V1Detail(_Answer):
 
     @property
     def remaining(self) -> int | None:
-        """Milliseconds until the job stops by itself; None if it does not or is told not."""
-        return limit(self.remaining_duration)
+        """
+        Milliseconds until the job stops by itself; None if it does not, or is not told.
+
+        Raises `CollectionError`.
+        """
+        return limit(self.remaining_duration, "remaining_duration")
 
 
 def v1_status(number: Number) -> Status:
-    """Return the status that v1 numbers so; `UNRECOGNIZED` for any unknown number."""
-    found = whole(number)
+    """
+    Return the status that v1 numbers so; `UNRECOGNIZED` for any unknown number.
+
+    Raises `CollectionError` if it is out of range.
+    """
+    found = whole(number, "status")
     return V1_STATUSES.get(found, UNRECOGNIZED) if found is not None else UNRECOGNIZED
 
 

@@ -14,7 +14,8 @@ import msgspec
 
 from ..jobs import UNRECOGNIZED, V2_STATUSES, JobId, Resources, Status
 from ..tally import Quota
-from .numbers import Number, ShortText, limit
+from .numbers import DecodedId, Number, limit
+from .texts import plain
 
 
 JOB_NUMBER: Final = "job-num"
@@ -22,7 +23,7 @@ JOB_NUMBER: Final = "job-num"
 
 
 class _Metadata(msgspec.Struct, gc=False):
-    id: int | ShortText
+    id: DecodedId
     name: Number = None
     create_time: Number = None
     workspace_id: str | None = None
@@ -36,7 +37,7 @@ class _Status(msgspec.Struct, gc=False):
 
 class _Accelerator(msgspec.Struct):
     unit_num: Number = None
-    product_name: ShortText | None = None
+    product_name: str | None = None
 
 
 class _FlavorInfo(msgspec.Struct):
@@ -45,12 +46,12 @@ class _FlavorInfo(msgspec.Struct):
 
 
 class _FlavorDetail(msgspec.Struct):
-    flavor_type: ShortText | None = None
+    flavor_type: str | None = None
     flavor_info: _FlavorInfo | None = None
 
 
 class _Resource(msgspec.Struct):
-    flavor_id: ShortText | None = None
+    flavor_id: str | None = None
     node_count: Number = None
     flavor_detail: _FlavorDetail | None = None
 
@@ -88,27 +89,32 @@ class V2Job(msgspec.Struct):
 
     @property
     def duration(self) -> Number:
-        """How long it ran, in milliseconds; None before it starts."""
+        """How long it ran, in ms; None before it starts. Raises `CollectionError`."""
         told = self.item_status
         # Before the start, both are 0: that is no duration of zero.
-        return None if told is None or limit(told.start_time) == 0 else told.duration
+        return (
+            None
+            if told is None or limit(told.start_time, "start_time") == 0
+            else told.duration
+        )
 
     @property
     def resources(self) -> Resources | None:
-        """What it takes; None where the number of nodes is not told."""
+        """What it takes; None if the nodes are not told. Raises `CollectionError`."""
         resource = self.spec.resource if self.spec else None
-        nodes = limit(resource.node_count) if resource else None
+        nodes = limit(resource.node_count, "node_count") if resource else None
         if resource is None or not nodes:
             return None
-        flavor = resource.flavor_id or ""
+        flavor = plain(resource.flavor_id or "")
         detail = resource.flavor_detail
         if detail is None or detail.flavor_info is None:
             return Resources(nodes, flavor)
         accelerator = detail.flavor_info.gpu or detail.flavor_info.npu
         if accelerator is None:
             return Resources(nodes, flavor, units=0)
-        name = accelerator.product_name or detail.flavor_type or ""
-        return Resources(nodes, flavor, name, limit(accelerator.unit_num))
+        name = plain(accelerator.product_name or detail.flavor_type or "")
+        units = limit(accelerator.unit_num, "unit_num")
+        return Resources(nodes, flavor, name, units)
 
 
 class V2Search(msgspec.Struct):
@@ -143,10 +149,14 @@ class V2Quotas(msgspec.Struct):
 
     @property
     def jobs(self) -> Quota | None:
-        """How many jobs exist and how many more can be created; None if it is not told."""
+        """
+        How many jobs exist and how many more can be created; None if it is not told.
+
+        Raises `CollectionError`.
+        """
         for one in self.quotas:
             if one.resource == JOB_NUMBER:
-                most, used = limit(one.quota), limit(one.used)
+                most, used = limit(one.quota, "quota"), limit(one.used, "used")
                 if most is None or used is None:
                     return Quota(created=used)
                 return Quota(created=used, remaining=max(0, most - used))

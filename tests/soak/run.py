@@ -224,7 +224,9 @@ def soak(seconds: float, folder: Path, seed: int) -> list[str]:
             status, took = one.end()
         tracebacks = exporter.tracebacks
         if tracebacks:
-            print(exporter.log[exporter.log.find("Traceback") :][:2000])
+            lines = exporter.log.splitlines()
+            first = next((line for line in lines if "Traceback" in line), "")
+            print(f"{first[:300]} ... {first[-1500:]}")
     seen, recoveries = clients.seen, one.recoveries
     _print(before, after, clients, recoveries)
     print(f"SIGTERM during a scrape: exit status {status} after {took:.1f} s")
