@@ -19,6 +19,7 @@ from .budget import Deadline
 from .client import CloudClient
 from .config import Collection as Settings
 from .config import Project
+from .containment import INTERNAL_ERROR
 from .errors import Failure, Reason
 from .failurelog import FailureLog
 from .jobs import Kind
@@ -157,6 +158,13 @@ class Target:
             self._survey.ended,
         )
 
+    def finish_instead(self, report: Report) -> Report:
+        """Take the outcome of `report` for the last one, and return it with that counted."""
+        if self._finished is not None:
+            self._finished = replace(self._finished, outcome=report.outcome)
+        self._count(report.outcome)
+        return replace(report, errors=dict(self._errors))
+
     @property
     def latest(self) -> Latest:
         """The last collection, if there was one."""
@@ -175,11 +183,7 @@ class Target:
         except Exception:
             # Whatever we did not think of must not cost the other projects.
             log.exception("internal error", project=self.project.name, kind=self.kind)
-            result = Failure(
-                reason=Reason.RESPONSE,
-                problem="an error in the exporter itself",
-                advice="report it with the lines logged above",
-            )
+            result = INTERNAL_ERROR
         outcome = Outcome(result, _now() - run.started)
         if not run.is_canceled:
             self._finish(run, outcome)

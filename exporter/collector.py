@@ -11,6 +11,7 @@ from .client import CloudClient
 from .collection import Run, Target
 from .config import Collection as Settings
 from .config import Configuration, Project
+from .containment import INTERNAL_ERROR
 from .jobs import Kind
 from .report import Latest, Report
 from .response_memory import ResponseMemory
@@ -128,6 +129,14 @@ class Collector:
     def budget(self) -> Budget:
         """The queue of all requests to all clouds."""
         return self._budget
+
+    def failed(self, report: Report) -> Report:
+        """Return what there is instead of `report`, which cannot be told."""
+        instead = report.failed(INTERNAL_ERROR)
+        for target in self._targets:
+            if (target.project, target.kind) == (report.project, report.kind):
+                return target.finish_instead(instead)
+        return instead
 
     def latest(self) -> list[Latest]:
         """Return every project's and kind's last collection; none is started."""

@@ -20,10 +20,7 @@ from . import __version__
 from .collector import Collector
 from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
-from .exposition import Format, encode
-from .families import families
 from .guard import Guard
-from .report import Listing
 from .scraping import Exporter
 from .server import allow_many_connections, ending_signal, serving, url_of
 from .telemetry import Telemetry
@@ -81,12 +78,11 @@ async def collect_once(load: Callable[[], Configuration]) -> bool:
     Raises `ConfigurationError`.
     """
     async with open_exporter(load) as exporter:
-        configuration = exporter.collector.configuration
-        settings = configuration.collection
-        reports = await exporter.collector.collect(settings.timeout or DEFAULT_TIMEOUT)
-    collected = families(reports, configuration.projects, settings.duration_buckets)
-    sys.stdout.write(encode(collected, None, Format.TEXT).decode())
-    return all(isinstance(report.outcome.result, Listing) for report in reports)
+        settings = exporter.collector.configuration.collection
+        body, is_complete = await exporter.once(settings.timeout or DEFAULT_TIMEOUT)
+    # As bytes: the terminal's encoding may not know the characters of a job's name.
+    sys.stdout.buffer.write(body)
+    return is_complete
 
 
 @asynccontextmanager

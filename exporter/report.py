@@ -67,6 +67,11 @@ class Report:
 
     ended: Ended
 
+    def failed(self, why: Failure) -> Report:
+        """Return the report that there is instead if this one cannot be told."""
+        outcome = Outcome(why, self.outcome.seconds)
+        return replace(self, outcome=outcome, ended=Ended({}, {}))
+
 
 @dataclass(frozen=True, slots=True)
 class Latest:

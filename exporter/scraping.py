@@ -15,11 +15,12 @@ from prometheus_client import Metric
 
 from .collector import Collector
 from .config import Configuration, Project
+from .containment import failing_alone
 from .errors import ConfigurationError
 from .exposition import Format, compress, encode
 from .families import families
 from .jobs import Kind
-from .report import Report
+from .report import Listing, Report
 from .telemetry import Telemetry
 
 
@@ -50,9 +51,20 @@ class Exporter:
         """Collect for at most `seconds` and return all metrics, encoded."""
         configuration = self.collector.configuration
         reports = await self.collector.collect(seconds)
-        return await self._encoded(
+        body, _ = await self._encoded(
             configuration, configuration.projects, reports, wanted, self.telemetry
         )
+        return body
+
+    async def once(self, seconds: float) -> tuple[bytes, bool]:
+        """Return the projects' metrics as text, and whether all were collected."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(seconds)
+        wanted = Wanted(Format.TEXT, zipped=False)
+        body, told = await self._encoded(
+            configuration, configuration.projects, reports, wanted, None
+        )
+        return body, all(isinstance(one.outcome.result, Listing) for one in told)
 
     async def probe(
         self, project: Project, kinds: Sequence[Kind], seconds: float, wanted: Wanted
@@ -63,7 +75,8 @@ class Exporter:
             seconds,
             lambda other, kind: other.name == project.name and kind in kinds,
         )
-        return await self._encoded(configuration, [project], reports, wanted, None)
+        body, _ = await self._encoded(configuration, [project], reports, wanted, None)
+        return body
 
     def own_metrics(self, wanted: Wanted) -> bytes:
         """Return the exporter's own metrics, encoded."""
@@ -92,16 +105,28 @@ class Exporter:
         self,
         configuration: Configuration,
         projects: Sequence[Project],
-        reports: list[Report],
+        reports: Sequence[Report],
         wanted: Wanted,
         telemetry: Telemetry | None,
-    ) -> bytes:
-        def encoded() -> bytes:
+    ) -> tuple[bytes, Sequence[Report]]:
+        def encoded(some: Sequence[Report]) -> bytes:
             bounds = configuration.collection.duration_buckets
-            return _encode(families(reports, projects, bounds), telemetry, wanted)
+            return _encode(families(some, projects, bounds), telemetry, wanted)
 
         # In a thread, since many projects take long to write.
-        return await asyncio.to_thread(encoded)
+        try:
+            return await asyncio.to_thread(encoded, reports), reports
+        except Exception:
+            failing = await asyncio.to_thread(failing_alone, reports, encoded)
+            if not failing:
+                raise
+        told = [
+            self.collector.failed(report)
+            if any(report is one for one in failing)
+            else report
+            for report in reports
+        ]
+        return await asyncio.to_thread(encoded, told), told
 
 
 def _encode(

@@ -27,6 +27,7 @@ ORDER = [
     "census",
     "endings",
     "report",
+    "containment",
     "telemetry",
     "budget",
     "connection_pool",

@@ -13,6 +13,7 @@ from typing import Final
 from ..budget import Budget, Deadline
 from ..client import CloudClient
 from ..config import Configuration, Project, TrainingApi
+from ..contradictions import length_of_pages, raise_if_contradictory
 from ..errors import CollectionError, Failure, Reason
 from ..jobs import Kind
 from ..listing import SMALL_PAGE, may_do_with_small_pages
@@ -129,6 +130,7 @@ class _Check:
                 )
             else:
                 self._steps[Step.PAGE_SIZE] = Result(True, str(size))
+            raise_if_contradictory(page, 1, length_of_pages(page, size))
         except CollectionError as error:
             self._failed(error.failure)
             return

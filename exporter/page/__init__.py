@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -18,9 +18,10 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..config import Project
+from ..containment import INTERNAL_ERROR, failing_alone
 from ..errors import Failure
 from ..jobs import Kind, Phase
-from ..report import Latest, Listing
+from ..report import Latest, Listing, Outcome
 from ..tally import Quota, Tally
 
 
@@ -99,14 +100,35 @@ class _Project:
     kinds: Sequence[_Kind]
 
 
-def render(latest: Iterable[Latest], status: Status) -> str:
+def render(latest: Sequence[Latest], status: Status) -> bytes:
     """Return the page, with projects that could not be collected first."""
+
+    def rendered(some: Sequence[Latest]) -> bytes:
+        return _render(some, status)
+
+    try:
+        return rendered(latest)
+    except Exception:
+        failing = failing_alone(latest, rendered)
+        if not failing:
+            raise
+    return rendered(
+        [
+            replace(one, outcome=Outcome(INTERNAL_ERROR, 0.0))
+            if any(one is other for other in failing)
+            else one
+            for one in latest
+        ]
+    )
+
+
+def _render(latest: Sequence[Latest], status: Status) -> bytes:
     projects = list(_projects(latest, status.now))
     projects.sort(
         key=lambda project: all(kind.state != "down" for kind in project.kinds)
     )
     states = [kind.state for project in projects for kind in project.kinds]
-    return _template().render(
+    text = _template().render(
         style=_style(),
         version=__version__,
         telemetry_path=status.telemetry_path,
@@ -119,6 +141,7 @@ def render(latest: Iterable[Latest], status: Status) -> str:
         failing=states.count("down"),
         waiting=states.count("waiting"),
     )
+    return text.encode()
 
 
 @cache
