@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.jobs import UNFINISHED_PHASES, V1_STATUSES, V2_STATUSES
 from exporter.modelarts.v1 import V1Jobs
@@ -64,6 +64,44 @@ def one_move(chance, training, now):
         training.delete_job(chance.choice(training.jobs))
 
 
+def same_ids(page, number, size):
+    """Return a page on which all jobs have one ID."""
+    rows = [V1Job(1, one.job_name, one.status, one.create_time) for one in page.rows]
+    return replace(page, rows=rows)
+
+
+def same_jobs(page, number, size):
+    """Return a page that has the same jobs whichever it is."""
+    rows = [
+        V1Job(index, one.job_name, one.status, one.create_time)
+        for index, one in enumerate(page.rows)
+    ]
+    return replace(page, rows=rows)
+
+
+LIES = {
+    "none": lambda page, number, size: page,
+    "more": lambda page, number, size: replace(page, total=page.total + 95),
+    "one more": lambda page, number, size: replace(page, total=page.total + 1),
+    "less": lambda page, number, size: replace(page, total=page.total // 2),
+    "no jobs": lambda page, number, size: replace(page, rows=[]),
+    "half of the jobs": lambda page, number, size: replace(page, rows=page.rows[::2]),
+    "one ID": same_ids,
+    "the same jobs": same_jobs,
+    "a total on some pages": lambda page, number, size: (
+        page if number % 2 else replace(page, total=None)
+    ),
+    "longer pages": lambda page, number, size: replace(
+        page,
+        rows=[
+            V1Job(number * 100 + index, "a", 10, round(NOW * 1000) - 10**9)
+            for index in range(size + 1)
+        ],
+    ),
+}
+"""What an API may say instead: of a page, with its number and the size asked for."""
+
+
 @dataclass
 class MovingJobs:
     """An API whose jobs move while it is asked; it answers in any order."""
@@ -77,6 +115,7 @@ class MovingJobs:
     totals: set = field(default_factory=set)
     now: float = NOW
     deleted: set = field(default_factory=set)
+    lie: str = "none"
     always: set | None = None
     ever: set = field(default_factory=set)
 
@@ -120,4 +159,5 @@ class MovingJobs:
             )
             for job in found[(number - 1) * size : number * size]
         ]
-        return Page(rows, len(found), self.now)
+        page = Page(rows, len(found), self.now)
+        return LIES[self.lie](page, number, size) if not query.name else page

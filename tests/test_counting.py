@@ -8,13 +8,15 @@ import pytest
 from harness import exporting_from, simulated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving import DESCRIBED, NOW, MovingJobs, one_move, status_name
+from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, status_name
 
 from exporter.census import Census
 from exporter.counting import Method, collect_jobs, find_ends
+from exporter.errors import Failure, Reason
 from exporter.jobs import UNRECOGNIZED, V1_STATUSES, V2_STATUSES, Kind
 from exporter.listing import Habit
 from exporter.simulator import Effect, Fault, Jobs, Spelling
+from exporter.survey import attempt
 from exporter.tally import empty_tally
 
 
@@ -308,6 +310,53 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
         assert moving.requests <= STATUSES[api] + 1 + 10 // size + len(
             described.unfinished
         )
+
+
+@APIS
+@settings(max_examples=100)
+@given(
+    seed=st.integers(0, 2**32),
+    pace=st.sampled_from([0.0, 0.02, 0.5]),
+    size=st.sampled_from([3, 50]),
+    lie=st.sampled_from(sorted(set(LIES) - {"none"})),
+    counts=st.booleans(),
+)
+def test_no_lie_is_published(api, seed, pace, size, lie, counts):
+    """
+    What contradicts itself is a failure, while jobs move, too, listed or counted.
+
+    A lie that is none on a single page may leave numbers: those of the jobs there are.
+    """
+    chance = random.Random(seed)
+    jobs = Jobs(Kind.TRAINING, seed=seed)
+    jobs.history(30, NOW - 3600)
+    for status in [8] * 4 + [7] * 4 + [1, 9]:
+        jobs.create_job(status, created=NOW - 3000)
+    moving = MovingJobs(api, jobs, chance, pace, lie=lie)
+    moving.observe()
+    described, status_of = DESCRIBED[api]
+
+    collected = asyncio.run(
+        attempt(
+            collect_jobs(
+                moving.fetch,
+                described,
+                Method(Habit(size), counts=counts),
+                lambda: Census(empty_tally((), described.statuses), status_of),
+                20 if counts else 1000,
+            )
+        )
+    )
+
+    assert moving.requests < 1500
+    if isinstance(collected, Failure):
+        assert collected.reason is Reason.RESPONSE
+        assert "jobs" in collected.problem
+        return
+    # Where there is one page only, these are none.
+    assert lie in {"a total on some pages", "the same jobs"}
+    assert size == 50
+    assert len(moving.always) <= collected.tally.number <= len(moving.ever)
 
 
 async def test_numbers_that_move_over_http():

@@ -1,378 +1,472 @@
-"""Answers that are no good HTTP, no good content, or far too much of it."""
+"""Whatever a cloud says of one project costs that project, and is told in words."""
 
 import asyncio
-import gzip
 import json
-import zlib
+import subprocess
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
-from harness import configuration, exporting, simulated
-from raw_cloud import JOBS, TOKEN, gzipped, http, raw_cloud, zeros
-
-from exporter.checking import Step, asking, check_all
-from exporter.jobs import Kind
-
-
-DEEP = b'{"a":' + b"[" * 100_000
-
-
-@pytest.fixture(autouse=True)
-def _no_second_tries(monkeypatch):
-    """Let every failure be the first: these tests are not about trying again."""
-    monkeypatch.setattr("exporter.client._MOST_RETRIES", 0)
-
-
-async def closing(writer, answer):
-    """Write an answer, and close the connection."""
-    writer.write(answer)
-    await writer.drain()
-    writer.close()
-
-
-def closed_after(answer):
-    """Return an answer after which the connection is closed."""
-    return lambda writer: closing(writer, answer)
-
-
-def configured(url, *names, **collection):
-    """Return a configuration of projects with those names."""
-    return configuration(simulated(*names), url, **collection)
-
-
-async def scraped(cloud, *names):
-    """Scrape projects of a cloud once."""
-    async with exporting(configured(cloud.url, *names)) as exporter:
-        return await exporter.scrape()
-
-
-async def reload(exporter):
-    """Let the exporter read its configuration again."""
-    response = await exporter.client.post(f"{exporter.url}/-/reload")
-    assert response.status_code == 200
-
-
-MIB = 1 << 20
-ROWS = b",".join(b'{"job_id":%d}' % number for number in range(1001))
-
-UNREADABLE = {
-    "gzip twice": (
-        http(gzip.compress(gzip.compress(JOBS)), b"Content-Encoding: gzip, gzip"),
-        "more than one content coding",
-    ),
-    "two headers": (
-        http(JOBS, b"Content-Encoding: gzip", b"Content-Encoding: gzip"),
-        "more than one content coding",
-    ),
-    "deflate": (http(zlib.compress(JOBS), b"Content-Encoding: deflate"), "deflate"),
-    "raw deflate": (
-        http(zeros(1, wbits=-15), b"Content-Encoding: deflate"),
-        "deflate",
-    ),
-    "br": (http(JOBS, b"Content-Encoding: br"), "br"),
-    "zstd": (http(JOBS, b"Content-Encoding: zstd"), "zstd"),
-    "no gzip": (gzipped(JOBS), "not valid gzip"),
-    "bomb": (gzipped(zeros(64)), "more than 4096 KiB"),
-    "members": (
-        gzipped(gzip.compress(JOBS) + gzip.compress(b" ")),
-        "goes on after the end",
-    ),
-    "garbage after": (gzipped(gzip.compress(JOBS) + b"x"), "goes on after the end"),
-    "half": (gzipped(gzip.compress(JOBS)[:-4]), "ends before its gzip stream"),
-    "oversized": (http(b" " * (5 * MIB)), "more than 4096 KiB"),
-    "deep": (http(DEEP), "nested too deeply"),
-    "tiny jobs": (
-        http(b'{"jobs":[' + b'{"job_id":1},' * 300_000),
-        "more than 65536 objects",
-    ),
-    "more jobs than asked": (
-        http(b'{"job_total_count":1001,"jobs":[' + ROWS + b"]}"),
-        "lists 1001, and 1000 were asked for",
-    ),
-    "long id": (
-        http(b'{"jobs":[{"job_id":"' + b"a" * 257 + b'"}]}'),
-        "$.jobs[0].job_id",
-    ),
-}
-
-
-@pytest.mark.parametrize(("answer", "words"), UNREADABLE.values(), ids=UNREADABLE)
-async def test_an_answer_that_cannot_be_read(answer, words, logged):
-    """It is a failure of its project, in words, and costs the others nothing."""
-    async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
-        scrape = await scraped(cloud, "a", "b")
-
-    assert scrape.errors("a", "training") == {"response": 1}
-    assert [key for key, up in scrape.up().items() if not up] == [("a", "training")]
-    assert any(words in line for line in logged())
-
-
-async def test_one_coding_is_asked_for_and_read():
-    """Requests ask for gzip alone, and answers in it are read."""
-    async with raw_cloud({"training": gzipped(gzip.compress(JOBS))}) as cloud:
-        scrape = await scraped(cloud, "a")
-
-    assert set(scrape.up().values()) == {1.0}
-    for head in cloud.heads:
-        assert "\r\naccept-encoding: gzip\r\n" in head.lower()
-
-
-NOT_HTTP = {
-    "status line": (b"GARBAGE\r\n\r\n", "response"),
-    "HTTP/2": (b"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\n{}", "response"),
-    "header flood": (
-        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000 + b"\r\n",
-        "response",
-    ),
-    "header of 1 MB": (
-        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 1_000_000 + b"\r\n\r\n",
-        "response",
-    ),
-    "negative length": (b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}", "response"),
-    "two lengths": (http(JOBS, b"Content-Length: 3"), "response"),
-    "length and chunks": (http(JOBS, b"Transfer-Encoding: chunked"), "response"),
-    "chunk garbage": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        "response",
-    ),
-    "trailer flood": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
-        + b"A: b\r\n" * 100_000,
-        "response",
-    ),
-    "body of 204": (
-        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}",
-        "response",
-    ),
-    "switching protocols": (
-        b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-        "api",
-    ),
-    "redirect nowhere": (
-        http(b"", b"Location: http://[::\xff/", status=b"302 Found"),
-        "response",
-    ),
-    "length too short": (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + JOBS,
-        "response",
-    ),
-    "length too long": (closed_after(http(JOBS)[:-1]), "network"),
-    "no answer": (closed_after(b""), "network"),
-    "half a head": (closed_after(b"HTTP/1.1 200 OK\r\nConte"), "network"),
-    "status 099": (http(JOBS, status=b"099 OK"), "api"),
-    "status 999": (http(JOBS, status=b"999 OK"), "api"),
-}
-
-
-@pytest.mark.parametrize(("answer", "reason"), NOT_HTTP.values(), ids=NOT_HTTP)
-async def test_an_answer_that_is_no_good_http(answer, reason, logged):
-    """It is a failure with a reason, and never an error of the exporter."""
-    async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
-        scrape = await scraped(cloud, "a", "b")
-
-    assert scrape.errors("a", "training") == {reason: 1}
-    assert [key for key, up in scrape.up().items() if not up] == [("a", "training")]
-    assert not any("in the exporter itself" in line for line in logged())
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        http(JOBS, status=b"200 \xff\xfe"),
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + http(JOBS),
-        b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + http(JOBS),
-        http(JOBS, b"Content-Type: \xff; charset=\xfe", b"Set-Cookie: \xff"),
-        http(JOBS, b"Date: " + b"9" * 5000, b"Retry-After: 1e400"),
-        http(JOBS, b"Date: Fri, 31 Dec 9999 23:59:59 GMT"),
-    ],
-    ids=["reason", "100", "103", "charset", "date", "year 9999"],
+from harness import configuration, exporting, exporting_from, simulated
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
 )
-async def test_an_answer_that_is_odd_but_well(answer):
-    """What does not matter is not looked at."""
-    async with raw_cloud({"/training-jobs": answer}) as cloud:
-        scrape = await scraped(cloud, "a")
 
-    assert set(scrape.up().values()) == {1.0}
+from exporter.checking import Step, as_json, asking, check_all, table
+from exporter.config import JobSeries
+from exporter.modelarts import jobs_api
+from exporter.program import collect_once
+from exporter.simulator import GPU_FLAVOR, Effect, Fault, serve
 
 
-async def test_an_answer_that_nobody_asked_for():
-    """What comes between two requests is not taken for the answer to the second."""
-    sent = asyncio.Event()
+ONLY_B = {("b", "training"): 1, ("b", "visualization"): 1}
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+SERIES = JobSeries(enabled=True)
 
-    async def answered_twice(writer):
-        writer.write(http(JOBS))
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.write(
-            http(JOBS.replace(b'"job_total_count": 0', b'"job_total_count": 7'))
+NINES = "9" * 400
+HOSTILE = {
+    "400 digits": NINES,
+    "400 digits, negative": f"-{NINES}",
+    "400 digits in a text": f'"{NINES}"',
+    "5,000 digits": "9" * 5000,
+    "5,000 digits in a text": f'"{"9" * 5000}"',
+    "1e400": "1e400",
+    "1e400 in a text": '"1e400"',
+    "-1e400": "-1e400",
+    "2**53 + 1": str(2**53 + 1),
+    "a float": "1e300",
+    "NaN": "NaN",
+    "NaN in a text": '"NaN"',
+    "Infinity": "Infinity",
+    "Infinity in a text": '"-Infinity"',
+    "true": "true",
+    "a list": "[1]",
+}
+HARMLESS = {
+    "null": "null",
+    "a word": '"soon"',
+    "nothing": '""',
+    "negative": "-5",
+    "2**53": str(2**53),
+    "-2**53": str(-(2**53)),
+    "2**53 in a text": f'"{2**53}"',
+    "a fraction": "0.5",
+    "tiny": "1e-400",
+}
+# Where an unusable value costs the project's jobs.
+FIELDS = {
+    ("v1", "training_jobs"): (
+        "quotas",
+        "job_total_count",
+        "job_count_limit",
+        "create_time",
+        "duration",
+        "status",
+    ),
+    ("v1", "visualization_jobs"): ("quotas", "duration"),
+    ("v2", "training_job_searches"): (
+        "total",
+        "count",
+        "create_time",
+        "start_time",
+        "duration",
+        "node_count",
+        "unit_num",
+    ),
+}
+# Where it costs what is told beside them.
+BESIDE = {
+    ("v1", "visualization_job"): ("remaining_duration",),
+    ("v2", "training_quotas"): ("quota", "used"),
+}
+CASES = [
+    pytest.param(version, api, field, id=f"{api}-{field}")
+    for (version, api), fields in (FIELDS | BESIDE).items()
+    for field in fields
+]
+
+
+def projects(version, *names):
+    """Return a cloud with projects that have jobs of every kind, and a flavor."""
+    cloud = simulated(*names, training_api=version)
+    for project in cloud.projects:
+        job = project.training.create_job(8, created=cloud.clock.now() - 30)
+        job.flavor, job.nodes = GPU_FLAVOR, 2
+        project.visualization.create_job(8, created=cloud.clock.now() - 30)
+    return cloud
+
+
+def two_projects(version):
+    """Return a cloud with the projects a and b."""
+    return projects(version, "a", "b")
+
+
+def altered(cloud, api, without=(), **fields):
+    """Alter project a's answers: fields by name, as JSON."""
+    cloud.faults.clear()
+    cloud.faults.add(
+        Fault(
+            effect=Effect.FIELDS,
+            project_id=cloud.projects[0].project_id,
+            api=api,
+            fields=fields,
+            without=list(without),
         )
-        await writer.drain()
-        sent.set()
-
-    answers = {f"/v1/{1:032x}/training": answered_twice}
-    async with raw_cloud(answers) as cloud:
-        projects = configured(cloud.url, "a", "b")
-        first, second = (replace(p, kinds=(Kind.TRAINING,)) for p in projects.projects)
-        one, other = (replace(projects, projects=(p,)) for p in (first, second))
-        load = iter([one, other])
-        async with exporting(one, lambda: next(load)) as exporter:
-            assert (await exporter.scrape()).up() == {("a", "training"): 1}
-            await sent.wait()
-            # A connection of its own, so that what was sent has surely come.
-            await reload(exporter)
-            scrape = await exporter.scrape()
-
-    assert scrape.series("jobs", project="b")
-    assert scrape.value("created_jobs", project="b", kind="training") == 0
-
-
-async def test_no_cookie_is_kept_or_sent():
-    """A cookie that one project's answers set reaches no other request."""
-    cookies = (b"Set-Cookie: session=tracked; Path=/", b"Set-Cookie: odd=\xff; Path=/")
-    answers = {"/training-jobs": http(JOBS, *cookies)}
-    token = http(TOKEN, b"X-Subject-Token: token", *cookies)
-    async with raw_cloud(answers, token=token) as cloud:
-        config = configured(cloud.url, "a", "b")
-        async with exporting(config) as exporter:
-            for _ in range(2):
-                scrape = await exporter.scrape()
-                assert set(scrape.up().values()) == {1.0}
-
-    assert len(cloud.heads) == 10
-    assert not [head for head in cloud.heads if "cookie" in head.lower()]
-
-
-@pytest.mark.parametrize(
-    "retry_after",
-    [
-        b"99999999999",
-        b"999999999",
-        b"9" * 5000,
-        b"-1",
-        b"-0",
-        b"1e400",
-        b"nan",
-        b"Fri, 31 Dec 9999 23:59:59 GMT",
-    ],
-)
-async def test_a_rest_is_bounded(retry_after, logged):
-    """However long an API wants no request, it is asked again after five minutes."""
-    answer = http(
-        b"",
-        b"Retry-After: " + retry_after,
-        b"Date: Sat, 21 Nov 2026 07:28:00 GMT",
-        status=b"429 Slow",
     )
-    async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
-        config = configured(cloud.url, "a", timeout=2.0)
-        async with exporting(config) as exporter:
-            first = await exporter.scrape()
-            again = await exporter.scrape()
 
-    assert first.up()["a", "training"] == again.up()["a", "training"] == 0
-    assert set(again.errors("a", "training")) <= {"throttled", "timeout"}
-    lines = [line for line in logged() if "for another" in line]
-    assert all(" 300 s" in line or " 299 s" in line for line in lines)
+
+async def told(exporter, project="a"):
+    """Return a scrape; every path that tells of projects answers."""
+    scrape = await exporter.scrape()
+    for path in ("/metrics", f"/probe?project={project}", "/"):
+        response = await exporter.client.get(
+            f"{exporter.url}{path}", headers={"Accept": OPENMETRICS}
+        )
+        assert response.status_code == 200, path
+        if path != "/":
+            assert response.text.endswith("# EOF\n")
+    return scrape
+
+
+@pytest.mark.parametrize(("version", "api", "field"), CASES)
+async def test_numbers_that_cannot_be_meant(version, api, field, logged):
+    """
+    A number that is out of range costs its project, and no other.
+
+    So does nothing that is missing, no number, or merely odd. A project for each value,
+    and one that is well, are scraped at once.
+    """
+    values = HOSTILE | HARMLESS
+    cloud = projects(version, *values, "b")
+    kind = "visualization" if "visualization" in api else "training"
+    cloud.faults.active = [
+        Fault(
+            effect=Effect.FIELDS,
+            project_id=project.project_id,
+            api=api,
+            fields={field: values[project.name]},
+        )
+        for project in cloud.projects[:-1]
+    ]
+    async with exporting_from(cloud, job_series=SERIES) as exporter:
+        scrape = await told(exporter, "b")
+        up = scrape.up()
+        for name in HOSTILE:
+            assert up[name, kind] == ((version, api) in BESIDE), name
+            assert scrape.errors(name, kind).keys() == {"response"}, name
+        assert up.items() >= ONLY_B.items()
+        assert scrape.errors("b", kind) == {}
+        if field not in {"job_total_count", "total", "count"}:
+            assert all(up[name, kind] for name in HARMLESS)
+        cloud.faults.clear()
+        assert set((await exporter.scrape()).up().values()) == {1}
+    assert "internal error" not in "".join(logged())
 
 
 @pytest.mark.parametrize(
-    "answers",
-    [
-        {f"/v1/{1:032x}/training": http(DEEP)},
-        {f"/v1/{1:032x}/training": http(DEEP, status=b"403 Forbidden")},
-        {f"/v1/{1:032x}/training": http(JOBS, status=b"200 \xff")},
-        {f"/v1/{1:032x}/training": gzipped(b"x")},
-    ],
-    ids=["listing", "error", "reason", "gzip"],
+    ("value", "words"),
+    [(NINES, "`$.jobs[0].duration`"), (f'"{NINES}"', "duration is out of range")],
+    ids=["number", "text"],
 )
-async def test_check_goes_on(answers):
-    """What one project is answered fails its row, and no other."""
-    async with raw_cloud(answers) as cloud:
-        findings = await check_all(configured(cloud.url, "a", "b"), lambda _: None)
+async def test_words_name_the_field(value, words, logged):
+    """The page and the log say which field it was, and do not repeat all of it."""
+    cloud = two_projects("v1")
+    altered(cloud, "training_jobs", duration=value)
+    async with exporting_from(cloud) as exporter:
+        await exporter.scrape()
+        page = (await exporter.client.get(exporter.url)).text
 
-    assert [one.ok for one in findings[1:]] == [True] * 3
-    if not findings[0].ok:
-        assert findings[0].troubles[0].problem
+    assert words in page
+    assert words in "".join(logged())
+    assert "9" * 30 not in page
 
 
-async def test_check_survives_what_nobody_thought_of(monkeypatch):
-    """An error in the exporter itself fails its row, with words and without its text."""
-    jobs_api = asking.jobs_api
+TEXTS = {
+    "controls": "a\u0000b\u001b[31mc\u0085d\u2028e",
+    "lines": 'a\nb\r\nc"d\\e',
+    "half a megabyte": "x" * 500_000,
+    "another alphabet": "训练 ünïcode 🚀",
+    "braces": 'a"} 1\nmodelarts_up{project="b"} 0',
+}
 
-    def broken(client, project, kind):
-        if project.name == "a":
-            raise LookupError("canary")
-        return jobs_api(client, project, kind)
 
-    monkeypatch.setattr(asking, "jobs_api", broken)
-    async with raw_cloud() as cloud:
-        findings = await check_all(configured(cloud.url, "a", "b"), lambda _: None)
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+async def test_texts_that_a_cloud_chooses(text):
+    """Whatever names hold, the metrics are well-formed, and their labels are short."""
+    cloud = two_projects("v2")
+    del cloud.projects[0].training.jobs[:-1]
+    fields = ("name", "flavor_id", "product_name", "flavor_type", "phase")
+    altered(
+        cloud, "training_job_searches", **{name: json.dumps(text) for name in fields}
+    )
+    async with exporting_from(cloud, job_series=SERIES) as exporter:
+        # Without a phase that is known, no job has a series of its own.
+        cloud.faults.active[0].fields["phase"] = '"Running"'
+        scrape = await told(exporter)
+        linted = await asyncio.to_thread(
+            subprocess.run,
+            ["promtool", "check", "metrics"],
+            input=scrape.response.content,
+            capture_output=True,
+            check=False,
+        )
+        openmetrics = await exporter.client.get(
+            f"{exporter.url}/metrics", headers={"Accept": OPENMETRICS}
+        )
+        assert list(openmetrics_families(openmetrics.text))
+        cloud.faults.active[0].fields["phase"] = json.dumps(text)
+        unknown = await told(exporter)
+
+    assert set(scrape.up().values()) == {1}
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    assert len(max(scrape.response.text.splitlines(), key=len)) < 2000
+    (name,) = {
+        dict(labels)["job_name"]
+        for labels in scrape.series("job_info", project="a", kind="training")
+    }
+    (flavor,) = {
+        dict(labels)["flavor"] for labels in scrape.series("active_nodes", project="a")
+    }
+    assert name == flavor
+    assert len(name) <= 256
+    assert not any(ord(character) < 32 for character in name)
+    if text == TEXTS["another alphabet"]:
+        assert name == text
+    jobs = unknown.statuses("a", "training")
+    assert jobs == {"unrecognized": len(cloud.projects[0].training.jobs)}
+
+
+@pytest.mark.parametrize(
+    ("version", "api", "field", "value"),
+    [
+        ("v1", "training_jobs", "job_id", json.dumps("a\u0000b")),
+        ("v1", "training_jobs", "job_id", json.dumps("x" * 1000)),
+        ("v1", "training_jobs", "job_id", NINES),
+        ("v1", "training_jobs", "job_name", '"\\ud800"'),
+        ("v2", "training_job_searches", "id", json.dumps("a\nb")),
+        ("v2", "training_job_searches", "name", '"\\ud800x"'),
+        ("v2", "training_job_searches", "flavor_id", '"\\udc00"'),
+    ],
+)
+async def test_texts_that_are_refused(version, api, field, value):
+    """An ID that is none, and halves of characters, cost their project."""
+    cloud = two_projects(version)
+    altered(cloud, api, **{field: value})
+    async with exporting_from(cloud, job_series=SERIES) as exporter:
+        scrape = await told(exporter)
+
+    assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
+    assert scrape.errors("a", "training").keys() == {"response"}
+
+
+LIES = {
+    "a larger total": ({"total": "100"}, ()),
+    "a smaller total": ({"total": "2"}, ()),
+    "a negative total": ({"total": "-1"}, ("items",)),
+    "a total without jobs": ({"total": "3"}, ("items",)),
+    "a total, and no jobs": ({"total": "3", "items": "[]"}, ()),
+    "one ID for all": ({"id": "7"}, ()),
+    "a huge total": ({"total": str(2**53)}, ()),
+    "more than are listed": ({"total": "30000"}, ()),
+}
+NAMES = {
+    "v1": {"total": ("job_total_count",), "items": ("jobs",), "id": ("job_id",)},
+    "v2": {"total": ("total", "count"), "items": ("items",), "id": ("id",)},
+}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("limit", [None, 5], ids=["listed", "counted"])
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_listing_that_cannot_be_true(version, limit, lie, logged):
+    """What a total says and what is listed contradict each other: that is a failure."""
+    cloud = two_projects(version)
+    fields, without = LIES[lie]
+    names = NAMES[version]
+    api = "training_jobs" if version == "v1" else "training_job_searches"
+    async with exporting_from(cloud, listing_limit=limit) as exporter:
+        assert (await exporter.scrape()).up()["a", "training"] == 1
+        altered(
+            cloud,
+            api,
+            [one for name in without for one in names[name]],
+            **{one: fields[name] for name in fields for one in names[name]},
+        )
+        cloud.record.clear()
+        scrape = await told(exporter)
+        requests = len(cloud.asked(api))
+        cloud.faults.clear()
+        again = await told(exporter)
+
+    assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
+    assert scrape.errors("a", "training").keys() == {"response"}
+    assert scrape.series("jobs", project="a", kind="training") == {}
+    assert requests < 1200
+    assert set(again.up().values()) == {1}
+    assert "internal error" not in "".join(logged())
+
+
+async def test_a_contradiction_is_said_in_words(logged):
+    """What contradicts what is on the page, in the log and in a check."""
+    cloud = two_projects("v1")
+    jobs = len(cloud.projects[0].training.jobs)
+    altered(cloud, "training_jobs", job_total_count="100", jobs="[]")
+    async with serve(cloud) as url:
+        configured = configuration(cloud, url)
+        async with exporting(configured) as exporter:
+            await exporter.scrape()
+            page = (await exporter.client.get(exporter.url)).text
+        findings = await check_all(configured, lambda _: None)
+
+    words = "page 1 has 0 jobs, and 100 by its own total of 100"
+    assert jobs
+    assert words in page
+    assert words in "".join(logged())
+    assert [one.steps[Step.JOBS].ok for one in findings] == [False, True, True, True]
+    assert words in table(findings)
+
+
+async def test_a_contradiction_that_goes_away():
+    """If the second reading agrees with itself, the first one costs nothing."""
+    cloud = two_projects("v1")
+    altered(cloud, "training_jobs", job_total_count="100")
+    cloud.faults.active[0].times = 1
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert set(scrape.up().values()) == {1}
+    assert sum(scrape.statuses("a", "training").values()) == len(
+        cloud.projects[0].training.jobs
+    )
+
+
+async def test_a_result_that_cannot_be_told(logged):
+    """
+    A fault of ours with one project's result costs that project, wherever it is told.
+
+    Its failure is counted, and is on the page.
+    """
+    cloud = two_projects("v1")
+    async with exporting_from(cloud, min_interval=60.0) as exporter:
+        await exporter.scrape()
+        for target in exporter.collector.latest():
+            if (target.project.name, target.kind) == ("a", "training"):
+                # Neither metrics nor the page can be made of that.
+                object.__setattr__(target.outcome.result, "quota", None)
+        page = (await exporter.client.get(exporter.url)).text
+        assert page.count("an error in the exporter itself") == 1
+        scrape = await told(exporter)
+        assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
+        assert scrape.errors("a", "training") == {"response": 1}
+        assert scrape.errors("b", "training") == {}
+        again = await told(exporter)
+        assert again.errors("a", "training") == {"response": 1}
+    lines = "".join(logged())
+    assert 'msg="internal error"' in lines or 'event="internal error"' in lines
+    assert "Traceback" in lines
+
+
+async def test_a_check_that_fails_unexpectedly(logged, monkeypatch):
+    """A fault of ours while one project is checked fails its row, and the rest goes on."""
+    cloud = two_projects("v1")
+    async with serve(cloud) as url:
+        configured = configuration(cloud, url)
+
+        def failing(client, project, kind):
+            if project.name == "a":
+                raise OverflowError
+            return jobs_api(client, project, kind)
+
+        monkeypatch.setattr(asking, "jobs_api", failing)
+        findings = await check_all(configured, lambda _: None)
 
     assert [one.ok for one in findings] == [False, False, True, True]
-    assert "LookupError" in findings[0].troubles[0].problem
-    assert "canary" not in findings[0].troubles[0].problem
-    assert findings[0].steps[Step.JOBS].ok is False
+    assert "an error in the exporter itself" in table(findings)
+    assert len(json.loads(as_json(findings))) == 4
+    assert "Traceback" in "".join(logged())
 
 
-async def test_a_check_that_is_never_answered_ends(monkeypatch):
-    """An answer that never ends fails its row in the end."""
-    monkeypatch.setattr("exporter.checking.asking._ROW_SECONDS", 0.3)
-
-    async def drip(writer):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        while True:
-            writer.write(b" ")
-            await writer.drain()
-            await asyncio.sleep(0.05)
-
-    async with raw_cloud({f"/v1/{1:032x}/training": drip}) as cloud:
-        findings = await check_all(configured(cloud.url, "a"), lambda _: None)
-
-    assert [one.ok for one in findings] == [False, True]
-    assert "no whole answer" in findings[0].troubles[0].problem
-
-
-@pytest.mark.parametrize(
-    "token", [http(DEEP, b"X-Subject-Token: t"), gzipped(zeros(8))]
+VALUES = (
+    st.sampled_from([value.encode() for value in (HOSTILE | HARMLESS).values()])
+    | st.integers().map(msgspec.json.encode)
+    | st.floats(allow_nan=False, allow_infinity=False).map(msgspec.json.encode)
+    | st.text(max_size=30).map(json.dumps).map(str.encode)
+    | st.just(b"[]")
+    | st.just(b"{}")
 )
-async def test_a_login_that_cannot_be_read(token):
-    """A login is answered as oddly as anything else, and fails with a reason."""
-    async with raw_cloud(token=token) as cloud:
-        scrape = await scraped(cloud, "a")
-        findings = await check_all(configured(cloud.url, "a"), lambda _: None)
-
-    assert scrape.errors("a", "training") == {"response": 1}
-    assert [one.ok for one in findings] == [False, False]
 
 
-async def test_an_error_as_large_as_it_likes():
-    """The status of an error counts, whatever comes with it."""
-    body = json.dumps({"error_code": "ModelArts.0010", "x": "y" * MIB}).encode()
-    answers = {
-        f"/v1/{1:032x}/training": http(body, status=b"403 Forbidden"),
-        f"/v1/{1:032x}/visual": http(
-            zeros(64), b"Content-Encoding: gzip", status=b"403 Forbidden"
+ALTERATIONS = st.builds(
+    lambda fields, without: {"fields": fields, "without": without},
+    st.dictionaries(
+        st.sampled_from(
+            sorted(
+                {field for fields in (FIELDS | BESIDE).values() for field in fields}
+                | {"job_id", "id", "job_name", "name", "phase", "is_success", "jobs"}
+                | {
+                    "items",
+                    "metadata",
+                    "spec",
+                    "resource",
+                    "gpu",
+                    "flavor_id",
+                    "quotas",
+                }
+            )
         ),
-    }
-    async with raw_cloud(answers) as cloud:
-        scrape = await scraped(cloud, "a")
+        VALUES.map(bytes.decode),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(
+        st.sampled_from(["jobs", "items", "total", "job_total_count"]), max_size=2
+    ),
+)
 
-    assert scrape.errors("a", "training") == {"permission": 1}
-    assert scrape.errors("a", "visualization") == {"permission": 1}
+
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@given(
+    version=st.sampled_from(["v1", "v2"]),
+    limit=st.sampled_from([None, 5]),
+    alterations=st.lists(ALTERATIONS, min_size=1, max_size=10),
+)
+def test_any_values_anywhere(version, limit, alterations):
+    """Whatever answers of other projects hold, all paths answer, and this one is up."""
+    names = [f"a{number}" for number in range(len(alterations))]
+    cloud = projects(version, *names, "b")
+    for project, alteration in zip(cloud.projects, alterations, strict=False):
+        cloud.faults.add(
+            Fault(effect=Effect.FIELDS, project_id=project.project_id, **alteration)
+        )
+
+    async def run():
+        async with exporting_from(
+            cloud, job_series=SERIES, listing_limit=limit
+        ) as exporter:
+            return await told(exporter, "b")
+
+    scrape = asyncio.run(run())
+
+    assert scrape.up().items() >= ONLY_B.items()
+    for name in names:
+        for kind in ("training", "visualization"):
+            assert scrape.errors(name, kind).keys() <= {"response", "api"}
 
 
-async def test_a_project_that_changes_its_id_gets_another_token():
-    """A name that is another project's after a reload does not keep the old token."""
-    async with raw_cloud() as cloud:
-        before = configured(cloud.url, "a")
-        (project,) = before.projects
-        after = replace(before, projects=(replace(project, project_id=f"{9:032x}"),))
-        load = iter([before, after])
-        async with exporting(before, lambda: next(load)) as exporter:
-            await exporter.scrape()
-            await reload(exporter)
-            await exporter.scrape()
+async def test_once(capsysbinary):
+    """`once` prints what it has, and fails, where a project's answer is unusable."""
+    cloud = two_projects("v1")
+    cloud.projects[1].training.jobs[-1].name = "训练"
+    altered(cloud, "training_jobs", duration=NINES)
+    async with serve(cloud) as url:
+        configured = configuration(cloud, url, job_series=SERIES)
+        is_complete = await collect_once(lambda: configured)
+    printed = capsysbinary.readouterr().out.decode()
 
-    assert len([head for head in cloud.heads if "/auth/tokens" in head]) == 2
+    assert not is_complete
+    assert 'modelarts_up{kind="training",project="a"} 0.0' in printed
+    assert 'modelarts_up{kind="training",project="b"} 1.0' in printed
+    assert 'job_name="训练"' in printed

@@ -8,6 +8,8 @@ import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response, StreamingResponse
 
@@ -124,6 +126,26 @@ async def _cookie(fault: Fault, request: WebRequest, answer: Answer) -> Response
     return response
 
 
+async def _fields(fault: Fault, request: WebRequest, answer: Answer) -> Response:
+    reply = answer()
+    content = _altered(msgspec.json.decode(reply.body), fault)
+    return Response(msgspec.json.encode(content), reply.status, reply.headers)
+
+
+def _altered(content: object, fault: Fault) -> object:
+    if isinstance(content, list):
+        return [_altered(one, fault) for one in content]
+    if not isinstance(content, dict):
+        return content
+    return {
+        name: msgspec.Raw(fault.fields[name].encode())
+        if name in fault.fields
+        else _altered(value, fault)
+        for name, value in content.items()
+        if name not in fault.without
+    }
+
+
 def _gzipped(body: bytes) -> Response:
     return Response(
         gzip.compress(body, 1),
@@ -155,4 +177,5 @@ _EFFECTS: Final[
     Effect.BOMB: _bomb,
     Effect.GZIP: _gzip,
     Effect.COOKIE: _cookie,
+    Effect.FIELDS: _fields,
 }

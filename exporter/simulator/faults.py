@@ -57,6 +57,9 @@ class Effect(StrEnum):
     COOKIE = "cookie"
     """The right answer, with a cookie."""
 
+    FIELDS = "fields"
+    """The right answer, with what `Fault.fields` says, and without `Fault.without`."""
+
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
@@ -64,7 +67,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `api` is as the exporter's label `api` spells it, `query` a part of the query or of
     a search's body. `times` is counted down, and
-    `met` counts the requests that met the fault.
+    `met` counts the requests that met the fault. `fields` gives fields of an answer other
+    values, wherever they are: as JSON, which need not be valid, in a text.
     """
 
     effect: Effect
@@ -77,6 +81,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     code: str | None = None
     retry_after: str | None = None
     seconds: float = 1.0
+    fields: dict[str, str] = {}
+    without: list[str] = []
     met: int = 0
 
     def concerns(self, project_id: str | None, api: str, page: int, query: str) -> bool:
