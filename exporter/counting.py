@@ -29,6 +29,7 @@ from .listing import Fetch, Habit, list_jobs, list_query, run_together
 from .modelarts import JobsApi, Query
 from .payloads import Page, times
 from .refusals import refuses_a_parameter
+from .tally import empty_tally
 
 
 _ROUNDS: Final = 4
@@ -86,7 +87,7 @@ async def collect_jobs(
     return census
 
 
-async def find_ends(fetch: Fetch, habit: Habit, census: Census) -> None:
+async def find_ends(fetch: Fetch, api: JobsApi, habit: Habit, census: Census) -> None:
     """
     Add the ends that `census` watches for and that numbers do not show.
 
@@ -96,12 +97,29 @@ async def find_ends(fetch: Fetch, habit: Habit, census: Census) -> None:
     """
     if census.complete:
         return
+    if census.watch.since is None:
+        await _look_again(fetch, api, habit, census)
     await _read_back(fetch, habit, census)
     known = census.unfinished.keys() | census.elsewhere.keys() | census.ended.keys()
     gone = [
         job for job_id, job in census.watch.unfinished.items() if job_id not in known
     ]
     await run_together(_find(fetch, habit, census, job) for job in gone if job.name)
+
+
+async def _look_again(fetch: Fetch, api: JobsApi, habit: Habit, census: Census) -> None:
+    # A job that starts after the running ones were listed, and before the waiting ones,
+    # is on neither list; numbers add up all the same if another job was counted twice.
+    # Later such a job is known, and looked up. At first, its end would not be noticed.
+    async def look(selection: tuple[Status, ...]) -> None:
+        again = Census(
+            empty_tally(census.tally.bounds, api.statuses), api.status_of, census.watch
+        )
+        found = await list_query(fetch, habit, lambda: again, Query(selection))
+        if found is not None:
+            census.elsewhere |= found.unfinished
+
+    await run_together(look(selection) for selection in api.unfinished)
 
 
 async def _read_back(fetch: Fetch, habit: Habit, census: Census) -> None:

@@ -146,7 +146,7 @@ class Survey:
 
     async def _find_ends(self, deadline: Deadline, census: Census) -> None:
         fetch = partial(self.api.page, deadline)
-        await find_ends(fetch, self._method.habit, census)
+        await find_ends(fetch, self.api, self._method.habit, census)
         self._endings.record(census)
 
     def _listing(self, census: Census) -> Listing:

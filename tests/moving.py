@@ -117,6 +117,10 @@ class MovingJobs:
     deleted: set = field(default_factory=set)
     lie: str = "none"
     always: set | None = None
+    always_had: dict = field(default_factory=dict)
+    """The jobs that had a status all along, by its name."""
+
+    ever_had: dict = field(default_factory=dict)
     ever: set = field(default_factory=set)
 
     def observe(self):
@@ -126,8 +130,14 @@ class MovingJobs:
         self.ever |= now
         self.totals.add(len(self.jobs.jobs))
         for name in STATUS_NAMES[self.api]:
-            now = sum(status_name(self.api, job) == name for job in self.jobs.jobs)
-            self.seen.setdefault(name, set()).add(now)
+            has = {
+                job.job_id
+                for job in self.jobs.jobs
+                if status_name(self.api, job) == name
+            }
+            self.seen.setdefault(name, set()).add(len(has))
+            self.ever_had.setdefault(name, set()).update(has)
+            self.always_had.setdefault(name, has).intersection_update(has)
 
     async def fetch(self, query, number, size):
         """Answer a page of the jobs as they are then."""

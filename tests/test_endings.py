@@ -248,16 +248,17 @@ class Exporting:
                 ),
                 limit,
             )
-            await find_ends(self.fetch, self.method.habit, census)
+            await find_ends(self.fetch, self.described, self.method.habit, census)
         except CollectionError:
             return False
         self.endings.record(census)
         return True
 
 
-# `EXAMPLES=20000` took a quarter of an hour, once: a young job can be missed rarely.
+# `EXAMPLES=20000` takes about half an hour, and was run: the examples are what it found.
 @APIS
 @example(seed=734, pace=0.3, fails=0.02, limits=[4], size=3)
+@example(seed=872, pace=0.3, fails=0.1, limits=[4], size=3)
 @settings(max_examples=int(os.environ.get("EXAMPLES", "300")))
 @given(
     seed=st.integers(0, 2**32),
