@@ -14,7 +14,6 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import chain
 from typing import Final
 
 from .config import DEFAULT_TIMEOUT, Collection, RateLimit
@@ -103,6 +102,7 @@ class CloudBudget:
         self._bucket = TokenBucket(rate_limit) if rate_limit else None
         self._queues: dict[str, dict[asyncio.Future[None], None]] = {}
         self._held: set[asyncio.Future[None]] = set()
+        self._waiting = 0
         self._in_flight = 0
         self._window = float(budget.most)
         self._paused_until = 0.0
@@ -112,6 +112,7 @@ class CloudBudget:
         """Wait for a slot, in turn with the cloud's other projects, and hold it."""
         slot = asyncio.get_running_loop().create_future()
         self._queues.setdefault(party, {})[slot] = None
+        self._waiting += 1
         try:
             self._budget.dispatch()
             await slot
@@ -144,9 +145,8 @@ class CloudBudget:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a slot."""
-        slots = chain.from_iterable(self._queues.values())
-        return sum(not slot.cancelled() for slot in slots)
+        """How many requests wait for a slot; any thread may ask."""
+        return self._waiting
 
     def throttled(self, delay: float) -> None:
         """
@@ -214,7 +214,9 @@ class CloudBudget:
 
     def _forget(self, party: str, slot: asyncio.Future[None]) -> None:
         queue = self._queues.get(party, {})
-        queue.pop(slot, None)
+        if slot in queue:
+            del queue[slot]
+            self._waiting -= 1
         if not queue:
             self._queues.pop(party, None)
 

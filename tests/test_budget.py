@@ -1,6 +1,8 @@
 """Turns: how many at once, how fast, and for whom."""
 
 import asyncio
+import sys
+import threading
 
 import pytest
 
@@ -136,6 +138,34 @@ async def test_throttling_slows_the_whole_cloud_down():
     await until(lambda: len(requests.order) > 8)
     assert len(requests.order) - 8 == 4
     await requests.finish(later)
+
+
+async def test_metrics_are_written_in_a_thread_meanwhile():
+    """Requests that come and go do not disturb who counts them in another thread."""
+    budget = Budget(1)
+    cloud = budget.cloud(None)
+    requests = Requests(cloud)
+    ended = threading.Event()
+
+    def count():
+        while not ended.is_set():
+            assert cloud.waiting + cloud.in_flight >= 0
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        counting = asyncio.create_task(asyncio.to_thread(count))
+        for _ in range(20):
+            tasks = requests.start(*(f"p{number}" for number in range(50)))
+            await settle()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        ended.set()
+        await counting
+    finally:
+        ended.set()
+        sys.setswitchinterval(interval)
 
 
 async def until(condition):
