@@ -259,6 +259,8 @@ class Exporting:
 @APIS
 @example(seed=734, pace=0.3, fails=0.02, limits=[4], size=3)
 @example(seed=872, pace=0.3, fails=0.1, limits=[4], size=3)
+@example(seed=2_861_553, pace=0.3, fails=0.1, limits=[4], size=3)
+@example(seed=2_437, pace=0.3, fails=0.02, limits=[4], size=3)
 @settings(max_examples=int(os.environ.get("EXAMPLES", "300")))
 @given(
     seed=st.integers(0, 2**32),

@@ -56,11 +56,14 @@ def listing():
 class Client:
     """What stands for the client of a cloud: it is never asked."""
 
-    def __init__(self, cloud, budget, telemetry):
+    def __init__(self, cloud, budget, telemetry, memory):
         self.cloud = cloud
 
     def try_credentials_again(self):
         """Do nothing: there are none."""
+
+    async def retain(self, projects):
+        """Do nothing: nothing is kept for a project."""
 
     async def aclose(self):
         """Do nothing: there are no connections."""
