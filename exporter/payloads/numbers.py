@@ -14,7 +14,6 @@ from msgspec import Meta
 
 from ..errors import CollectionError, Failure, Reason
 from ..jobs import JobId
-from .texts import is_plain
 
 
 _LARGEST: Final = 2**53
@@ -124,9 +123,11 @@ def identity(job_id: JobId) -> JobId:
         return job_id
     if job_id.isdecimal() and len(job_id) <= _LONGEST_LONG:
         return int(job_id)
-    if not is_plain(job_id):
+    if not job_id.isprintable():
         # To shorten or to correct it could make it another job's.
-        raise _unusable("the answer's job ID is none: it has control characters")
+        raise _unusable(
+            "the answer's job ID is none: it has characters that cannot be shown"
+        )
     return job_id
 
 

@@ -10,13 +10,8 @@ from typing import Final
 _LONGEST: Final = 256
 """Far above what names of jobs and flavors have."""
 
-# Controls, surrogates, and what else ends a line.
-_ODD: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-
-
-def is_plain(text: str) -> bool:
-    """Tell whether a text has nothing but visible characters and spaces."""
-    return text.isprintable() or _ODD.search(text) is None
+# Controls but for a tab and a new line, surrogates, and what else ends a line.
+_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 def plain(text: str) -> str:

@@ -91,12 +91,13 @@ class V2Job(msgspec.Struct):
     def duration(self) -> Number:
         """How long it ran, in ms; None before it starts. Raises `CollectionError`."""
         told = self.item_status
+        if told is None:
+            return None
+        started = told.start_time
+        if isinstance(started, str):
+            started = limit(started, "start_time")
         # Before the start, both are 0: that is no duration of zero.
-        return (
-            None
-            if told is None or limit(told.start_time, "start_time") == 0
-            else told.duration
-        )
+        return None if started == 0 else told.duration
 
     @property
     def resources(self) -> Resources | None:
