@@ -28,7 +28,7 @@ demo: $(VENV)/runtime.stamp
 	$(BIN)/modelarts-exporter demo $(ARGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check

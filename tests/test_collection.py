@@ -209,21 +209,21 @@ async def test_compressed_answers_and_cookies():
 
 
 async def test_hanging_projects_do_not_cost_the_deadline():
-    """Of 20 projects three hang: a scrape with 2 s is answered in time with 17."""
+    """Of 20 projects three hang: a scrape is answered in time with the other 17."""
     names = [f"p{number:02}" for number in range(20)]
     cloud = simulated(*names)
     for project in cloud.projects[:3]:
         cloud.faults.add(Fault(effect=Effect.HANG, project_id=project.project_id))
-    async with exporting_from(cloud) as exporter:
-        scrape = await exporter.scrape(2)
-        assert scrape.response.elapsed.total_seconds() < 2
+    async with exporting_from(cloud, timeout_offset=4.0) as exporter:
+        scrape = await exporter.scrape(6)
+        assert scrape.response.elapsed.total_seconds() < 6
         down = {project for (project, _), up in scrape.up().items() if not up}
         assert down == set(names[:3])
         assert scrape.errors("p00", "training") == {"timeout": 1}
         assert scrape.errors("p03", "training") == {}
 
         cloud.faults.clear()
-        agrees(await exporter.scrape(2), cloud)
+        agrees(await exporter.scrape(20), cloud)
 
 
 async def test_simultaneous_scrapes_share_their_requests():
