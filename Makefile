@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz image-test release audit packages lock clean
+.PHONY: help demo test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
+	@echo "make test-unit  those without other programs and browsers: the loop to work in"
 	@echo "make lint       formatting, lint and types"
 	@echo "make docs       write into the documents' tables what the code says"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
@@ -60,7 +61,7 @@ abuse: $(VENV)/test.stamp
 	$(BIN)/python -m tests.abuse.run $(ARGS)
 
 fuzz: $(VENV)/test.stamp
-	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600
+	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/unit/test_fuzz.py --timeout=3600
 
 image-test:
 	tests/image/run

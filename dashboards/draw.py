@@ -18,14 +18,13 @@ from pathlib import Path
 import httpx
 import matplotlib as mpl
 
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter
 from panels import PHASE_COLORS
 
 
 mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.dates import DateFormatter
 
 
 FOLDER = Path(__file__).parent

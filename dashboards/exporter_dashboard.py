@@ -61,7 +61,7 @@ def _state(layout: Layout) -> None:
             ],
             unit="short",
             kind="stat",
-            words=(("0", "has mistakes", "red"), ("1", "good", "green")),
+            words=(("0", "has errors", "red"), ("1", "good", "green")),
         ),
         5,
         5,

@@ -37,9 +37,9 @@ def _copies() -> dict[Path, str]:
     rules = (DEPLOY / "prometheus/rules").glob("*.yml")
     dashboards = (DEPLOY.parent / "dashboards").glob("*.json")
     return {
-        CHART / "files" / folder / one.name: one.read_text()
+        CHART / "files" / folder / file.name: file.read_text()
         for folder, files in (("rules", rules), ("dashboards", dashboards))
-        for one in files
+        for file in files
     }
 
 

@@ -22,7 +22,7 @@ from docs.reference import (
     metric_families,
     statuses,
 )
-from exporter.jobs import V1_STATUSES, V2_STATUSES
+from exporter.collectors.jobs.statuses import V1_STATUSES, V2_STATUSES
 
 
 DOCUMENTS: Final = tuple(
@@ -61,7 +61,7 @@ def _cells(line: str) -> list[str]:
 def _ordered(old: Iterable[str], found: Iterable[str]) -> list[str]:
     """Return what was found: first in the order of the document, then what it lacks."""
     names = [*found]
-    listed = [name for name in (one.strip("`") for one in old) if name in names]
+    listed = [name for name in (cell.strip("`") for cell in old) if name in names]
     return [*dict.fromkeys([*listed, *names])]
 
 
@@ -109,16 +109,16 @@ _families = cache(metric_families)
 
 def _metric_rows(own: bool, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
     found = {
-        one.name: one
-        for one in _families()
-        if one.name.startswith("modelarts_exporter_") is own
+        family.name: family
+        for family in _families()
+        if family.name.startswith("modelarts_exporter_") is own
     }
     for name in _ordered(old, found):
-        one = found[name]
-        _, labels, words = old.get(f"`{name}`", ("", "", one.help_text))
+        family = found[name]
+        _, labels, words = old.get(f"`{name}`", ("", "", family.help_text))
         # Without a sample, nothing is seen of its labels.
-        labels = ", ".join(one.labels) or labels
-        yield [f"`{name}`", one.form, labels, words]
+        labels = ", ".join(family.labels) or labels
+        yield [f"`{name}`", family.form, labels, words]
 
 
 def _status_rows(api: str) -> Iterator[list[str]]:

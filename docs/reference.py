@@ -19,12 +19,12 @@ import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli import command_line
+from exporter.collectors.jobs.statuses import UNRECOGNIZED, JobStatus, Phase
 from exporter.config import Secret
 from exporter.config.document import Document, parse
 from exporter.config.reading import read
 from exporter.config.section import Section
 from exporter.errors import ConfigurationError
-from exporter.jobs import UNRECOGNIZED, Phase, Status
 
 
 E = TypeVar("E", bound=StrEnum)
@@ -226,13 +226,13 @@ def metric_families() -> list[Family]:
             demo.terminate()
     return [
         Family(
-            f"{one.name}_total" if one.type == "counter" else one.name,
-            one.type.replace("gaugehistogram", "gauge histogram"),
-            _labels(label for sample in one.samples for label in sample.labels),
-            one.documentation,
+            f"{family.name}_total" if family.type == "counter" else family.name,
+            family.type.replace("gaugehistogram", "gauge histogram"),
+            _labels(label for sample in family.samples for label in sample.labels),
+            family.documentation,
         )
-        for one in text_string_to_metric_families(answer)
-        if one.name.startswith("modelarts")
+        for family in text_string_to_metric_families(answer)
+        if family.name.startswith("modelarts")
     ]
 
 
@@ -255,7 +255,7 @@ def flags() -> dict[str, str]:
     }
 
 
-def statuses(known: Iterable[Status]) -> dict[Phase, list[str]]:
+def statuses(known: Iterable[JobStatus]) -> dict[Phase, list[str]]:
     """Return the statuses of an API by phase, with the one for those it does not list."""
     return {
         phase: [

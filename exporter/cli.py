@@ -14,15 +14,15 @@ from functools import partial
 from typing import Final
 
 from . import __version__
-from .checking import as_json, check_all, table
+from .app import REVISION, collect_once, serve_exporter
+from .check import as_json, check_all, table
 from .config import Configuration, load
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
-from .program import REVISION, collect_once, serve_exporter
-from .server import ListenError, exit_in_time, listen
-from .web import OWN_PATHS
-from .webconfig import CurrentWebConfiguration
+from .web.config import CurrentWebConfiguration
+from .web.routes import OWN_PATHS
+from .web.server import ListenError, exit_in_time, listen
 
 
 _SUCCEEDED: Final = 0
@@ -100,7 +100,7 @@ def _run(flags: Flags) -> int:
         return _SUCCEEDED if _check_apis(read(), flags.check_format) else _FAILED
     if flags.command is Command.ONCE:
         return _SUCCEEDED if asyncio.run(collect_once(read)) else _FAILED
-    # A bad configuration is told before a bad address.
+    # A bad configuration is reported before a bad address.
     read()
     web = _web(flags)
     listener = listen(address or _EXPORTER_ADDRESS)
@@ -158,7 +158,7 @@ def command_line() -> argparse.ArgumentParser:
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="read the configuration, report its mistakes and end with status 0 or 2",
+        help="read the configuration, report its errors and end with status 0 or 2",
     )
     parser.add_argument(
         "--web.listen-address",

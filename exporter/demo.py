@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from .app import serve_exporter
 from .config import (
     AccessKeyAuth,
     Cloud,
-    Collection,
+    CollectionSettings,
     Configuration,
     JobSeries,
     PasswordAuth,
@@ -20,16 +21,8 @@ from .config import (
     Secret,
     TrainingApi,
 )
-from .program import serve_exporter
-from .server import ending_signal, url_of
-from .simulator import (
-    DEMO_KEY,
-    DEMO_USER,
-    RealClock,
-    SimulatedCloud,
-    demo_cloud,
-    serve,
-)
+from .simulator import DEMO_KEY, DEMO_USER, RealClock, SimulatedCloud, demo_cloud, serve
+from .web.server import ending_signal, url_of
 
 
 _SIGNED: Final = frozenset(("forecast", "sandbox"))
@@ -104,5 +97,5 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
             )
             for project in cloud.projects
         ),
-        collection=Collection(job_series=JobSeries(enabled=True)),
+        collection=CollectionSettings(job_series=JobSeries(enabled=True)),
     )

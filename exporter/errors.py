@@ -21,11 +21,11 @@ class ExporterError(Exception):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mistake:
+class FileError:
     """
     One thing that is wrong in a configuration file.
 
-    `line` counts from 1 and is 0 where the mistake has no line; `path` is the key's
+    `line` counts from 1 and is 0 where the error has no line; `path` is the key's
     path, such as `projects[2].cloud`, and is empty where the file itself is wrong.
     """
 
@@ -35,26 +35,26 @@ class Mistake:
 
 
 class ConfigurationError(ExporterError):
-    """The configuration cannot be used; `mistakes` is never empty."""
+    """The configuration cannot be used; `errors` is never empty."""
 
-    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+    def __init__(self, file: str, errors: tuple[FileError, ...]) -> None:
         self.file = file
-        self.mistakes = mistakes
+        self.errors = errors
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """Return a line for each mistake: file, line number, path, message."""
+        """Return a line for each error: file, line number, path, message."""
         return [
             ": ".join(
                 part
                 for part in (
-                    f"{self.file}:{mistake.line}" if mistake.line else self.file,
-                    mistake.path,
-                    mistake.message,
+                    f"{self.file}:{error.line}" if error.line else self.file,
+                    error.path,
+                    error.message,
                 )
                 if part
             )
-            for mistake in self.mistakes
+            for error in self.errors
         ]
 
 
@@ -86,9 +86,9 @@ class Failure:
 
     `problem` says what happened and `advice` what the user can do about it. `status`
     and `error_code` are the API's, where it answered; its own message is left out
-    because gateways repeat signed headers in theirs. `transient` tells that the same
-    request may succeed a moment later, `retry_after` in how many seconds, where the
-    API said so.
+    because gateways repeat signed headers in theirs. `transient` means that the same
+    request may succeed a moment later, `retry_after` in how many seconds, where the API
+    says so.
     """
 
     reason: Reason

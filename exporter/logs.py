@@ -74,7 +74,7 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LEVELS[level])
-    # It tells at level info what ours tell better.
+    # It logs at level info what ours log better.
     logging.getLogger("uvicorn").setLevel(max(_LEVELS[level], logging.WARNING))
     logging.getLogger("httpx").setLevel(max(_LEVELS[level], logging.WARNING))
 

@@ -11,20 +11,18 @@ import httpx
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.app import open_exporter
 from exporter.config import (
     AccessKeyAuth,
     Cloud,
-    Collection,
+    CollectionSettings,
     Configuration,
     PasswordAuth,
     Project,
     Secret,
     TrainingApi,
 )
-from exporter.guard import Guard
-from exporter.jobs import Kind
-from exporter.program import open_exporter
-from exporter.server import serving
+from exporter.kinds import Kind
 from exporter.simulator import (
     Clock,
     Jobs,
@@ -35,7 +33,9 @@ from exporter.simulator import (
     User,
     serve,
 )
-from exporter.web import create_app
+from exporter.web.middleware import AccessMiddleware
+from exporter.web.routes import create_app
+from exporter.web.server import serving
 
 
 PASSWORD = "canary-password-7f3a"
@@ -100,7 +100,7 @@ def configuration(
             )
             for project in cloud.projects
         ),
-        collection=Collection(**collection),
+        collection=CollectionSettings(**collection),
     )
 
 
@@ -189,7 +189,7 @@ async def exporting(configuration: Configuration, load=None, web=None, **client)
             app = create_app(exporter, "/metrics")
             async with (
                 serving(
-                    app if web is None else Guard(app, web),
+                    app if web is None else AccessMiddleware(app, web),
                     listener,
                     web,
                     exporter.telemetry,

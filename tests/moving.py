@@ -5,10 +5,16 @@ import random
 
 from dataclasses import dataclass, field, replace
 
-from exporter.jobs import UNFINISHED_PHASES, V1_STATUSES, V2_STATUSES
-from exporter.modelarts.v1 import V1Jobs
-from exporter.modelarts.v2 import V2TrainingJobs
-from exporter.payloads import Page, V1Job, v1_status, v2_status
+from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.statuses import (
+    UNFINISHED_PHASES,
+    V1_STATUSES,
+    V2_STATUSES,
+)
+from exporter.collectors.jobs.v1_requests import V1Jobs
+from exporter.collectors.jobs.v1_schema import V1Job, v1_status
+from exporter.collectors.jobs.v2_requests import V2TrainingJobs
+from exporter.collectors.jobs.v2_schema import v2_status
 from exporter.simulator import Jobs, phase_of
 
 

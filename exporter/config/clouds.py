@@ -35,21 +35,21 @@ _MODELARTS_HOSTS: Final = {
 def read_clouds(root: Section) -> dict[str, Cloud]:
     section = root.section("clouds")
     if section is None:
-        root.mistake("missing; at least one cloud is needed", "clouds")
+        root.error("missing; at least one cloud is needed", "clouds")
         return {}
     found = {name: _cloud(name, cloud) for name, cloud in section.sections()}
     if not found:
-        section.mistake("at least one cloud is needed")
+        section.error("at least one cloud is needed")
     return found
 
 
 def _cloud(name: str, section: Section) -> Cloud:
     if not name.strip():
-        section.mistake("a cloud needs a name")
+        section.error("a cloud needs a name")
     provider = section.choice("provider", Provider) if "provider" in section else None
     region = section.text("region", "" if provider is None else None)
     if region and not _REGION.fullmatch(region):
-        section.mistake("not a region's name, such as eu-de", "region")
+        section.error("not a region's name, such as eu-de", "region")
         region = ""
     cloud = Cloud(
         name=name,
@@ -71,13 +71,13 @@ def _endpoint(
     if key not in section:
         if provider is None:
             if "provider" not in section:
-                section.mistake("missing; give it, or provider and region", key)
+                section.error("missing; give it, or provider and region", key)
             return ""
         return _default_endpoint(key.removesuffix("_url"), provider, region)
     text = section.text(key)
     url = _url(section, key, text, ("https", "http"))
     if url and (url.query or url.fragment or "@" in url.netloc):
-        section.mistake("must be scheme, host and perhaps a path, no more", key)
+        section.error("must be scheme, host and perhaps a path, no more", key)
     return text.rstrip("/")
 
 
@@ -102,7 +102,7 @@ def _url(
     if not text:
         return None
     if not usable:
-        section.mistake(
+        section.error(
             f"not a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}",
             key,
         )
@@ -122,7 +122,7 @@ def _auth(section: Section) -> Auth:
     nothing = PasswordAuth(username="", password=Secret(), domain="")
     auth = section.section("auth")
     if auth is None:
-        section.mistake(f"missing; give one of {', '.join(_AUTH_READERS)}", "auth")
+        section.error(f"missing; give one of {', '.join(_AUTH_READERS)}", "auth")
         return nothing
     given: list[Auth] = []
     for key, read in _AUTH_READERS.items():
@@ -131,7 +131,7 @@ def _auth(section: Section) -> Auth:
             given.append(read(credential))
             credential.close()
     if len(given) != 1:
-        auth.mistake(f"exactly one of {', '.join(_AUTH_READERS)} is needed")
+        auth.error(f"exactly one of {', '.join(_AUTH_READERS)} is needed")
     auth.close()
     return given[0] if given else nothing
 
@@ -175,8 +175,8 @@ def _tls(section: Section | None) -> Tls:
         insecure_skip_verify=section.boolean("insecure_skip_verify", default=False),
     )
     if tls.key_file and not tls.cert_file:
-        section.mistake("a key without its certificate; give cert_file too", "key_file")
-    if not section.document.mistakes:
+        section.error("a key without its certificate; give cert_file too", "key_file")
+    if not section.document.errors:
         _check_certificates(section, tls)
     section.close()
     return tls
@@ -188,12 +188,12 @@ def _check_certificates(section: Section, tls: Tls) -> None:
         if tls.ca_file:
             context.load_verify_locations(cafile=tls.ca_file)
     except (ssl.SSLError, OSError):
-        section.mistake("holds no certificate in PEM form", "ca_file")
+        section.error("holds no certificate in PEM form", "ca_file")
     try:
         if tls.cert_file:
             context.load_cert_chain(tls.cert_file, tls.key_file, password=lambda: b"")
     except (ssl.SSLError, OSError, ValueError):
-        section.mistake(
+        section.error(
             "no certificate with its unencrypted private key in PEM form", "cert_file"
         )
 

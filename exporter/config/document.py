@@ -17,7 +17,7 @@ from typing import Final
 
 import yaml
 
-from ..errors import ConfigurationError, Mistake
+from ..errors import ConfigurationError, FileError
 from .yaml_limits import limit_exceeded
 
 
@@ -38,7 +38,7 @@ _MAX_MESSAGE: Final = 500
 @dataclass(slots=True)
 class Document:
     """
-    A configuration file while it is read: its folder, and the mistakes so far.
+    A configuration file while it is read: its folder, and the errors so far.
 
     `environment` gives `${NAME}` its value; None where `${` has no meaning.
     """
@@ -46,30 +46,30 @@ class Document:
     file: str
     folder: Path
     environment: Mapping[str, str] | None
-    mistakes: list[Mistake] = field(default_factory=list)
-    warnings: list[Mistake] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
+    warnings: list[FileError] = field(default_factory=list)
 
     def warning(self, line: int, path: str, message: str) -> None:
         """Remember what does not keep the file from being used."""
-        self.warnings.append(Mistake(line, path, message))
+        self.warnings.append(FileError(line, path, message))
 
-    def mistake(self, line: int, path: str, message: str) -> None:
+    def error(self, line: int, path: str, message: str) -> None:
         """
-        Remember a mistake and go on, so that all are shown at once.
+        Remember an error and go on, so that all are shown at once.
 
         Raises `ConfigurationError` when there are so many that nobody reads them.
         """
-        # Keys and values may have line breaks; a mistake is one line.
+        # Keys and values may have line breaks; an error is one line.
         texts = (_shortened(_UNPRINTABLE.sub("?", text)) for text in (path, message))
-        self.mistakes.append(Mistake(line, *texts))
-        if len(self.mistakes) >= _MAX_MISTAKES:
-            self.mistakes.append(Mistake(line, "", "too many errors; not read further"))
+        self.errors.append(FileError(line, *texts))
+        if len(self.errors) >= _MAX_MISTAKES:
+            self.errors.append(FileError(line, "", "too many errors; not read further"))
             self.finish()
 
     def finish(self) -> None:
-        """Raise `ConfigurationError` if there was any mistake."""
-        if self.mistakes:
-            unique = dict.fromkeys(sorted(self.mistakes))
+        """Raise `ConfigurationError` if there was any error."""
+        if self.errors:
+            unique = dict.fromkeys(sorted(self.errors))
             raise ConfigurationError(self.file, tuple(unique))
 
 
@@ -97,24 +97,24 @@ def parse(document: Document, source: str) -> yaml.Node | None:
     exceeded = limit_exceeded(source)
     if exceeded is not None:
         line, limit = exceeded
-        document.mistake(line, "", f"not read: {limit}")
+        document.error(line, "", f"not read: {limit}")
         document.finish()
     try:
         return yaml.compose(source, Loader=yaml.SafeLoader)
     except yaml.composer.ComposerError as error:
         # What PyYAML quotes here can be a value, and so a secret.
         message = "one document is expected, and a value that starts with * or & must be quoted"
-        document.mistake(_line(error), "", f"not valid YAML: {message}")
+        document.error(_line(error), "", f"not valid YAML: {message}")
     except yaml.MarkedYAMLError as error:
         problem = re.sub(r" (['\"]).*?\1", "", error.problem or "cannot be parsed")
-        document.mistake(
+        document.error(
             _line(error), "", f"not valid YAML: {problem}; check indentation and quotes"
         )
     except yaml.reader.ReaderError:
-        document.mistake(0, "", "not valid YAML: it has a character that YAML forbids")
+        document.error(0, "", "not valid YAML: it has a character that YAML forbids")
     except (ValueError, OverflowError):
         # PyYAML's own, for an escape beyond Unicode: "\U00110000".
-        document.mistake(0, "", "not valid YAML: it has an escape beyond Unicode")
+        document.error(0, "", "not valid YAML: it has an escape beyond Unicode")
     document.finish()
     return None
 
@@ -130,7 +130,7 @@ def line_of(node: yaml.Node) -> int:
 
 
 def is_empty(node: yaml.Node) -> bool:
-    """Tell whether `node` is YAML's null: nothing, `~` or `null`, not quoted."""
+    """Return whether `node` is YAML's null: nothing, `~` or `null`, not quoted."""
     return node.tag == _NULL_TAG
 
 
@@ -146,21 +146,19 @@ def describe(node: yaml.Node) -> str:
 def pairs(
     document: Document, node: yaml.MappingNode, path: str
 ) -> Iterator[tuple[str, int, yaml.Node]]:
-    """Yield key, its line and its value, each key once; others are mistakes."""
+    """Yield key, its line and its value, each key once; others are errors."""
     seen: dict[str, int] = {}
     for key_node, value in node.value:
         line = line_of(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
-            document.mistake(
-                line, path, f"a key must be text, not {describe(key_node)}"
-            )
+            document.error(line, path, f"a key must be text, not {describe(key_node)}")
             continue
         key = str(key_node.value)
         if _SURROGATE.search(key):
-            document.mistake(line, join(path, key), _NO_CHARACTER)
+            document.error(line, join(path, key), _NO_CHARACTER)
             continue
         if key in seen:
-            document.mistake(
+            document.error(
                 line, join(path, key), f"given twice; first in line {seen[key]}"
             )
             continue
@@ -169,19 +167,19 @@ def pairs(
 
 
 def scalar(document: Document, node: yaml.Node, path: str) -> Scalar | None:
-    """Return the single value at `node`; None, and a mistake, if it is none."""
+    """Return the single value at `node`; None, and an error, if it is none."""
     line = line_of(node)
     if not isinstance(node, yaml.ScalarNode):
-        document.mistake(line, path, f"expected a single value, got {describe(node)}")
+        document.error(line, path, f"expected a single value, got {describe(node)}")
         return None
     if node.tag not in _SCALAR_TAGS:
-        document.mistake(
+        document.error(
             line, path, "YAML tags are not used here; quote a value that starts with !"
         )
         return None
     shown = str(node.value)
     if _SURROGATE.search(shown):
-        document.mistake(line, path, _NO_CHARACTER)
+        document.error(line, path, _NO_CHARACTER)
         return None
     return Scalar(_substitute(document, shown, line, path), shown, line, is_empty(node))
 
@@ -205,17 +203,17 @@ def _substitute(document: Document, text: str, line: int, path: str) -> str:
         if name is None:
             return "${"
         if not match.group().endswith("}") or not _VARIABLE_NAME.fullmatch(name):
-            document.mistake(
+            document.error(
                 line,
                 path,
                 "${ starts a variable like ${NAME}; for a literal ${ write $${",
             )
         elif name not in environment:
-            document.mistake(line, path, f"the environment variable {name} is not set")
+            document.error(line, path, f"the environment variable {name} is not set")
         elif _SURROGATE.search(environment[name]):
             # So Python hands on the bytes of a variable that are not UTF-8.
             problem = f"the environment variable {name} is not UTF-8 text"
-            document.mistake(line, path, problem)
+            document.error(line, path, problem)
         else:
             return environment[name]
         return ""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from ..jobs import Kind
+from ..kinds import Kind
 from .secret import Secret
 
 
@@ -68,7 +68,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """What the exporter allows itself: requests a second, and at once after a rest."""
+    """What the exporter allows itself: requests a second, and at once after a pause."""
 
     requests_per_second: float
     burst: int
@@ -110,7 +110,7 @@ class JobSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class CollectionSettings:
     """
     How collections are made. Durations are in seconds.
 
@@ -149,4 +149,4 @@ class Configuration:
 
     clouds: tuple[Cloud, ...]
     projects: tuple[Project, ...]
-    collection: Collection = field(default_factory=Collection)
+    collection: CollectionSettings = field(default_factory=CollectionSettings)

@@ -9,27 +9,27 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from ..errors import ConfigurationError, Mistake
-from ..jobs import Kind
+from ..errors import ConfigurationError, FileError
+from ..kinds import Kind
 from .clouds import read_clouds
 from .document import Document, parse
 from .files import read_file
+from .messages import quoted, suggestion
 from .model import (
     DEFAULT_TIMEOUT,
     Cloud,
-    Collection,
+    CollectionSettings,
     Configuration,
     JobSeries,
     Project,
     TrainingApi,
 )
 from .section import Section
-from .words import quoted, suggestion
 
 
 _IDENTIFIER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MOST_BUCKETS: Final = 60
+_MAX_BUCKETS: Final = 60
 
 
 class _Collector(StrEnum):
@@ -57,11 +57,11 @@ def open_document(
         source = read_file(path).decode()
     except OSError as error:
         raise ConfigurationError(
-            file, (Mistake(0, "", f"{error.strerror}"),)
+            file, (FileError(0, "", f"{error.strerror}"),)
         ) from error
     except UnicodeDecodeError:
         # The decoding error holds the file's bytes: it must not be chained.
-        raise ConfigurationError(file, (Mistake(0, "", "not UTF-8 text"),)) from None
+        raise ConfigurationError(file, (FileError(0, "", "not UTF-8 text"),)) from None
     document = Document(file, path.parent, environment)
     return document, Section(document, parse(document, source), "")
 
@@ -71,7 +71,7 @@ def load(file: str, environment: Mapping[str, str]) -> Configuration:
     Return the configuration that stands in `file`.
 
     `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
-    mistake that was found.
+    error that was found.
     """
     return read(*open_document(file, environment))
 
@@ -80,7 +80,7 @@ def read(document: Document, root: Section) -> Configuration:
     """
     Return the configuration that `document` holds, whose keys `root` reads.
 
-    Raises `ConfigurationError` with every mistake that was found.
+    Raises `ConfigurationError` with every error that was found.
     """
     clouds = read_clouds(root)
     projects = [
@@ -103,9 +103,7 @@ def _project(
     cloud_name = section.text("cloud")
     if cloud_name and cloud_name not in known:
         hint = suggestion(cloud_name, sorted(known))
-        section.mistake(
-            f"no cloud named {quoted(section.shown('cloud'))}{hint}", "cloud"
-        )
+        section.error(f"no cloud named {quoted(section.shown('cloud'))}{hint}", "cloud")
     name = section.text("name")
     project_id = _identifier(section, "project_id", None)
     workspace_id = _identifier(section, "workspace_id", "0")
@@ -130,7 +128,7 @@ def _project(
 def _identifier(section: Section, key: str, default: str | None) -> str:
     text = section.text(key, default)
     if text and not _IDENTIFIER.fullmatch(text):
-        section.mistake("letters, digits, - and _ are allowed, 64 at most", key)
+        section.error("letters, digits, - and _ are allowed, 64 at most", key)
     return text
 
 
@@ -140,41 +138,43 @@ def _labels(section: Section | None) -> tuple[tuple[str, str], ...]:
     labels = section.texts()
     for name, _ in labels:
         if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
-            section.mistake(
+            section.error(
                 "not a label name: letters, digits and _, not first a digit or __", name
             )
     return tuple(labels)
 
 
-def _collection(section: Section | None, document: Document) -> Collection:
+def _collection(section: Section | None, document: Document) -> CollectionSettings:
     if section is None:
-        return Collection()
-    usual = Collection()
-    collection = Collection(
+        return CollectionSettings()
+    defaults = CollectionSettings()
+    collection = CollectionSettings(
         timeout=section.duration("timeout", DEFAULT_TIMEOUT)
         if "timeout" in section
         else None,
-        timeout_offset=section.duration("timeout_offset", usual.timeout_offset),
+        timeout_offset=section.duration("timeout_offset", defaults.timeout_offset),
         max_concurrent_requests=section.integer(
-            "max_concurrent_requests", usual.max_concurrent_requests, 1, 10_000
+            "max_concurrent_requests", defaults.max_concurrent_requests, 1, 10_000
         ),
-        min_interval=section.duration("min_interval", usual.min_interval),
-        page_size=section.integer("page_size", usual.page_size, 1, 1000),
+        min_interval=section.duration("min_interval", defaults.min_interval),
+        page_size=section.integer("page_size", defaults.page_size, 1, 1000),
         listing_limit=section.integer("listing_limit", 1, 1, 100_000_000)
         if "listing_limit" in section
         else None,
         job_series=_job_series(section.section("job_series")),
-        duration_buckets=section.durations("duration_buckets", usual.duration_buckets),
+        duration_buckets=section.durations(
+            "duration_buckets", defaults.duration_buckets
+        ),
     )
     if collection.timeout == 0:
-        section.mistake("must be above 0", "timeout")
+        section.error("must be above 0", "timeout")
     buckets = collection.duration_buckets
     if any(low >= high for low, high in zip((0.0, *buckets), buckets, strict=False)):
-        section.mistake(
+        section.error(
             "must be above 0 and rise from one to the next", "duration_buckets"
         )
-    if len(buckets) > _MOST_BUCKETS:
-        section.mistake(f"more than {_MOST_BUCKETS} buckets", "duration_buckets")
+    if len(buckets) > _MAX_BUCKETS:
+        section.error(f"more than {_MAX_BUCKETS} buckets", "duration_buckets")
     section.close()
     return collection
 
@@ -182,11 +182,11 @@ def _collection(section: Section | None, document: Document) -> Collection:
 def _job_series(section: Section | None) -> JobSeries:
     if section is None:
         return JobSeries()
-    usual = JobSeries()
+    defaults = JobSeries()
     series = JobSeries(
-        enabled=section.boolean("enabled", usual.enabled),
+        enabled=section.boolean("enabled", defaults.enabled),
         max_per_project=section.integer(
-            "max_per_project", usual.max_per_project, 1, 10_000
+            "max_per_project", defaults.max_per_project, 1, 10_000
         ),
     )
     section.close()
@@ -204,7 +204,7 @@ def _check_projects(
             continue
         first = names.setdefault(project.name, index)
         if project.name and first != index:
-            document.mistake(
+            document.error(
                 lines[index],
                 f"projects[{index}].name",
                 f"the name is that of projects[{first}] already",
@@ -213,7 +213,7 @@ def _check_projects(
             key = (project.cloud.name, project.project_id, project.workspace_id, kind)
             first = listings.setdefault(key, index)
             if project.project_id and first != index:
-                document.mistake(
+                document.error(
                     lines[index],
                     f"projects[{index}].project_id",
                     f"projects[{first}] lists the {kind} jobs of this project and "

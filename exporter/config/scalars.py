@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from .document import Scalar
-from .words import quoted, suggestion
+from .messages import quoted, suggestion
 
 
 _DURATION: Final = re.compile(

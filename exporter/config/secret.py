@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from ..errors import SecretError
+from .file_version import FileVersion, file_version
 from .files import read_file
-from .stamp import Stamp, stamp_of
 
 
 _SHOWN: Final = "<secret>"
@@ -21,12 +21,12 @@ class Secret:
     it has changed, so that a rotated secret needs no reload.
     """
 
-    __slots__ = ("_path", "_stamp", "_text")
+    __slots__ = ("_path", "_text", "_version")
 
     def __init__(self, text: str = "", path: Path | None = None) -> None:
         self._text = text
         self._path = path
-        self._stamp: Stamp | None = None
+        self._version: FileVersion | None = None
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -45,10 +45,10 @@ class Secret:
 
     def _read(self, path: Path) -> None:
         try:
-            stamp = stamp_of(path)
-            if stamp != self._stamp:
+            version = file_version(path)
+            if version != self._version:
                 self._text = read_file(path).decode().rstrip("\r\n")
-                self._stamp = stamp
+                self._version = version
         except OSError as error:
             raise SecretError(path, error.strerror or "cannot be read") from error
         except UnicodeDecodeError:

@@ -1,9 +1,9 @@
 """
 A mapping of the configuration file, read key by key into types.
 
-Every getter returns a value of its type. What is missing or wrong is remembered as a
-mistake of the document, and a stand-in is returned so that reading goes on and the
-user sees all mistakes at once; a document with mistakes is never used.
+Every getter returns a value of its type. What is missing or wrong is remembered as an
+error of the document, and a stand-in is returned so that reading goes on and the user
+sees all errors at once; a document with errors is never used.
 """
 
 from __future__ import annotations
@@ -18,20 +18,11 @@ from typing import Final, TypeVar
 import yaml
 
 from ..errors import SecretError
-from .document import (
-    Document,
-    Scalar,
-    describe,
-    is_empty,
-    join,
-    line_of,
-    pairs,
-    scalar,
-)
+from .document import Document, Scalar, describe, is_empty, join, line_of, pairs, scalar
 from .files import read_file
+from .messages import quoted, suggestion
 from .scalars import as_duration, as_member, as_text
 from .secret import Secret
-from .words import quoted, suggestion
 
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -57,13 +48,13 @@ class Section:
                 self._lines[key] = line
                 self._values[key] = value
         elif node is not None and not is_empty(node):
-            self.mistake(f"expected a mapping, got {describe(node)}")
+            self.error(f"expected a mapping, got {describe(node)}")
 
-    def mistake(self, message: str, key: str | None = None) -> None:
-        """Remember a mistake of the section, or of one of its keys."""
+    def error(self, message: str, key: str | None = None) -> None:
+        """Remember an error of the section, or of one of its keys."""
         path = self.path if key is None else join(self.path, key)
         line = self.line if key is None else self._lines.get(key, self.line)
-        self.document.mistake(line, path, message)
+        self.document.error(line, path, message)
 
     def warning(self, message: str, key: str) -> None:
         """Remember that one of the section's keys does not do all that it says."""
@@ -77,19 +68,19 @@ class Section:
                 continue
             hint = suggestion(key, self._asked)
             if hint or (_NAME.fullmatch(key) and not self._holds_secrets):
-                self.mistake(f"unknown key{hint}", key)
+                self.error(f"unknown key{hint}", key)
             else:
                 # A slip of punctuation can make a key of a secret.
                 line = self._lines[key]
                 path = join(self.path, "...")
-                self.document.mistake(line, path, "unknown key (not repeated here)")
+                self.document.error(line, path, "unknown key (not repeated here)")
 
     def __contains__(self, key: str) -> bool:
         self._asked.append(key)
         return key in self._values
 
     def is_blank(self, key: str) -> bool:
-        """Tell whether a key is absent, or has no value or an empty one."""
+        """Return whether a key is absent, or has no value or an empty one."""
         node = self._values.get(key) if key in self else None
         return node is None or is_empty(node) or node.value == ""
 
@@ -136,7 +127,7 @@ class Section:
 
         found = self._list(key, as_member(choices))
         if len(set(found)) < len(found):
-            self.mistake("an entry is given twice", key)
+            self.error("an entry is given twice", key)
         return tuple(found)
 
     def integer(self, key: str, default: int, minimum: int, maximum: int) -> int:
@@ -167,7 +158,7 @@ class Section:
         return self._value(key, None, convert, 1.0)
 
     def boolean(self, key: str, default: bool) -> bool:
-        """Return what `true` or `false` says; YAML's other spellings are mistakes."""
+        """Return what `true` or `false` says; YAML's other spellings are errors."""
 
         def convert(value: Scalar) -> bool:
             if value.text not in _BOOLEANS:
@@ -184,7 +175,7 @@ class Section:
         try:
             read_file(path)
         except OSError as error:
-            self.mistake(f"{self.shown(key)}: {error.strerror}", key)
+            self.error(f"{self.shown(key)}: {error.strerror}", key)
         return path
 
     def secret(self, key: str) -> Secret | None:
@@ -192,13 +183,13 @@ class Section:
         self._holds_secrets = True
         file_key = f"{key}_file"
         if key in self and file_key in self:
-            self.mistake(f"give {key} or {file_key}, not both", key)
+            self.error(f"give {key} or {file_key}, not both", key)
         if file_key in self:
             secret = Secret.from_file(self.document.folder / self.text(file_key))
             try:
                 secret.reveal()
             except SecretError as error:
-                self.mistake(f"{self.shown(file_key)}: {error.problem}", file_key)
+                self.error(f"{self.shown(file_key)}: {error.problem}", file_key)
             return secret
         return Secret(self.text(key)) if key in self else None
 
@@ -206,7 +197,7 @@ class Section:
         """Return the secret given as `key` or in the file `key_file`."""
         secret = self.secret(key)
         if secret is None:
-            self.mistake(f"missing; give it, or {key}_file", key)
+            self.error(f"missing; give it, or {key}_file", key)
         return secret or Secret()
 
     def section(self, key: str) -> Section | None:
@@ -244,7 +235,7 @@ class Section:
             self._asked.append(key)
             value = scalar(self.document, node, join(self.path, key))
             if value is not None and value.empty:
-                self.mistake("has no value", key)
+                self.error("has no value", key)
             elif value is not None:
                 found.append((key, value.text))
         return found
@@ -258,7 +249,7 @@ class Section:
     ) -> T:
         if key not in self:
             if default is None:
-                self.mistake("missing", key)
+                self.error("missing", key)
             return stand_in if default is None else default
         converted = self._convert(self._values[key], join(self.path, key), convert)
         return stand_in if converted is None else converted
@@ -276,27 +267,27 @@ class Section:
 
     def _nodes(self, key: str) -> list[yaml.Node]:
         if key not in self:
-            self.mistake("missing", key)
+            self.error("missing", key)
             return []
         node = self._values[key]
         if not isinstance(node, yaml.SequenceNode):
-            self.mistake(f"expected a list, got {describe(node)}", key)
+            self.error(f"expected a list, got {describe(node)}", key)
             return []
         if not node.value:
-            self.mistake("the list is empty", key)
+            self.error("the list is empty", key)
         return list(node.value)
 
     def _convert(
         self, node: yaml.Node, path: str, convert: Callable[[Scalar], T]
     ) -> T | None:
-        mistakes = len(self.document.mistakes)
+        errors = len(self.document.errors)
         value = scalar(self.document, node, path)
-        if value is None or len(self.document.mistakes) > mistakes:
+        if value is None or len(self.document.errors) > errors:
             return None
         try:
             if value.empty:
                 raise ValueError("has no value")  # noqa: TRY301 - one way out for both
             return convert(value)
         except ValueError as error:
-            self.document.mistake(value.line, path, str(error))
+            self.document.error(value.line, path, str(error))
             return None

@@ -2,12 +2,12 @@
 
 from .clock import Clock, ManualClock, RealClock
 from .cloud import DEMO_KEY, DEMO_USER, SimulatedCloud, Throttle, demo_cloud
+from .dialect import Dialect
 from .faults import Effect, Fault
 from .identity import Key, User
 from .searches import phase_of, uuid_of
 from .server import ServerCertificate, serve
-from .spelling import Spelling
-from .world import (
+from .state import (
     CPU_FLAVOR,
     FLAVORS,
     GPU_FLAVOR,
@@ -28,6 +28,7 @@ __all__ = [
     "GPU_FLAVOR",
     "NPU_FLAVOR",
     "Clock",
+    "Dialect",
     "Effect",
     "Fault",
     "Flavor",
@@ -39,7 +40,6 @@ __all__ = [
     "ServerCertificate",
     "SimulatedCloud",
     "SimulatedProject",
-    "Spelling",
     "Stream",
     "Throttle",
     "User",

@@ -16,7 +16,7 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..jobs import Kind
+from ..kinds import Kind
 from .cloud import Asked, SimulatedCloud
 from .effects import Answer, as_response, take_effect
 from .faults import Effect, Fault
@@ -160,7 +160,7 @@ def _truth(cloud: SimulatedCloud) -> Json:
             kinds[kind] = {
                 "api": "v2" if is_v2 else "v1",
                 "jobs": {str(status): n for status, n in sorted(counts.items())},
-                # v2 does not tell how many may run.
+                # v2 does not report how many may run.
                 "quota": None if is_v2 else jobs.quota,
                 "created": len(jobs.jobs),
                 "remaining": jobs.remaining,

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..jobs import Kind
-from .characters import demo_projects
+from ..kinds import Kind
 from .clock import Clock, RealClock
+from .demo_projects import demo_projects
+from .dialect import Dialect
 from .faults import Faults
 from .identity import Identity, Key, Request, User
 from .metadata import Metadata
 from .modelarts import list_jobs, show_job
 from .replies import Reply, gateway_error
 from .searches import search_jobs, show_quotas
-from .spelling import Spelling
-from .world import Jobs, SimulatedProject
+from .state import Jobs, SimulatedProject
 
 
 DEMO_USER: Final = User("exporter", "demo-password", "OTC00000000001000000001")
@@ -75,7 +75,7 @@ class SimulatedCloud:
     identity: Identity = field(init=False)
     metadata: Metadata = field(init=False)
     faults: Faults = field(default_factory=Faults)
-    spelling: Spelling = field(default_factory=Spelling)
+    dialect: Dialect = field(default_factory=Dialect)
     throttle: Throttle | None = None
     latency: float = 0.0
     """Seconds before every answer."""
@@ -97,7 +97,7 @@ class SimulatedCloud:
 
     def asked(self, api: str | None = None) -> list[Asked]:
         """Return the requests that were answered so far."""
-        return [one for one in self.record if api in {None, one.api}]
+        return [request for request in self.record if api in {None, request.api}]
 
     def list_jobs(
         self,
@@ -114,7 +114,7 @@ class SimulatedCloud:
             if kind is Kind.TRAINING and project.training_api != "v1":
                 jobs = _NO_JOBS
             jobs.advance(now)
-            return list_jobs(jobs, query, now, self.spelling)
+            return list_jobs(jobs, query, now, self.dialect)
 
         return self._answer(request, project_id, answer)
 
@@ -133,13 +133,13 @@ class SimulatedCloud:
         def answer(project: SimulatedProject, now: float) -> Reply:
             jobs = project.training if project.training_api == "v2" else _NO_JOBS
             jobs.advance(now)
-            return search_jobs(jobs, body, now, self.spelling)
+            return search_jobs(jobs, body, now, self.dialect)
 
         return self._answer(request, project_id, answer)
 
     def show_quotas(self, request: Request, project_id: str) -> Reply:
         """Answer v2's quotas."""
-        if self.spelling.without_quota_api:
+        if self.dialect.without_quota_api:
             return gateway_error(404, "APIG.0101", "The API does not exist")
 
         def answer(project: SimulatedProject, now: float) -> Reply:

@@ -86,7 +86,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     met: int = 0
 
     def concerns(self, project_id: str | None, api: str, page: int, query: str) -> bool:
-        """Tell whether the fault applies to a request."""
+        """Return whether the fault applies to a request."""
         return (
             self.times != 0
             and self.project_id in {None, project_id}

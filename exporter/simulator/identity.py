@@ -20,7 +20,7 @@ import msgspec
 from .clock import Clock
 from .replies import Reply, gateway_error, iam_error, json_reply
 from .signing import expected_signature, parse
-from .world import SimulatedProject
+from .state import SimulatedProject
 
 
 _PASSWORDS_THAT_LOCK: Final = 5

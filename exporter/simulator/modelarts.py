@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
-from ..jobs import Kind
+from ..kinds import Kind
+from .dialect import Dialect
 from .replies import Json, Reply, json_reply, modelarts_error
 from .searches import page_of
-from .spelling import Spelling
-from .world import Jobs, SimulatedJob
+from .state import Jobs, SimulatedJob
 
 
 _LARGEST_PAGE_NUMBER: Final = 65_535
@@ -34,22 +34,20 @@ _SORTS: Final[Mapping[Kind, frozenset[str]]] = {
 
 
 def list_jobs(
-    jobs: Jobs, query: Mapping[str, str], now: float, spelling: Spelling
+    jobs: Jobs, query: Mapping[str, str], now: float, dialect: Dialect
 ) -> Reply:
     """Answer `GET /v1/{project_id}/training-jobs` or `/visualization-jobs`."""
     try:
-        wanted = _Query.read(jobs.kind, query, spelling)
+        wanted = _Query.read(jobs.kind, query, dialect)
     except ValueError:
         reply = modelarts_error(400, "ModelArts.0104", "Parameter error.")
         return (
-            Reply(200, reply.body, reply.headers)
-            if spelling.refuses_with_200
-            else reply
+            Reply(200, reply.body, reply.headers) if dialect.refuses_with_200 else reply
         )
     found = wanted.select(jobs, now)
-    total = len(jobs.jobs) if spelling.total_ignores_filters else len(found)
+    total = len(jobs.jobs) if dialect.total_ignores_filters else len(found)
     rows = page_of(found, wanted.page - 1, wanted.per_page, wanted.descending)
-    return _listing(jobs, total, rows, now, spelling)
+    return _listing(jobs, total, rows, now, dialect)
 
 
 def show_job(jobs: Jobs, job_id: str, now: float) -> Reply:
@@ -76,11 +74,11 @@ class _Query:
     workspace_id: str
 
     @classmethod
-    def read(cls, kind: Kind, query: Mapping[str, str], spelling: Spelling) -> _Query:
+    def read(cls, kind: Kind, query: Mapping[str, str], dialect: Dialect) -> _Query:
         """Return what a query asks for. Raises `ValueError`."""
-        largest = 10_000 if spelling.clamps_pages else spelling.largest_page
+        largest = 10_000 if dialect.clamps_pages else dialect.largest_page
         status = query.get("status")
-        if status is not None and spelling.refuses_filters:
+        if status is not None and dialect.refuses_filters:
             raise ValueError(status)
         sort = query.get("sortBy", _DEFAULT_SORT[kind])
         order = query.get("order", "asc")
@@ -91,9 +89,9 @@ class _Query:
             raise ValueError(search)
         per_page = _whole(query.get("per_page", "10"), largest)
         return cls(
-            status=None if status is None or spelling.ignores_filters else int(status),
+            status=None if status is None or dialect.ignores_filters else int(status),
             page=_whole(query.get("page", "1"), _LARGEST_PAGE_NUMBER),
-            per_page=min(per_page, spelling.largest_page),
+            per_page=min(per_page, dialect.largest_page),
             sort=sort,
             descending=order == "desc",
             search=search,
@@ -115,9 +113,9 @@ class _Query:
         return found
 
 
-def _whole(text: str, most: int) -> int:
+def _whole(text: str, maximum: int) -> int:
     number = int(text)
-    if not 1 <= number <= most:
+    if not 1 <= number <= maximum:
         raise ValueError(text)
     return number
 
@@ -133,7 +131,7 @@ def _sort_key(sort: str, now: float) -> Callable[[SimulatedJob], tuple[str, floa
 
 
 def _listing(
-    jobs: Jobs, total: int, found: list[SimulatedJob], now: float, spelling: Spelling
+    jobs: Jobs, total: int, found: list[SimulatedJob], now: float, dialect: Dialect
 ) -> Reply:
     envelope: Json = {
         "is_success": True,
@@ -141,13 +139,13 @@ def _listing(
         "quotas": -1 if jobs.quota is None else jobs.quota,
         "job_count_limit": -1 if jobs.remaining is None else jobs.remaining,
     }
-    if spelling.without_success:
+    if dialect.without_success:
         del envelope["is_success"]
-    if spelling.without_limits:
+    if dialect.without_limits:
         del envelope["quotas"], envelope["job_count_limit"]
-    rows = b",".join(_row(jobs.kind, job, now, spelling) for job in found)
-    listed = b"null" if spelling.null_when_empty and not rows else b"[" + rows + b"]"
-    body = msgspec.json.encode(_spelled(envelope, spelling))[:-1]
+    rows = b",".join(_row(jobs.kind, job, now, dialect) for job in found)
+    listed = b"null" if dialect.null_when_empty and not rows else b"[" + rows + b"]"
+    body = msgspec.json.encode(_in_dialect(envelope, dialect))[:-1]
     return Reply(
         200,
         body + b',"jobs":' + listed + b"}",
@@ -155,13 +153,13 @@ def _listing(
     )
 
 
-def _row(kind: Kind, job: SimulatedJob, now: float, spelling: Spelling) -> bytes:
+def _row(kind: Kind, job: SimulatedJob, now: float, dialect: Dialect) -> bytes:
     if job.row is not None:
         return job.row
     fields = _fields(kind, job, now)
-    if spelling.extra_fields:
+    if dialect.extra_fields:
         fields |= {"user": {"name": "userAbc"}, "schedule": [{"timeUnit": "HOURS"}]}
-    row = msgspec.json.encode(_spelled(fields, spelling))
+    row = msgspec.json.encode(_in_dialect(fields, dialect))
     # What has ended no longer changes; listing it again should cost little.
     if job.ended is not None:
         job.row = row
@@ -187,8 +185,8 @@ def _fields(kind: Kind, job: SimulatedJob, now: float) -> Json:
     }
 
 
-def _spelled(fields: Json, spelling: Spelling) -> Json:
-    if not spelling.numbers_as_strings:
+def _in_dialect(fields: Json, dialect: Dialect) -> Json:
+    if not dialect.numbers_as_strings:
         return fields
     return {
         name: str(value) if type(value) is int else value

@@ -14,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from ..jobs import V1_STATUSES, Phase
+from ..collectors.jobs.statuses import V1_STATUSES, Phase
+from .dialect import Dialect
 from .replies import Json, Reply, json_reply, modelarts_error
-from .spelling import Spelling
-from .world import Flavor, Jobs, SimulatedJob
+from .state import Flavor, Jobs, SimulatedJob
 
 
 _LARGEST_PAGE: Final = 50
@@ -63,16 +63,16 @@ def uuid_of(job: SimulatedJob) -> str:
     return str(uuid.UUID(int=job.job_id << 64 | 0x4000_8000_0000_0000_0000))
 
 
-def search_jobs(jobs: Jobs, body: bytes, now: float, spelling: Spelling) -> Reply:
+def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
     """Answer `POST /v2/{project_id}/training-job-searches`."""
     try:
         search = msgspec.json.decode(body or b"{}", type=_Search)
-        conditions = [_condition(one) for one in search.filters]
+        conditions = [_condition(entry) for entry in search.filters]
     except (msgspec.DecodeError, ValueError):
         return _refusal("body")
-    if conditions and spelling.refuses_filters:
+    if conditions and dialect.refuses_filters:
         return _refusal("filters")
-    if spelling.without_workspaces:
+    if dialect.without_workspaces:
         search.workspace_id = "0"
     if not 1 <= search.limit <= _LARGEST_PAGE or search.offset < 0:
         return _refusal("limit" if search.offset >= 0 else "offset")
@@ -83,7 +83,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, spelling: Spelling) -> Repl
         lambda job: job.workspace_id == search.workspace_id,
     )
     found = everything
-    if conditions and not spelling.ignores_filters:
+    if conditions and not dialect.ignores_filters:
         key = ("search", search.workspace_id, msgspec.json.encode(search.filters))
         found = jobs.select(
             key,
@@ -136,22 +136,22 @@ def _refusal(what: str) -> Reply:
     return modelarts_error(400, "ModelArts.2788", f"Invalid parameter({what}).")
 
 
-def _condition(one: _Filter) -> Callable[[SimulatedJob], bool]:
-    values = one.value
-    match one.key, one.operator:
-        case "phase", "in":
+def _condition(condition: _Filter) -> Callable[[SimulatedJob], bool]:
+    values = condition.value
+    match condition.key, condition.operator:
+        case ["phase", "in"]:
             return lambda job: phase_of(job) in values
-        case "phase", "not":
+        case ["phase", "not"]:
             return lambda job: phase_of(job) not in values
-        case "name", "like":
+        case ["name", "like"]:
             return lambda job: any(value in job.name for value in values)
-        case "name", "in":
+        case ["name", "in"]:
             return lambda job: job.name in values
-        case "create_time", "between":
+        case ["create_time", "between"]:
             first, last = map(int, values)
             return lambda job: first <= round(job.created * 1000) <= last
         case _:
-            raise ValueError(one.key)
+            raise ValueError(condition.key)
 
 
 def _item(job: SimulatedJob, now: float) -> Json:

@@ -2,7 +2,7 @@
 Checks SDK-HMAC-SHA256 signatures, from the request as it was received.
 
 Source: API Gateway, "AK/SK Signing and Authentication Algorithm". Written apart from
-the exporter's signer, so that a mistake in one is not the other's, too.
+the exporter's signer, so that an error in one is not in the other, too.
 """
 
 from __future__ import annotations

@@ -14,16 +14,7 @@ from exporter.simulator import Effect
 from exporter.simulator import Fault as CloudFault
 
 from .clouds import simulated
-from .place import (
-    Answer,
-    Outcome,
-    Place,
-    abused,
-    basic,
-    connect,
-    fault,
-    request,
-)
+from .place import Answer, Outcome, Place, abused, basic, connect, fault, request
 
 
 SLOW = CloudFault(effect=Effect.DELAY, seconds=2.0)

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import time
 
-from exporter.jobs import Kind
+from exporter.kinds import Kind
 from exporter.simulator import (
     Jobs,
     ManualClock,
@@ -73,7 +73,7 @@ def warm_up(cloud: SimulatedCloud) -> None:
         for listed in lists.values():
             for page in range(1, len(listed.jobs) // 1000 + 2):
                 query = {"per_page": "1000", "page": str(page), "sortBy": "create_time"}
-                list_jobs(listed, query, cloud.clock.now(), cloud.spelling)
+                list_jobs(listed, query, cloud.clock.now(), cloud.dialect)
 
 
 async def run(cloud: SimulatedCloud) -> None:

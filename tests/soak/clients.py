@@ -37,7 +37,7 @@ class Seen:
 
     @property
     def unexpected(self) -> dict[tuple[str, object], int]:
-        """The answers that are not 200; a mistake in a configuration is 400."""
+        """The answers that are not 200; an error in a configuration is 400."""
         return {
             (path, status): number
             for (path, status), number in self.answers.items()

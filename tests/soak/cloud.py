@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 
-from exporter.jobs import Kind
+from exporter.kinds import Kind
 from exporter.simulator import (
     CPU_FLAVOR,
     DEMO_KEY,

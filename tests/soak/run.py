@@ -5,7 +5,7 @@ One trouble follows the other: the cloud is slow, hangs, throttles, breaks conne
 and answers nonsense, clients go away, all at once and by turns, with far more requests
 than may be in flight. After each, the next scrape but one must be whole: every
 collection up, the counts those of the cloud. Meanwhile health answers, and the
-configuration is reloaded with and without changes and mistakes. At the end memory, file
+configuration is reloaded with and without changes and errors. At the end memory, file
 descriptors and threads must be what they were, and SIGTERM must end the process.
 
 Each trouble comes at least once, however short the time is.

@@ -1,0 +1,119 @@
+"""Puts the parts together: the exporter that serves, and the one that collects once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from . import __version__
+from .cloud.watchdog import watch
+from .collection.collector import Collector
+from .config import DEFAULT_TIMEOUT, Configuration
+from .errors import ConfigurationError
+from .metrics.telemetry import Telemetry
+from .web.config import CurrentWebConfiguration
+from .web.middleware import AccessMiddleware
+from .web.routes import create_app
+from .web.scraping import Exporter
+from .web.server import allow_many_connections, ending_signal, serving, url_of
+
+
+log: Final = structlog.get_logger(__name__)
+
+REVISION: Final = os.environ.get("MODELARTS_EXPORTER_REVISION", "unknown")
+"""The source revision, which an image's build sets."""
+
+_SHUTDOWN_SECONDS: Final = 3.0
+_THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
+
+
+async def serve_exporter(
+    load: Callable[[], Configuration],
+    listener: socket.socket,
+    telemetry_path: str,
+    web: CurrentWebConfiguration | None = None,
+    on_end: Callable[[], None] = lambda: None,
+) -> None:
+    """
+    Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
+
+    SIGHUP calls `load` again. `on_end` is called when the signal is there. Raises
+    `ConfigurationError`, at the start only.
+    """
+    async with open_exporter(load) as exporter:
+        configuration = exporter.collector.configuration
+        _warn_of_plain_http(configuration)
+        allow_many_connections()
+        scheme = "https" if web is not None and web.has_tls else "http"
+        log.info(
+            "listening",
+            url=f"{url_of(listener, scheme)}{telemetry_path}",
+            projects=len(configuration.projects),
+            version=__version__,
+        )
+        app = create_app(exporter, telemetry_path)
+        guarded = app if web is None else AccessMiddleware(app, web)
+        async with serving(guarded, listener, web, exporter.telemetry):
+            await ending_signal(on_hangup=partial(_reload, exporter))
+            on_end()
+            exporter.collector.end_within(_SHUTDOWN_SECONDS)
+    log.info("stopped")
+
+
+async def collect_once(load: Callable[[], Configuration]) -> bool:
+    """
+    Collect once, print the metrics, and return whether all was collected.
+
+    Raises `ConfigurationError`.
+    """
+    async with open_exporter(load) as exporter:
+        settings = exporter.collector.configuration.collection
+        body, is_complete = await exporter.once(settings.timeout or DEFAULT_TIMEOUT)
+    # As bytes: the terminal's encoding may not know the characters of a job's name.
+    sys.stdout.buffer.write(body)
+    return is_complete
+
+
+@asynccontextmanager
+async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Exporter]:
+    """Return an exporter for what `load` returns; it is closed at the end."""
+    configuration = load()
+    telemetry = Telemetry(REVISION)
+    telemetry.configuration_read(time.time())
+    collector = Collector(configuration, telemetry)
+    watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
+    try:
+        yield Exporter(load, collector, telemetry)
+    finally:
+        watchdog.cancel()
+        await asyncio.wait([watchdog])
+        await collector.aclose()
+
+
+def _reload(exporter: Exporter) -> None:
+    # Its errors are logged; nobody is there to be answered.
+    with suppress(ConfigurationError):
+        exporter.reload()
+
+
+def _warn_of_plain_http(configuration: Configuration) -> None:
+    for cloud in configuration.clouds:
+        for url in {cloud.iam_url, cloud.modelarts_url}:
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+                log.warning(
+                    "credentials are sent unencrypted; use an https URL",
+                    cloud=cloud.name,
+                    url=url,
+                )

@@ -1,0 +1,78 @@
+"""Whether a cloud's hosts can be reached: their names, and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..cloud.transport import proxy_of, tls_context
+from ..config import Cloud, PasswordAuth
+from .findings import NOT_REACHED, Problem, Result
+
+
+_CONNECT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connectivity:
+    """Whether a cloud's hosts can be found, and reached over TLS."""
+
+    name: Result
+    tls: Result
+    problem: Problem | None = None
+
+
+async def check_connectivity(cloud: Cloud) -> Connectivity:
+    """Resolve the names of a cloud's hosts, and connect to them, unless by proxy."""
+    urls = [cloud.modelarts_url]
+    if isinstance(cloud.auth, PasswordAuth):
+        urls.append(cloud.iam_url)
+    connectivity = Connectivity(Result(True, "ok"), Result(True, "ok"))
+    for url in dict.fromkeys(urls):
+        connectivity = await _check_url(cloud, url)
+        if connectivity.problem is not None:
+            break
+    return connectivity
+
+
+async def _check_url(cloud: Cloud, url: str) -> Connectivity:
+    if proxy_of(cloud, url) is not None:
+        through = Result(None, "proxy")
+        return Connectivity(through, through)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    port = port or (443 if parts.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    failed = Result(False, "FAILED")
+    try:
+        await loop.getaddrinfo(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid name"
+        problem = f"no address for {host}: {reason}"
+        advice = "check the cloud's URLs and region, and this machine's DNS"
+        return Connectivity(failed, NOT_REACHED, Problem(problem, advice))
+    if parts.scheme != "https":
+        return Connectivity(Result(True, "ok"), Result(None, "no TLS"))
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(
+                host, port, ssl=tls_context(cloud.tls)
+            )
+    except (OSError, TimeoutError) as error:
+        problem = f"no TLS connection to {host}:{port}: {_reason(error)}"
+        advice = "check the network, and the cloud's tls section (ca_file)"
+        return Connectivity(Result(True, "ok"), failed, Problem(problem, advice))
+    writer.transport.abort()
+    return Connectivity(Result(True, "ok"), Result(True, "ok"))
+
+
+def _reason(error: OSError | TimeoutError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS error").lower().replace("_", " ")
+    return error.strerror or f"nothing within {_CONNECT_SECONDS:.0f} s"

@@ -1,0 +1,101 @@
+"""What a check found out, as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Step(StrEnum):
+    """What has to work, in this order."""
+
+    NAME = "name resolution"
+    TLS = "TLS"
+    CLOCK = "clock"
+    CREDENTIALS = "credentials"
+    PERMISSION = "permission"
+    PAGE_SIZE = "page size"
+    JOBS = "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a step went: `ok` is None where it was not reached, or does not apply."""
+
+    ok: bool | None
+    words: str
+
+
+NOT_REACHED: Final = Result(None, "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and what to do about it."""
+
+    problem: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one project and collector."""
+
+    project: str
+    collector: str
+    steps: dict[Step, Result]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the jobs can be collected."""
+        return all(result.ok is not False for result in self.steps.values())
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """Return the findings for people: a row each, and below what to do."""
+    head = ("project", "collector", *Step)
+    rows = [head] + [
+        (
+            finding.project,
+            finding.collector,
+            *(finding.steps[step].words for step in Step),
+        )
+        for finding in findings
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    for finding in findings:
+        for problem in finding.problems:
+            lines += [
+                "",
+                f"{finding.project} {finding.collector}: {problem.problem}",
+                f"  -> {problem.advice}",
+            ]
+    failing = sum(not finding.ok for finding in findings)
+    verdict = (
+        f"{failing} of {len(findings)} cannot be collected" if failing else "all well"
+    )
+    return "\n".join([*(line.rstrip() for line in lines), "", verdict, ""])
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings for programs: a list, with `ok`, `steps` and `problems`."""
+    content = [
+        {
+            "project": finding.project,
+            "collector": finding.collector,
+            "ok": finding.ok,
+            "steps": finding.steps,
+            "troubles": finding.problems,
+        }
+        for finding in findings
+    ]
+    return msgspec.json.format(msgspec.json.encode(content)).decode() + "\n"

@@ -1,0 +1,219 @@
+"""Authentication by access key: every request is signed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import httpx
+
+from ...config import AccessKeyAuth
+from ...errors import CollectionError, Failure, Reason, SecretError
+from ..error_codes import check, is_credential_rejected
+from .lockout_guard import LockoutGuard
+from .signature import DATE_FORMAT, Signable, authorization
+
+
+_LOCK_SECONDS: Final = 300.0
+_HEADER_TEXT: Final = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key as it is now."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    """Unix time, for a temporary key of an agency."""
+
+    @property
+    def text(self) -> str:
+        """All of it as one text, to detect a change."""
+        return "\n".join((self.access_key, self.secret_key, self.security_token or ""))
+
+    @property
+    def fits_headers(self) -> bool:
+        """Return whether what is sent of it can be sent."""
+        sent = (self.access_key, self.security_token)
+        return all(part is None or fits_header(part) for part in sent)
+
+
+class KeySource(Protocol):
+    """Where an access key comes from."""
+
+    async def key(self) -> AccessKey:
+        """Return the key as it is now. Raises `CollectionError`."""
+
+    async def aclose(self) -> None:
+        """Close connections, if there are any."""
+
+
+class ConfiguredKeys:
+    """The access key that the configuration gives, or the files that it names."""
+
+    def __init__(self, auth: AccessKeyAuth) -> None:
+        self._auth = auth
+
+    async def key(self) -> AccessKey:
+        """Return the key as it is now. Raises `CollectionError`."""
+        token = self._auth.security_token
+        try:
+            key = AccessKey(
+                self._auth.access_key,
+                self._auth.secret_key.reveal(),
+                token.reveal() if token else None,
+            )
+        except SecretError as error:
+            raise CollectionError(unreadable_secret(error)) from error
+        if not key.fits_headers:
+            raise CollectionError(_NOT_A_KEY)
+        return key
+
+    async def aclose(self) -> None:
+        """Do nothing: there are no connections."""
+
+
+class AccessKeys:
+    """One cloud's access key, and what its projects have learned of it together."""
+
+    def __init__(self, source: KeySource) -> None:
+        self.source = source
+        self.lockout_guard = LockoutGuard(cooldown_seconds=_LOCK_SECONDS)
+        self._rejected_paths: dict[str, tuple[str, float]] = {}
+
+    def is_in_cooldown(self, path: str, key: AccessKey) -> bool:
+        """Return whether `key` was rejected at `path` a short while ago."""
+        now = asyncio.get_running_loop().time()
+        text, until = self._rejected_paths.get(path, ("", now))
+        return text == key.text and now < until
+
+    def rejected(self, path: str, key: AccessKey) -> None:
+        """Remember that `key` was rejected at `path`."""
+        now = asyncio.get_running_loop().time()
+        self._rejected_paths[path] = (key.text, now + _LOCK_SECONDS)
+
+    def try_again(self) -> None:
+        """Let a refused key be used once more, since it may have been repaired."""
+        self.lockout_guard.try_again()
+        self._rejected_paths.clear()
+
+
+class SignatureAuth(httpx.Auth):
+    """Signs the requests of one project with its cloud's access key."""
+
+    requires_request_body = True
+    requires_response_body = True
+
+    def __init__(
+        self,
+        keys: AccessKeys,
+        project_id: str,
+        expiry_changed: Callable[[float], None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._keys = keys
+        self._project_id = project_id
+        self._expiry_changed = expiry_changed
+        self._now = now
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Sign `request`, and learn from its answer. Raises `CollectionError`."""
+        key = await self._keys.source.key()
+        if key.expires_at is not None:
+            self._expiry_changed(key.expires_at)
+        path = request.url.path
+        if self._keys.is_in_cooldown(path, key):
+            raise CollectionError(_IN_COOLDOWN)
+        async with self._keys.lockout_guard.attempt(
+            key.text, self._project_id
+        ) as attempt:
+            self.sign(request, key)
+            response = yield request
+            if is_credential_rejected(response):
+                self._keys.rejected(path, key)
+                attempt.rejected(_rejection(request, response))
+            elif _is_answer_to_signature(response):
+                attempt.accepted()
+
+    def sign(self, request: httpx.Request, key: AccessKey) -> None:
+        """Add the headers that authenticate `request`."""
+        date = self._now().strftime(DATE_FORMAT)
+        request.headers["X-Sdk-Date"] = date
+        request.headers["X-Project-Id"] = self._project_id
+        if key.security_token is not None:
+            request.headers["X-Security-Token"] = key.security_token
+        signed = (
+            "Host",
+            "Content-Type",
+            "X-Sdk-Date",
+            "X-Project-Id",
+            "X-Security-Token",
+        )
+        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+        signable = Signable(
+            method=request.method,
+            path=path,
+            query=query,
+            headers={
+                name: request.headers[name]
+                for name in signed
+                if name in request.headers
+            },
+            body=request.content,
+        )
+        request.headers["Authorization"] = authorization(
+            signable, access_key=key.access_key, secret_key=key.secret_key, date=date
+        )
+
+
+_IN_COOLDOWN: Final = Failure(
+    reason=Reason.AUTHENTICATION,
+    problem="the access key was refused here (not sent again for five minutes)",
+    advice="check the cloud's auth section and this machine's clock",
+)
+
+_NOT_A_KEY: Final = Failure(
+    reason=Reason.AUTHENTICATION,
+    problem="the access key or its security token has characters that no header can hold",
+    advice="correct access_key and security_token in the cloud's auth section",
+)
+
+
+def fits_header(text: str) -> bool:
+    """Return whether a header can hold `text`: tokens and keys are visible ASCII."""
+    return _HEADER_TEXT.fullmatch(text) is not None
+
+
+def unreadable_secret(error: SecretError) -> Failure:
+    """Return what it means for a collection that a secret cannot be read."""
+    return Failure(
+        reason=Reason.AUTHENTICATION,
+        problem=f"a secret cannot be read: {error}",
+        advice="restore the file, or correct its path and permissions",
+    )
+
+
+def _rejection(request: httpx.Request, response: httpx.Response) -> Failure:
+    try:
+        check(request.extensions["api"], response, request.extensions["action"])
+    except CollectionError as error:
+        return error.failure
+    return _IN_COOLDOWN
+
+
+def _is_answer_to_signature(response: httpx.Response) -> bool:
+    # Throttling and faults can come from a gateway that has not looked at it.
+    return (
+        response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        and response.status_code != HTTPStatus.TOO_MANY_REQUESTS
+    )

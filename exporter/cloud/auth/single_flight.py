@@ -1,0 +1,56 @@
+"""
+One call at a time, whose outcome all get who ask meanwhile: a login, a renewed key.
+
+It goes on when those who wait for it are canceled, since the next scrape needs it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Callable, Coroutine
+from typing import Final, Generic, TypeVar
+
+from ...errors import CollectionError, Failure, Reason
+
+
+T = TypeVar("T")
+
+_CLOSED: Final = Failure(
+    reason=Reason.CANCELED,
+    problem="the cloud's client was closed while a credential was asked for",
+    advice="nothing: the exporter ends, or uses another configuration now",
+)
+
+
+class SingleFlight(Generic[T]):
+    """Calls `call`, never twice at the same time."""
+
+    def __init__(self, call: Callable[[], Coroutine[None, None, T]]) -> None:
+        self._call = call
+        self._task: asyncio.Task[T] | None = None
+        self._is_closed = False
+
+    async def outcome(self) -> T:
+        """
+        Return the outcome of the call under way, or of a new one.
+
+        Raises what the call raises, or `CollectionError` if this is closed meanwhile.
+        """
+        if self._is_closed:
+            raise CollectionError(_CLOSED)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._call())
+        task = self._task
+        # Unlike awaiting the task, this does not cancel it with the one who waits.
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise CollectionError(_CLOSED)
+        return task.result()
+
+    async def aclose(self) -> None:
+        """Give up the call that is under way, and call no more."""
+        self._is_closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])

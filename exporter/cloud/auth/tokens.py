@@ -1,0 +1,244 @@
+"""
+Authentication by password: an IAM token for each project, renewed before it ends.
+
+Source: IAM API reference, "Obtaining a User Token Through Password Authentication".
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import httpx
+import msgspec
+
+from ...apis import Api
+from ...config import PasswordAuth
+from ...errors import CollectionError, Failure, Reason, SecretError
+from ..decoding import JsonError, decode_json
+from ..error_codes import check, is_credential_rejected
+from .access_keys import fits_header, unreadable_secret
+from .lockout_guard import Attempt, LockoutGuard
+from .single_flight import SingleFlight
+
+
+_LOCK_SECONDS: Final = 900.0
+_ACTION: Final = "the right to log in with a password and programmatic access"
+_LOGIN_SECONDS: Final = 10.0
+# A password that was accepted lately is not wrong now; even if it were, four refusals
+# at once do not lock the account.
+_ACCEPTED_SECONDS: Final = 60.0
+_MAX_LOGINS: Final = 4
+_LONGEST_MARGIN_SECONDS: Final = 900.0
+# A new token that is rejected at once is not replaced again so soon: IAM throttles.
+_RENEWAL_COOLDOWN_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token for one project; times are Unix time."""
+
+    text: str = field(repr=False)
+    issued_at: float
+    expires_at: float
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is time to renew the token."""
+        margin = min(_LONGEST_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
+        return now >= self.expires_at - margin
+
+
+class _TokenBody(msgspec.Struct):
+    expires_at: datetime
+
+
+class _TokenAnswer(msgspec.Struct):
+    token: _TokenBody
+
+
+_decoder: Final = msgspec.json.Decoder(_TokenAnswer)
+
+
+class TokenIssuer:
+    """Issues tokens of one cloud's user, for any of its projects."""
+
+    def __init__(
+        self,
+        auth: PasswordAuth,
+        iam_url: str,
+        client: httpx.AsyncClient,
+        now: Callable[[], float],
+    ) -> None:
+        self._auth = auth
+        self._url = f"{iam_url}/v3/auth/tokens?nocatalog=true"
+        self._client = client
+        self.now = now
+        self._lockout_guard = LockoutGuard(
+            cooldown_seconds=_LOCK_SECONDS,
+            accepted_seconds=_ACCEPTED_SECONDS,
+            max_in_flight=_MAX_LOGINS,
+        )
+
+    async def token(self, project_id: str, project: str) -> Token | Failure:
+        """Return a new token for a project, or why there is none."""
+        try:
+            password = self._auth.password.reveal()
+            async with (
+                self._lockout_guard.attempt(password, project) as attempt,
+                # Not of the wait for a slot: many projects take long to log in.
+                asyncio.timeout(_LOGIN_SECONDS),
+            ):
+                return await self._log_in(password, project_id, project, attempt)
+        except CollectionError as error:
+            return error.failure
+        except SecretError as error:
+            return unreadable_secret(error)
+        except TimeoutError:
+            return Failure(
+                reason=Reason.TIMEOUT,
+                problem=f"no token within {_LOGIN_SECONDS:.0f} s",
+                advice="check the network and the cloud's iam_url",
+                api=Api.AUTH_TOKENS,
+            )
+
+    def try_again(self) -> None:
+        """Let a refused password be sent once more, since it may have been repaired."""
+        self._lockout_guard.try_again()
+
+    async def _log_in(
+        self, password: str, project_id: str, project: str, attempt: Attempt
+    ) -> Token:
+        response = await self._client.post(
+            self._url,
+            json=self._body(password, project_id),
+            extensions={"api": Api.AUTH_TOKENS, "project": project},
+        )
+        try:
+            check(Api.AUTH_TOKENS, response, _ACTION)
+        except CollectionError as error:
+            if is_credential_rejected(response):
+                attempt.rejected(error.failure)
+            raise
+        attempt.accepted()
+        return _token(response, self.now())
+
+    def _body(self, password: str, project_id: str) -> object:
+        user = {
+            "name": self._auth.username,
+            "password": password,
+            "domain": {"name": self._auth.domain},
+        }
+        return {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": {"id": project_id}},
+            }
+        }
+
+
+class TokenAuth(httpx.Auth):
+    """
+    Sends one project's token with its requests.
+
+    However many requests wait for a token, one login gets it; the login goes on when
+    they are canceled, since the next scrape needs the token too.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        issuer: TokenIssuer,
+        project_id: str,
+        project: str,
+        expiry_changed: Callable[[float], None],
+    ) -> None:
+        self._issuer = issuer
+        self._project_id = project_id
+        self._project = project
+        self._expiry_changed = expiry_changed
+        self._token: Token | None = None
+        self._login = SingleFlight(self._new_token)
+        self._cooldown_until: dict[str, float] = {}
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send the token, and once a new one if it is refused."""
+        token = await self._current()
+        request.headers["X-Auth-Token"] = token.text
+        response = yield request
+        path = request.url.path
+        if not is_credential_rejected(response):
+            self._cooldown_until.pop(path, None)
+        elif self._issuer.now() >= self._cooldown_until.get(path, 0.0):
+            token = await self._replacement(token)
+            request.headers["X-Auth-Token"] = token.text
+            response = yield request
+            if is_credential_rejected(response):
+                self._cooldown_until[path] = (
+                    self._issuer.now() + _RENEWAL_COOLDOWN_SECONDS
+                )
+
+    async def aclose(self) -> None:
+        """Give up a login that is under way."""
+        await self._login.aclose()
+
+    def try_again(self) -> None:
+        """Replace a refused token once more, wherever it was refused."""
+        self._cooldown_until.clear()
+
+    async def _current(self) -> Token:
+        token = self._token
+        if token is not None and not token.is_due(self._issuer.now()):
+            return token
+        new = await self._login.outcome()
+        if isinstance(new, Token):
+            return new
+        if token is not None and self._issuer.now() < token.expires_at:
+            return token
+        raise CollectionError(new)
+
+    async def _replacement(self, rejected: Token) -> Token:
+        if self._token is not None and self._token is not rejected:
+            return self._token
+        new = await self._login.outcome()
+        if isinstance(new, Failure):
+            raise CollectionError(new)
+        return new
+
+    async def _new_token(self) -> Token | Failure:
+        new = await self._issuer.token(self._project_id, self._project)
+        # Here and not in a callback: none may see the login done and no token yet.
+        if isinstance(new, Token):
+            self._token = new
+            self._expiry_changed(new.expires_at)
+        return new
+
+
+def _token(response: httpx.Response, now: float) -> Token:
+    text = response.headers.get("X-Subject-Token", "")
+    try:
+        expires_at = decode_json(_decoder, response.content).token.expires_at
+        # Without a time zone it would be read as this machine's.
+        expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
+        timestamp: float | None = expires_at.timestamp()
+    except (JsonError, ValueError, OverflowError):
+        timestamp = None
+    if timestamp is None or not fits_header(text):
+        # The body may hold the token itself: nothing of it is repeated or chained.
+        raise CollectionError(
+            Failure(
+                reason=Reason.RESPONSE,
+                problem="the answer to the login holds no token that can be sent, or no "
+                "time of its end",
+                advice="check the cloud's iam_url",
+                api=Api.AUTH_TOKENS,
+                status=response.status_code,
+            )
+        )
+    return Token(text, now, timestamp)

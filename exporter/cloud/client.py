@@ -1,0 +1,261 @@
+"""Asks one cloud: authenticated, in turn, and again where that helps."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, TypeVar
+
+import httpx
+import msgspec
+
+from ..apis import Api
+from ..config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
+from ..deadline import Deadline
+from ..errors import CollectionError, Failure, Reason
+from ..metrics.telemetry import Telemetry
+from .auth import (
+    AccessKeys,
+    AgencyKeys,
+    ConfiguredKeys,
+    SignatureAuth,
+    TokenAuth,
+    TokenIssuer,
+)
+from .decoding import JsonError, decode_json
+from .error_codes import check, http_date
+from .response_memory import ResponseMemory
+from .scheduler import RequestScheduler
+from .transport import open_client
+
+
+_MAX_RETRIES: Final = 2
+_FIRST_BACKOFF_SECONDS: Final = 0.25
+_LONGEST_BACKOFF_SECONDS: Final = 8.0
+
+_JSON: Final = {"Content-Type": "application/json"}
+
+T = TypeVar("T")
+
+# Not the name alone: after a reload it may be another project's.
+_ProjectKey: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    A request of a project, unsigned.
+
+    `expected` says in words what it asks for, and `action` which permission it needs.
+    """
+
+    api: Api
+    url: httpx.URL
+    expected: str
+    action: str
+    method: str = "GET"
+    body: bytes | None = field(default=None, repr=False)
+
+
+class CloudClient:
+    """The APIs of one cloud, for all its projects."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        scheduler: RequestScheduler,
+        telemetry: Telemetry,
+        memory: ResponseMemory,
+    ) -> None:
+        self.cloud = cloud
+        self._queue = scheduler.cloud(cloud.rate_limit)
+        self._telemetry = telemetry
+        telemetry.request_queue(
+            cloud.name,
+            in_flight=lambda: self._queue.in_flight,
+            waiting=lambda: self._queue.waiting,
+        )
+        self._http = open_client(cloud, self._queue, telemetry, memory)
+        self._auths: dict[_ProjectKey, httpx.Auth] = {}
+        self._cooldown_until: dict[tuple[_ProjectKey, Api], float] = {}
+        self._credential = self._new_credential(cloud)
+
+    async def ask(
+        self, project: Project, call: Call, deadline: Deadline
+    ) -> httpx.Response:
+        """
+        Return the answer to `call`, which has a status of success.
+
+        Raises `CollectionError`, after as many tries as `deadline` allows.
+        """
+        attempt = 0
+        while True:
+            try:
+                await self._wait_for_cooldown(call.api, project, deadline)
+                response = await self._send(project, call)
+                check(call.api, response, call.action)
+            except CollectionError as error:
+                if error.failure.retry_after is not None:
+                    self._cooldown_until[_key(project), call.api] = (
+                        _now() + error.failure.retry_after
+                    )
+                delay = self._delay(error.failure, attempt, deadline)
+                if delay is None:
+                    raise
+                api = error.failure.api or call.api
+                self._telemetry.retry(self.cloud.name, api, error.failure.reason)
+            else:
+                return response
+            attempt += 1
+            await asyncio.sleep(delay)
+
+    async def retain(self, projects: Iterable[Project]) -> None:
+        """Forget the tokens and rests of all projects but these."""
+        kept = {_key(project) for project in projects}
+        forgotten = [self._auths.pop(key) for key in self._auths.keys() - kept]
+        for key in [key for key in self._cooldown_until if key[0] not in kept]:
+            del self._cooldown_until[key]
+        for auth in forgotten:
+            if isinstance(auth, TokenAuth):
+                await auth.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections and give up logins that are under way."""
+        await self.retain(())
+        if isinstance(self._credential, AccessKeys):
+            await self._credential.source.aclose()
+        await self._http.aclose()
+        self._queue.close()
+
+    def try_credentials_again(self) -> None:
+        """Let what was refused be sent once more: it may have been repaired."""
+        self._credential.try_again()
+        for auth in self._auths.values():
+            if isinstance(auth, TokenAuth):
+                auth.try_again()
+
+    async def _send(self, project: Project, call: Call) -> httpx.Response:
+        response = await self._http.request(
+            call.method,
+            call.url,
+            content=call.body,
+            headers=_JSON if call.body else None,
+            auth=self._auth(project),
+            extensions={
+                "api": call.api,
+                "action": call.action,
+                "project": project.name,
+            },
+        )
+        # httpx's stream and response refer to each other: that would keep every page's
+        # content until the garbage collector comes by.
+        response.stream = httpx.ByteStream(b"")
+        return response
+
+    async def _wait_for_cooldown(
+        self, api: Api, project: Project, deadline: Deadline
+    ) -> None:
+        """Wait as long as the API's last `Retry-After` for this project asks for."""
+        cooldown = self._cooldown_until.get((_key(project), api), 0.0) - _now()
+        if cooldown <= 0:
+            return
+        if cooldown >= deadline.remaining:
+            raise CollectionError(
+                Failure(
+                    reason=Reason.THROTTLED,
+                    problem="the API throttles this account and wants no such request "
+                    f"for another {cooldown:.0f} s",
+                    advice="set the cloud's rate_limit, or scrape less often",
+                    api=api,
+                )
+            )
+        await asyncio.sleep(cooldown)
+
+    def _delay(
+        self, failure: Failure, attempt: int, deadline: Deadline
+    ) -> float | None:
+        throttled = failure.reason is Reason.THROTTLED
+        backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**attempt)
+        # Not security: the jitter only keeps clients from coming back together.
+        delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311
+        if failure.retry_after is not None:
+            delay += failure.retry_after
+        if throttled:
+            self._queue.throttled(delay)
+        if not failure.transient or (attempt >= _MAX_RETRIES and not throttled):
+            return None
+        return delay if delay < deadline.remaining else None
+
+    def _auth(self, project: Project) -> httpx.Auth:
+        key = _key(project)
+        auth = self._auths.get(key)
+        if auth is None:
+            auth = self._auths[key] = self._new_auth(project)
+        return auth
+
+    def _new_credential(self, cloud: Cloud) -> TokenIssuer | AccessKeys:
+        match cloud.auth:
+            case PasswordAuth():
+                return TokenIssuer(cloud.auth, cloud.iam_url, self._http, time.time)
+            case AccessKeyAuth():
+                return AccessKeys(ConfiguredKeys(cloud.auth))
+            case EcsAgencyAuth(metadata_url=url):
+                return AccessKeys(AgencyKeys(url, time.time))
+
+    def _new_auth(self, project: Project) -> httpx.Auth:
+        def expiry_changed(timestamp: float) -> None:
+            self._telemetry.credential_expiry(self.cloud.name, project.name, timestamp)
+
+        if isinstance(self._credential, AccessKeys):
+            return SignatureAuth(self._credential, project.project_id, expiry_changed)
+        return TokenAuth(
+            self._credential, project.project_id, project.name, expiry_changed
+        )
+
+
+def _key(project: Project) -> _ProjectKey:
+    return project.name, project.project_id
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Response) -> T:
+    """Return what an answer holds. Raises `CollectionError` if it is something else."""
+    try:
+        return decode_json(decoder, response.content)
+    except JsonError as error:
+        raise unexpected(call, response, str(error)) from None
+
+
+def check_length(
+    call: Call, response: httpx.Response, rows: Sized | None, asked: int
+) -> None:
+    """Raise `CollectionError` if a page has more rows than were asked for."""
+    if rows is not None and len(rows) > asked:
+        why = f"it lists {len(rows)}, and {asked} were asked for"
+        raise unexpected(call, response, why)
+
+
+def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
+    """Return the error that an answer is not what was asked for: `why` says why not."""
+    return CollectionError(
+        Failure(
+            reason=Reason.RESPONSE,
+            problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
+            f"{why}",
+            advice="check the cloud's modelarts_url, or the proxy between here and there",
+            api=call.api,
+            status=response.status_code,
+        )
+    )
+
+
+def answered_at(response: httpx.Response) -> float:
+    """Return the API's clock at its answer, in Unix time; ours if it has none."""
+    return http_date(response.headers.get("Date", "")) or time.time()

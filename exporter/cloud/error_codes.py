@@ -1,0 +1,243 @@
+"""
+What the APIs' error answers mean, and what the user can do about them.
+
+The same error code comes with several HTTP statuses and meanings, so the status
+decides first. Sources: ModelArts API reference, "Error Codes" (`modelarts_03_0095`)
+and "Status Code"; API Gateway and IAM, "Error Codes".
+"""
+
+from __future__ import annotations
+
+import re
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+import msgspec
+
+from ..apis import Api
+from ..errors import CollectionError, Failure, Reason
+from .decoding import JsonError, decode_json
+
+
+_MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""
+A server that asks for years must not keep its project down after it is well again, and
+a request in five minutes burdens nobody.
+"""
+
+_ERROR_CODE: Final = re.compile(r"[A-Za-z]{2,16}\.[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMeaning:
+    reason: Reason
+    problem: str
+    advice: str
+
+
+_CREDENTIAL_REJECTED: Final = ErrorMeaning(
+    Reason.AUTHENTICATION,
+    "the credential is refused",
+    "check the cloud's auth section, the secret's file and this machine's clock",
+)
+_NO_PERMISSION: Final = ErrorMeaning(
+    Reason.PERMISSION, "no permission", "grant the exporter's user {action}"
+)
+_SUSPENDED: Final = ErrorMeaning(
+    Reason.PERMISSION,
+    "the account is suspended or restricted",
+    "settle it in the cloud's console",
+)
+_OTHER_PROJECT: Final = ErrorMeaning(
+    Reason.PERMISSION,
+    "the project is not the credential's, or not in this region",
+    "check project_id and the cloud's region",
+)
+_SERVICE_NOT_AUTHORIZED: Final = ErrorMeaning(
+    Reason.PERMISSION,
+    "ModelArts is not authorized in this account",
+    "authorize it once in the ModelArts console, under Permission Management",
+)
+_THROTTLED: Final = ErrorMeaning(
+    Reason.THROTTLED,
+    "the API throttles this account",
+    "set the cloud's rate_limit, or scrape less often",
+)
+_NO_SUCH_API: Final = ErrorMeaning(
+    Reason.API,
+    "there is no such API here",
+    "check the cloud's URLs and region: ModelArts is not offered in every region. Where "
+    "v1 is gone, set training_api: v2",
+)
+_REDIRECT: Final = ErrorMeaning(
+    Reason.RESPONSE,
+    "a redirect, which is not followed with credentials",
+    "correct the cloud's URL, or the proxy between here and there",
+)
+_REQUEST_REJECTED: Final = ErrorMeaning(
+    Reason.API,
+    "the request is refused",
+    "check project_id, workspace_id and page_size",
+)
+_CLOUD_FAULT: Final = ErrorMeaning(
+    Reason.API, "the cloud has a fault", "wait, or contact the cloud's support"
+)
+
+_BY_CODE: Final[Mapping[tuple[int, str | None], ErrorMeaning]] = {
+    (400, "ModelArts.0204"): _OTHER_PROJECT,
+    (400, "ModelArts.0210"): _OTHER_PROJECT,
+    (401, "ModelArts.0112"): _NO_PERMISSION,
+    (401, "ModelArts.4203"): _NO_PERMISSION,
+    (401, "ModelArts.4630"): _NO_PERMISSION,
+    (401, "ModelArts.6201"): _SUSPENDED,
+    (401, "ModelArts.6203"): _SUSPENDED,
+    (403, "ModelArts.0203"): _CREDENTIAL_REJECTED,
+    (403, "ModelArts.0206"): _CREDENTIAL_REJECTED,
+    (403, "ModelArts.2784"): _CREDENTIAL_REJECTED,
+    (403, "ModelArts.0210"): _OTHER_PROJECT,
+    (403, "ModelArts.2785"): _SERVICE_NOT_AUTHORIZED,
+    (404, "ModelArts.2786"): _OTHER_PROJECT,
+    (500, "ModelArts.0109"): _NO_PERMISSION,
+}
+_BY_STATUS: Final[Mapping[int, ErrorMeaning]] = {
+    HTTPStatus.UNAUTHORIZED: _CREDENTIAL_REJECTED,
+    HTTPStatus.FORBIDDEN: _NO_PERMISSION,
+    HTTPStatus.NOT_FOUND: _NO_SUCH_API,
+    HTTPStatus.TOO_MANY_REQUESTS: _THROTTLED,
+}
+_BY_CLASS: Final[Mapping[int, ErrorMeaning]] = {3: _REDIRECT, 5: _CLOUD_FAULT}
+_TRANSIENT: Final = {_THROTTLED, _CLOUD_FAULT}
+
+_PARAMETER_CODES: Final = {
+    f"ModelArts.{number}"
+    for number in ("0101", "0104", "0107", "2764", "2770", "2788", "2816")
+}
+
+
+class _InnerError(msgspec.Struct):
+    code: int | str | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error_code: str | None = None
+    error: _InnerError | str | None = None
+
+
+_error_decoder: Final = msgspec.json.Decoder(_ErrorBody)
+
+
+def error_code(response: httpx.Response) -> str | None:
+    """Return the error code in an answer's body, such as `APIG.0301`, if there is one."""
+    try:
+        body = decode_json(_error_decoder, response.content)
+    except JsonError:
+        return None
+    return plain_code(body.error_code)
+
+
+def plain_code(code: str | None) -> str | None:
+    """Return `code` if it looks like an error code: anything else is not repeated."""
+    return code if code and _ERROR_CODE.fullmatch(code) else None
+
+
+def is_credential_rejected(response: httpx.Response) -> bool:
+    """
+    Return whether an answer rejects the token or the signature itself.
+
+    False for a 401 that means "no permission" or "suspended": no other token helps.
+    """
+    if response.is_success:
+        return False
+    return _meaning(response.status_code, error_code(response)) is _CREDENTIAL_REJECTED
+
+
+def check(api: Api, response: httpx.Response, action: str) -> None:
+    """
+    Raise `CollectionError` unless `response` has a status of success.
+
+    `action` is the permission that the request needs.
+    """
+    if response.is_success:
+        return
+    status = response.status_code
+    code = error_code(response)
+    meaning = _meaning(status, code)
+    answer = f"HTTP {status}" + (f" {code}" if code else "")
+    raise CollectionError(
+        Failure(
+            reason=meaning.reason,
+            problem=f"{answer}: {meaning.problem}",
+            advice=meaning.advice.format(action=action),
+            api=api,
+            status=status,
+            error_code=code,
+            transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
+            retry_after=retry_after(response),
+        )
+    )
+
+
+def _meaning(status: int, code: str | None) -> ErrorMeaning:
+    return (
+        _BY_CODE.get((status, code))
+        or _BY_STATUS.get(status)
+        or _BY_CLASS.get(status // 100, _REQUEST_REJECTED)
+    )
+
+
+def check_success(api: Api, failed: bool, code: str | None) -> None:
+    """Raise `CollectionError` if an answer says in its body that the request failed."""
+    if not failed:
+        return
+    code = plain_code(code)
+    raise CollectionError(
+        Failure(
+            reason=Reason.API,
+            problem="HTTP 200, but the answer says that the request failed"
+            + (f" ({code})" if code else ""),
+            advice="look the error code up in the ModelArts API reference",
+            api=api,
+            status=HTTPStatus.OK,
+            error_code=code,
+        )
+    )
+
+
+def rejects_parameter(failure: Failure) -> bool:
+    """Return whether the request itself was refused, perhaps for its page size."""
+    return failure.status == HTTPStatus.BAD_REQUEST or (
+        failure.status == HTTPStatus.OK and failure.error_code in _PARAMETER_CODES
+    )
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """
+    Return the seconds that `Retry-After` asks for, written as number or date.
+
+    What is neither counts as absent, and what is over five minutes as five minutes.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]+", text):
+        # As a float: an int takes no more than 4,300 digits.
+        return min(float(text), _MAX_RETRY_AFTER_SECONDS)
+    until = http_date(text)
+    # Both dates are the server's: its clock may be wrong, the difference is not.
+    now = http_date(response.headers.get("Date", ""))
+    if until is None or now is None:
+        return None
+    return min(max(0.0, until - now), _MAX_RETRY_AFTER_SECONDS)
+
+
+@lru_cache(maxsize=64)
+def http_date(text: str) -> float | None:
+    """Return the Unix time of an HTTP date; None if it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,285 @@
+"""
+The HTTP transport to a cloud: TLS, proxy, slots, measurement, and a limit on the size
+of answers.
+
+httpx is the client and aiohttp its transport: with 32 requests in flight that costs a
+seventh of the processor time of httpx's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import httpx
+
+from httpx_aiohttp import AiohttpTransport
+
+from .. import __version__
+from ..apis import Api
+from ..config import Cloud, Tls
+from ..errors import CollectionError, ConfigurationError, Failure, FileError, Reason
+from ..metrics.telemetry import Telemetry
+from .connection_pool import session_factory
+from .error_codes import http_date
+from .response_body import ACCEPT_ENCODING, BodyError, read_body
+from .response_memory import GivenUpError, ResponseMemory, Share
+from .scheduler import CloudQueue
+
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""
+Bytes of a response, decompressed: 4 KiB for each of 1,000 v1 jobs, which have 1.6, and
+80 KiB for each of 50 v2 jobs. Each MiB takes up to 30 ms to decode.
+"""
+
+_MAX_BODY_BYTES_OF: Final[Mapping[Api, int]] = {
+    Api.AUTH_TOKENS: 1024 * 1024,
+    Api.TRAINING_QUOTAS: 256 * 1024,
+}
+# Of an answer that is an error, no more than the code in it is of use.
+_MAX_ERROR_BYTES: Final = 64 * 1024
+
+_KEPT_HEADERS: Final = ("Date", "Retry-After", "X-Request-Id", "X-Subject-Token")
+"""
+The headers of a response that are handed on; a new use of another adds it here.
+
+Of the others some would do harm: httpx sends cookies to other projects, and parses the
+address of a redirect that it does not follow.
+"""
+
+_CONNECT_SECONDS: Final = 10.0
+_READ_SECONDS: Final = 60.0
+
+
+class CloudTransport(httpx.AsyncBaseTransport):
+    """
+    The transport of one cloud's client.
+
+    Every request carries the extensions `api` (an `Api`) and `project` (whose slot it
+    takes). An answer is read whole before it is handed on.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        queue: CloudQueue,
+        telemetry: Telemetry,
+        memory: ResponseMemory,
+    ) -> None:
+        self._cloud = cloud
+        self._memory = memory
+        self._queue = queue
+        self._telemetry = telemetry
+        context = tls_context(cloud.tls)
+        self._transports = {
+            httpx.URL(url).netloc: _transport(context, proxy_of(cloud, url))
+            for url in (cloud.iam_url, cloud.modelarts_url)
+        }
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` when it gets a slot. Raises `CollectionError`."""
+        api: Api = request.extensions["api"]
+        async with self._queue.slot(request.extensions["project"]):
+            started = time.perf_counter()
+            code: int | None = None
+            try:
+                with self._queue.sending():
+                    response = await self._exchange(api, request)
+                code = response.status_code
+            finally:
+                seconds = time.perf_counter() - started
+                self._telemetry.request(self._cloud.name, api, code, seconds)
+        if code != httpx.codes.TOO_MANY_REQUESTS:
+            self._queue.succeeded()
+        self._measure_clock(response)
+        return response
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    async def _exchange(self, api: Api, request: httpx.Request) -> httpx.Response:
+        transport = self._transports[request.url.netloc]
+        try:
+            async with self._memory.share() as share:
+                response = await transport.handle_async_request(request)
+                try:
+                    return await _read(api, response, share)
+                finally:
+                    await response.aclose()
+        except aiohttp.ClientHttpProxyError as error:
+            raise CollectionError(_network_failure(api, error)) from None
+        except (aiohttp.ClientResponseError, ValueError):
+            # Without its text, which repeats what was sent.
+            raise CollectionError(_no_http(api)) from None
+        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+            raise CollectionError(_network_failure(api, error)) from error
+        except GivenUpError:
+            raise CollectionError(_given_up(api)) from None
+
+    def _measure_clock(self, response: httpx.Response) -> None:
+        date = http_date(response.headers.get("Date", ""))
+        if date is not None:
+            self._telemetry.clock_skew(self._cloud.name, date - int(time.time()))
+
+
+def open_client(
+    cloud: Cloud,
+    queue: CloudQueue,
+    telemetry: Telemetry,
+    memory: ResponseMemory,
+) -> httpx.AsyncClient:
+    """Return a client for `cloud` that neither follows redirects nor keeps cookies."""
+    return httpx.AsyncClient(
+        transport=CloudTransport(cloud, queue, telemetry, memory),
+        headers={
+            "User-Agent": f"modelarts-exporter/{__version__}",
+            "Accept-Encoding": ACCEPT_ENCODING,
+        },
+        timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return how connections to the cloud are made secure."""
+    if tls.insecure_skip_verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif tls.ca_file:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    else:
+        context = httpx.create_ssl_context()
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
+    """Return the proxy on the way to `url`, configured or from the environment."""
+    if cloud.proxy_url is not None:
+        return httpx.Proxy(cloud.proxy_url.reveal())
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme) or getproxies().get("all")
+    if not proxy or proxy_bypass(parts.netloc):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme not in {"http", "https"}:
+        # It is not repeated, as it may hold a password.
+        message = f"the proxy for {parts.scheme} URLs is no http:// or https:// URL"
+        raise ConfigurationError("environment", (FileError(0, "", message),))
+    return httpx.Proxy(proxy)
+
+
+def _transport(context: ssl.SSLContext, proxy: httpx.Proxy | None) -> AiohttpTransport:
+    return AiohttpTransport(
+        verify=context, proxy=proxy, client=session_factory(context)
+    )
+
+
+async def _read(api: Api, response: httpx.Response, share: Share) -> httpx.Response:
+    limit = _MAX_BODY_BYTES_OF.get(api, MAX_BODY_BYTES)
+    status = response.status_code
+    try:
+        if response.is_success:
+            content = await read_body(response, limit, share)
+        else:
+            content = await read_body(response, _MAX_ERROR_BYTES, share)
+    except BodyError as error:
+        if response.is_success:
+            raise CollectionError(_unreadable(api, status, str(error))) from None
+        # The status says enough.
+        content = b""
+    headers = [
+        (name, response.headers[name])
+        for name in _KEPT_HEADERS
+        if name in response.headers
+    ]
+    return httpx.Response(status, headers=headers, content=content)
+
+
+def _unreadable(api: Api, status: int, what: str) -> Failure:
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem=f"HTTP {status}, but the answer {what}",
+        advice="check the cloud's URL, or the proxy between here and there",
+        api=api,
+        status=status,
+    )
+
+
+def _no_http(api: Api) -> Failure:
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem="the answer is not valid HTTP",
+        advice="check the cloud's URL, or the proxy between here and there",
+        api=api,
+        transient=True,
+    )
+
+
+def _given_up(api: Api) -> Failure:
+    return Failure(
+        reason=Reason.RESPONSE,
+        problem="the answer was given up: it was large and came slowly, and others "
+        "needed its memory",
+        advice="look for a slow API or proxy, or lower collection.page_size",
+        api=api,
+        transient=True,
+    )
+
+
+def _network_failure(api: Api, error: Exception) -> Failure:
+    cause = error.__cause__ or error
+    # httpx-aiohttp reports every broken connection as a ConnectTimeout.
+    timed_out = isinstance(cause, (asyncio.TimeoutError, TimeoutError)) or (
+        isinstance(error, httpx.TimeoutException)
+        and not isinstance(cause, aiohttp.ClientError)
+    )
+    problem, advice = _network_problem(cause, timed_out=timed_out)
+    return Failure(
+        reason=Reason.TIMEOUT if timed_out else Reason.NETWORK,
+        problem=problem,
+        advice=advice,
+        api=api,
+        transient=not isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)),
+    )
+
+
+def _network_problem(cause: BaseException, *, timed_out: bool) -> tuple[str, str]:
+    if timed_out:
+        return "the API did not answer in time", "check the network and the cloud's URL"
+    if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):
+        return (
+            f"no secure connection ({type(cause).__name__})",
+            "check tls.ca_file, tls.cert_file and the cloud's URL",
+        )
+    if isinstance(
+        cause, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
+    ):
+        return "the proxy does not connect", "check proxy_url and the proxy's rules"
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return (
+            "the host's name is not known",
+            "check the cloud's URL and region, and DNS",
+        )
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return (
+            "the API cannot be reached",
+            "check the network, the cloud's URL and proxy_url",
+        )
+    return (
+        f"the connection broke ({type(cause).__name__})",
+        "check the network, or the proxy between here and there",
+    )

@@ -1,0 +1,1 @@
+"""When jobs are collected: targets, runs that scrapes share, and their results."""

@@ -1,0 +1,111 @@
+"""
+What is logged of collections: when they begin to fail, when they end to, and how.
+
+A project that fails for an hour is a line at the start, one at the end, and one every
+ten minutes between, not one for every scrape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from ..apis import Api
+from ..config import Project
+from ..errors import Failure
+from ..kinds import Kind
+
+
+log: Final = structlog.get_logger(__name__)
+
+_SUMMARY_SECONDS: Final = 600.0
+
+
+class FailureLog:
+    """The log of one project and kind, whose jobs `api` lists."""
+
+    def __init__(self, project: Project, kind: Kind, api: Api) -> None:
+        self._project = project
+        self._kind = kind
+        self._failures = _Ongoing(project, kind, api, "collection failed")
+        self._partial_failures = _Ongoing(
+            project, kind, api, "collected, but something beside the jobs is missing"
+        )
+
+    def succeeded(
+        self, jobs: int, seconds: float, partial_failures: Sequence[Failure] = ()
+    ) -> None:
+        """Log a complete collection: at level debug, unless others failed before."""
+        self._failures.over("collection succeeds again")
+        if partial_failures:
+            self._partial_failures.met(partial_failures[0])
+        else:
+            self._partial_failures.over("recovered")
+        log.debug(
+            "collected",
+            project=self._project.name,
+            kind=self._kind,
+            jobs=jobs,
+            seconds=round(seconds, 3),
+        )
+
+    def failed(self, failure: Failure) -> None:
+        """Log a failure, unless the same was logged a short while ago."""
+        self._failures.met(failure)
+
+
+class _Ongoing:
+    """A sort of failure that may last, and what was logged of it."""
+
+    def __init__(self, project: Project, kind: Kind, api: Api, event: str) -> None:
+        self._project = project
+        self._kind = kind
+        self._api = api
+        self._event = event
+        self._failures = 0
+        self._since = 0.0
+        self._logged: tuple[object, ...] = ()
+        self._logged_at = 0.0
+
+    def met(self, failure: Failure) -> None:
+        now = _now()
+        if not self._failures:
+            self._since = now
+        self._failures += 1
+        cause = (failure.reason, failure.api, failure.status, failure.error_code)
+        if cause == self._logged and now - self._logged_at < _SUMMARY_SECONDS:
+            return
+        self._logged, self._logged_at = cause, now
+        log.warning(
+            self._event,
+            project=self._project.name,
+            cloud=self._project.cloud.name,
+            kind=self._kind,
+            api=failure.api or self._api,
+            reason=failure.reason,
+            status=failure.status,
+            error_code=failure.error_code,
+            problem=failure.problem,
+            advice=failure.advice,
+            failures=self._failures,
+        )
+
+    def over(self, event: str) -> None:
+        if self._failures:
+            log.info(
+                event,
+                project=self._project.name,
+                kind=self._kind,
+                failures=self._failures,
+                failed_for_seconds=round(_now() - self._since),
+            )
+        self._failures = 0
+        self._logged = ()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

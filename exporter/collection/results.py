@@ -1,0 +1,52 @@
+"""How a collection ended, and what a scrape says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..collectors.jobs.completions import Completions
+from ..collectors.jobs.listing import Listing
+from ..config import Project
+from ..errors import Failure, Reason
+from ..kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a collection ended: a listing or a failure, and the seconds that it took."""
+
+    result: Listing | Failure
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a scrape says of one project and kind."""
+
+    project: Project
+    kind: Kind
+    outcome: Outcome
+    errors: Mapping[Reason, int]
+    last_success: float | None
+    """Unix time of the last complete collection."""
+
+    completions: Completions
+
+    def failed(self, why: Failure) -> Report:
+        """Return the report that there is instead if this one cannot be told."""
+        outcome = Outcome(why, self.outcome.seconds)
+        return replace(self, outcome=outcome, completions=Completions({}, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last collection of one project and kind; no outcome if there was none yet."""
+
+    project: Project
+    kind: Kind
+    outcome: Outcome | None
+    collected_at: float
+    """Unix time of its end."""
+
+    last_success: float | None

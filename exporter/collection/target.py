@@ -1,0 +1,221 @@
+"""
+One project's jobs of one kind: their collection, shared by the scrapes that want it.
+
+Whatever happens in it costs that project and kind alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from ..cloud.client import CloudClient
+from ..collectors.jobs.poller import PartialResult, Poller, attempt
+from ..config import CollectionSettings, Project
+from ..deadline import Deadline
+from ..errors import Failure, Reason
+from ..kinds import Kind
+from ..metrics.telemetry import Telemetry
+from .containment import INTERNAL_ERROR
+from .failure_log import FailureLog
+from .results import Latest, Outcome, Report
+from .shared_run import SharedRun, SharedRuns
+
+
+log: Final = structlog.get_logger(__name__)
+
+
+Run = SharedRun[PartialResult, Outcome]
+"""A collection under way, for the scrapes that wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """
+    How the last run ended, when on the event loop's clock, and in Unix time.
+
+    `started` is when it began, on the event loop's clock.
+    """
+
+    outcome: Outcome
+    started: float
+    at: float
+    timestamp: float
+
+
+class Target:
+    """One project and kind: its run, if there is one, and what is kept between runs."""
+
+    def __init__(
+        self,
+        project: Project,
+        kind: Kind,
+        client: CloudClient,
+        settings: CollectionSettings,
+        telemetry: Telemetry,
+    ) -> None:
+        self.project = project
+        self.kind = kind
+        self._poller = Poller(project, kind, client, settings)
+        self._settings = settings
+        self._telemetry = telemetry
+        self._log = FailureLog(project, kind, self._poller.api.api)
+        self._errors = dict.fromkeys(Reason, 0)
+        self._last_success: float | None = None
+        self._runs: SharedRuns[PartialResult, Outcome] = SharedRuns(self._collect)
+        self._finished: Finished | None = None
+
+    def recent(self) -> Outcome | None:
+        """Return the last outcome if it is young enough to be served again."""
+        finished = self._finished
+        if finished is None or _now() - finished.at >= self._settings.min_interval:
+            return None
+        return finished.outcome
+
+    def join(self, deadline: Deadline) -> Run:
+        """Wait for the run that is under way, or for a new one."""
+        run = self._runs.current
+        if run is None:
+            # A deadline of its own: a scrape that joins later may extend it.
+            run = self._runs.start(PartialResult(Deadline(deadline.remaining)))
+        else:
+            run.progress.deadline.extend(deadline)
+            self._telemetry.coalesced()
+        run.join()
+        return run
+
+    def outcome(self, run: Run) -> Outcome:
+        """
+        Return how `run` ended.
+
+        If it did not, that is a timeout: of all, or of what goes with the jobs.
+        """
+        if run.result is not None:
+            return run.result
+        timeout = _timeout(run)
+        stands = run.progress.listing
+        result = stands and stands.interrupted(timeout)
+        return Outcome(result or timeout, _now() - run.started)
+
+    def leave(self, run: Run, outcome: Outcome) -> None:
+        """Wait no longer, since the scrape's time is over: it reports `outcome`."""
+        if run.result is not None:
+            run.leave()
+            return
+        run.is_overdue = True
+        if run.leave():
+            self._finish(run, outcome)
+        self._count(outcome)
+
+    def abandon(self, run: Run) -> None:
+        """Wait no longer, since the scrape went away."""
+        if run.leave():
+            self._errors[Reason.CANCELED] += 1
+
+    def fits(self, project: Project, kind: Kind, settings: CollectionSettings) -> bool:
+        """Return whether this target can go on with another configuration."""
+        buckets = self._settings.duration_buckets
+        return (self.project, self.kind, buckets) == (
+            project,
+            kind,
+            settings.duration_buckets,
+        )
+
+    def reconfigure(self, settings: CollectionSettings) -> None:
+        """Go on with other settings, from the next collection on."""
+        self._settings = settings
+        self._poller.reconfigure(settings)
+
+    def collect_again(self) -> None:
+        """Let no failure be served again: what caused it may have been repaired."""
+        finished = self._finished
+        if finished is not None and isinstance(finished.outcome.result, Failure):
+            self._finished = replace(finished, at=-math.inf)
+
+    async def ended(self) -> None:
+        """Wait until what is under way has ended."""
+        await self._runs.ended()
+
+    async def aclose(self) -> None:
+        """Cancel what is under way."""
+        await self._runs.aclose()
+
+    def report(self, outcome: Outcome) -> Report:
+        """Return what a scrape says of this project and kind."""
+        return Report(
+            self.project,
+            self.kind,
+            outcome,
+            dict(self._errors),
+            self._last_success,
+            self._poller.completions,
+        )
+
+    def finish_instead(self, report: Report) -> Report:
+        """Take the outcome of `report` for the last one, and return it with that counted."""
+        if self._finished is not None:
+            self._finished = replace(self._finished, outcome=report.outcome)
+        self._count(report.outcome)
+        return replace(report, errors=dict(self._errors))
+
+    @property
+    def latest(self) -> Latest:
+        """The last collection, if there was one."""
+        finished = self._finished
+        return Latest(
+            self.project,
+            self.kind,
+            finished.outcome if finished else None,
+            finished.timestamp if finished else 0.0,
+            self._last_success,
+        )
+
+    async def _collect(self, run: Run) -> Outcome:
+        try:
+            result = await attempt(self._poller.poll(run.progress))
+        except Exception:
+            # Whatever we did not think of must not cost the other projects.
+            log.exception("internal error", project=self.project.name, kind=self.kind)
+            result = INTERNAL_ERROR
+        outcome = Outcome(result, _now() - run.started)
+        if not run.is_canceled:
+            self._finish(run, outcome)
+            self._count(outcome)
+        return outcome
+
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        # A run that was overdue may end after a newer one.
+        if self._finished is None or self._finished.started <= run.started:
+            self._finished = Finished(outcome, run.started, _now(), time.time())
+
+    def _count(self, outcome: Outcome) -> None:
+        result = outcome.result
+        if isinstance(result, Failure):
+            self._errors[result.reason] += 1
+            self._log.failed(result)
+            return
+        self._last_success = time.time()
+        for partial_failure in result.partial_failures:
+            self._errors[partial_failure.reason] += 1
+        self._log.succeeded(
+            result.counts.number, outcome.seconds, result.partial_failures
+        )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _timeout(run: Run) -> Failure:
+    return Failure(
+        reason=Reason.TIMEOUT,
+        problem=f"not complete when the scrape's time was over, after "
+        f"{_now() - run.started:.1f} s",
+        advice="raise scrape_timeout, or look for a slow or hanging API",
+    )

@@ -1,0 +1,1 @@
+"""What is collected: one package for each product, all of the same shape."""

@@ -1,0 +1,1 @@
+"""Training and visualization jobs of ModelArts."""

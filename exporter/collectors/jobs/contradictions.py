@@ -1,0 +1,71 @@
+"""
+Where what an API says of a list of jobs cannot be true together.
+
+One answer tells a total and the jobs of one page as they are at the same moment. So
+whatever happens to the jobs between two answers, each answer has to agree with itself.
+"""
+
+from __future__ import annotations
+
+from ...errors import CollectionError, Failure, Reason
+from .pages import Page
+
+
+class ContradictionError(CollectionError):
+    """A list of jobs contradicts itself, as `why` says."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            Failure(
+                reason=Reason.RESPONSE,
+                problem=f"the list of jobs contradicts itself: {why}",
+                advice="compare it with the cloud's console, and report it to the "
+                "cloud's support",
+            )
+        )
+
+
+def length_of_pages(first: Page, size: int) -> int:
+    """
+    Return how many jobs a full page has, as the first page shows it.
+
+    `size` were asked for; a deployment may give fewer, but at least one.
+    """
+    listed = len(first.rows)
+    is_cut = first.total is not None and 0 < listed < min(size, first.total)
+    return listed if is_cut else size
+
+
+def contradiction_of(page: Page, number: int, length: int) -> str | None:
+    """
+    Return in words how page `number` contradicts itself; None if it does not.
+
+    `length` is how many jobs a full page has.
+    """
+    listed = len(page.rows)
+    if len(set(page.ids)) < listed:
+        return f"page {number} has {listed} jobs, but only {len(set(page.ids))} IDs"
+    if page.total is None:
+        return None
+    expected = min(length, max(0, page.total - (number - 1) * length))
+    if listed == expected:
+        return None
+    return (
+        f"page {number} has {listed} jobs, and {expected} by its own total of "
+        f"{page.total}"
+    )
+
+
+def raise_if_contradictory(page: Page, number: int, length: int) -> None:
+    """Raise `ContradictionError` if page `number` contradicts itself."""
+    why = contradiction_of(page, number, length)
+    if why is not None:
+        raise ContradictionError(why)
+
+
+def raise_if_too_long(page: Page, number: int, size: int) -> None:
+    """Raise `ContradictionError` if page `number` has more jobs than were asked for."""
+    if len(page.rows) > size:
+        raise ContradictionError(
+            f"page {number} has {len(page.rows)} jobs where at most {size} were asked for"
+        )

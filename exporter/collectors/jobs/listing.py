@@ -1,0 +1,73 @@
+"""What a collection finds out about one project's jobs of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from ...errors import Failure
+from .aggregates import JobCounts
+from .job import Job, JobId, Resources
+from .quota import JobQuota
+from .statuses import UNFINISHED_PHASES, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The jobs that have series of their own, and how many more would have."""
+
+    jobs: tuple[Job, ...]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """
+    What a collection found out of one project and kind.
+
+    `complete` means that all jobs were listed, not only counted. `resources` are those
+    of the running jobs, of which `longest` has run longest. `remaining`, which is
+    filled as it is reported, has the milliseconds that are left before selected jobs
+    stop by themselves. `partial_failures` say why something is missing that the jobs'
+    numbers do not depend on.
+    """
+
+    counts: JobCounts
+    quota: JobQuota = field(default_factory=JobQuota)
+    complete: bool = True
+    resources: tuple[Resources, ...] = ()
+    longest: Job | None = None
+    selection: Selection | None = None
+    remaining: dict[JobId, int] = field(default_factory=dict)
+    partial_failures: tuple[Failure, ...] = ()
+
+    def interrupted(self, why: Failure) -> Listing:
+        """Return what is known by now; it does not grow any more."""
+        return replace(self, remaining=dict(self.remaining), partial_failures=(why,))
+
+
+def longest_running(jobs: Iterable[Job]) -> Job | None:
+    """Return the running job that has run longest, if there is one."""
+    running = [
+        job
+        for job in jobs
+        if job.status.phase is Phase.RUNNING and job.duration is not None
+    ]
+    return min(running, key=_rank, default=None)
+
+
+def select_jobs(jobs: Iterable[Job], max_jobs: int) -> Selection:
+    """
+    Return the `max_jobs` unfinished jobs that have run longest.
+
+    Those that have not started come last, the oldest of them first.
+    """
+    unfinished = [job for job in jobs if job.status.phase in UNFINISHED_PHASES]
+    unfinished.sort(key=_rank)
+    return Selection(tuple(unfinished[:max_jobs]), max(0, len(unfinished) - max_jobs))
+
+
+def _rank(job: Job) -> tuple[float, float, str]:
+    running = -1 if job.duration is None else job.duration
+    created = float("inf") if job.created is None else job.created
+    return -running, created, str(job.job_id)

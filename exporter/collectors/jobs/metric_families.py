@@ -1,0 +1,180 @@
+"""What is known of a project's jobs: numbers, limits, durations, resources, series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import Metric
+from prometheus_client.samples import Sample
+
+from ...metrics.labels import Labels
+from ...metrics.samples import gauge, known, seconds
+from .aggregates import DurationHistogram
+from .job import Resources
+from .labels import Listed
+from .statuses import FINISHED_PHASES
+
+
+def job_families(listed: Listed) -> Iterator[Metric]:
+    """Return what there is to say of the jobs that were listed or counted."""
+    yield gauge(
+        "modelarts_jobs",
+        "Number of jobs that exist, by the API's status and the phase it belongs to.",
+        [
+            (labels, float(listing.counts.statuses.get(status, 0)))
+            for target, listing in listed
+            for status, labels in target.statuses.items()
+        ],
+    )
+    yield gauge(
+        "modelarts_job_quota",
+        "How many jobs may run at the same time (v1: quotas).",
+        known((target.own, listing.quota.running) for target, listing in listed),
+    )
+    yield gauge(
+        "modelarts_created_jobs",
+        "How many jobs exist by the API's own count (v1: job_total_count; v2: used, or "
+        "total).",
+        known((target.own, listing.quota.created) for target, listing in listed),
+    )
+    yield gauge(
+        "modelarts_job_count_limit",
+        "How many more jobs can be created (v1: job_count_limit; v2: quota less used).",
+        known((target.own, listing.quota.remaining) for target, listing in listed),
+    )
+    yield _durations(listed)
+    yield gauge(
+        "modelarts_job_longest_duration_seconds",
+        "The longest running duration of the jobs listed now.",
+        [
+            (target.phases[phase], durations.longest_milliseconds / 1000)
+            for target, listing in listed
+            for phase, durations in listing.counts.durations.items()
+            if durations.number
+        ],
+    )
+    yield gauge(
+        "modelarts_job_oldest_created_timestamp_seconds",
+        "When the oldest unfinished job was created, in Unix time.",
+        [
+            (target.phases[phase], milliseconds / 1000)
+            for target, listing in listed
+            for phase, milliseconds in listing.counts.oldest_created.items()
+        ],
+    )
+    yield gauge(
+        "modelarts_listing_complete",
+        "1 if all jobs were listed, 0 if finished ones were only counted.",
+        [(target.own, float(listing.complete)) for target, listing in listed],
+    )
+    yield from _resource_families(listed)
+    yield from _job_series(listed)
+
+
+def _durations(listed: Listed) -> Metric:
+    name = "modelarts_job_duration_seconds"
+    bucket, gcount, gsum = f"{name}_bucket", f"{name}_gcount", f"{name}_gsum"
+    family = Metric(
+        name, "Running durations of the jobs listed now, by phase.", "gaugehistogram"
+    )
+    for target, listing in listed:
+        for phase, buckets in target.buckets.items():
+            # Those that were only counted are not those without a duration.
+            if listing.complete or phase not in FINISHED_PHASES:
+                durations = listing.counts.durations[phase]
+                family.samples += bucket_samples(bucket, buckets, durations)
+                family.samples += [
+                    Sample(gcount, target.phases[phase], float(durations.number)),
+                    Sample(gsum, target.phases[phase], durations.seconds),
+                ]
+    return family
+
+
+def _resource_families(listed: Listed) -> Iterator[Metric]:
+    nodes: list[tuple[Labels, float]] = []
+    accelerators: list[tuple[Labels, float]] = []
+    for target, listing in listed:
+        groups: defaultdict[tuple[str, str], list[Resources]] = defaultdict(list)
+        for resources in listing.resources:
+            groups[resources.flavor, resources.accelerator].append(resources)
+        for (flavor, accelerator), members in sorted(groups.items()):
+            labels = target.project.plus(flavor=flavor, accelerator=accelerator)
+            nodes.append((labels, float(sum(resources.nodes for resources in members))))
+            units = [
+                resources.nodes * resources.units
+                for resources in members
+                if resources.units is not None
+            ]
+            if units:
+                accelerators.append((labels, float(sum(units))))
+    yield gauge(
+        "modelarts_active_nodes",
+        "Nodes that running training jobs take (v2: node_count).",
+        nodes,
+    )
+    yield gauge(
+        "modelarts_active_accelerators",
+        "GPUs or NPUs that running training jobs take (v2: nodes times unit_num).",
+        accelerators,
+    )
+
+
+def _job_series(listed: Listed) -> Iterator[Metric]:
+    shown = [
+        (target.own.plus(job_id=str(job.job_id)), job, listing)
+        for target, listing in listed
+        if listing.selection is not None
+        for job in listing.selection.jobs
+    ]
+    yield gauge(
+        "modelarts_job_info",
+        "1; an unfinished job. Where job_series is enabled.",
+        [
+            (
+                labels.plus(
+                    job_name=job.name,
+                    status=job.status.name,
+                    phase=job.status.phase.value,
+                ),
+                1.0,
+            )
+            for labels, job, _ in shown
+        ],
+    )
+    yield gauge(
+        "modelarts_job_run_duration_seconds",
+        "How long an unfinished job has run.",
+        seconds((labels, job.duration) for labels, job, _ in shown),
+    )
+    yield gauge(
+        "modelarts_job_created_timestamp_seconds",
+        "When an unfinished job was created, in Unix time.",
+        seconds((labels, job.created) for labels, job, _ in shown),
+    )
+    yield gauge(
+        "modelarts_job_remaining_duration_seconds",
+        "What is left before an unfinished visualization job stops by itself.",
+        seconds(
+            (labels, listing.remaining.get(job.job_id))
+            for labels, job, listing in shown
+        ),
+    )
+    yield gauge(
+        "modelarts_job_series_dropped",
+        "Unfinished jobs over max_per_project, which have no series.",
+        [
+            (target.own, float(listing.selection.dropped))
+            for target, listing in listed
+            if listing.selection is not None
+        ],
+    )
+
+
+def bucket_samples(
+    name: str, buckets: Iterable[Labels], durations: DurationHistogram
+) -> Iterable[Sample]:
+    """Return the bucket samples of a histogram."""
+    counts = (*durations.counts, durations.number)
+    for labels, count in zip(buckets, counts, strict=True):
+        yield Sample(name, labels, float(count))

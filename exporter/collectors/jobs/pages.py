@@ -1,0 +1,80 @@
+"""A page of jobs as every API's listing gives it, and the rows that stand on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from ..numbers import Number, to_limit, to_millis
+from ..texts import plain
+from .job import Job, JobId, Resources, normalize_id, normalize_ids
+from .quota import JobQuota
+from .statuses import JobStatus
+
+
+class Row(Protocol):
+    """A job in a listing; `create_time` and `duration` are in milliseconds."""
+
+    @property
+    def job_id(self) -> JobId:
+        """The job's ID."""
+
+    @property
+    def job_name(self) -> Number:
+        """Its name."""
+
+    @property
+    def status(self) -> Number:
+        """Its status as the API spells it."""
+
+    @property
+    def create_time(self) -> Number:
+        """When it was created."""
+
+    @property
+    def duration(self) -> Number:
+        """How long it ran, so far; None before it starts."""
+
+    @property
+    def resources(self) -> Resources | None:
+        """What it takes, if the API reports it."""
+
+
+StatusOf: TypeAlias = Callable[[Number], JobStatus]
+"""From a status as an API spells it to the status that it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    A page of a listing.
+
+    `total` is how many jobs all pages have, as far as the API says; `answered_at` is
+    the API's clock at the answer, in Unix time. `ids` are the rows' job IDs. Raises
+    `CollectionError` if one is none.
+    """
+
+    rows: Sequence[Row]
+    total: int | None
+    answered_at: float
+    quota: JobQuota = field(default_factory=JobQuota)
+    ids: list[JobId] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "ids", normalize_ids([row.job_id for row in self.rows])
+        )
+
+
+def job_of(row: Row, status_of: StatusOf) -> Job:
+    """Return the job that a row describes. Raises `CollectionError`."""
+    name = row.job_name
+    return Job(
+        normalize_id(row.job_id),
+        "" if name is None else plain(str(name)),
+        status_of(row.status),
+        to_millis(row.create_time, "create_time"),
+        to_limit(row.duration, "duration"),
+        row.resources,
+    )

@@ -1,0 +1,197 @@
+"""
+Polls one project's jobs of a kind: their numbers, and what goes with them.
+
+What is asked for beside the numbers (a quota, details, the ends of jobs) may fail, or
+take too long, and then costs only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
+
+import structlog
+
+from ...cloud.client import CloudClient
+from ...config import CollectionSettings, Project
+from ...deadline import Deadline
+from ...errors import CollectionError, Failure
+from ...kinds import Kind
+from ..concurrency import run_together
+from .aggregates import empty_counts
+from .api import JobsApi
+from .completion_search import find_completions
+from .completions import Completions, CompletionTracker
+from .counting import CountingState, collect_jobs
+from .job import Job
+from .listing import Listing, longest_running, select_jobs
+from .page_scan import PagingHints
+from .quota import JobQuota
+from .snapshot import Snapshot
+from .statuses import Phase
+from .versions import jobs_api
+
+
+log: Final = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class PartialResult:
+    """What a poll has found so far, and its deadline."""
+
+    deadline: Deadline
+    listing: Listing | None = None
+    """What stands already, while what goes with it is still asked for."""
+
+
+class Poller:
+    """Polls one project's jobs of a kind, and keeps what the next poll needs."""
+
+    def __init__(
+        self,
+        project: Project,
+        kind: Kind,
+        client: CloudClient,
+        settings: CollectionSettings,
+    ) -> None:
+        self.api: JobsApi = jobs_api(client, project, kind)
+        self._project = project
+        self._kind = kind
+        self._settings = settings
+        self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
+        self._counting = self._new_counting_state()
+        self._tracker = CompletionTracker(self._bounds)
+
+    @property
+    def completions(self) -> Completions:
+        """The jobs that were seen to end so far."""
+        return self._tracker.so_far
+
+    def reconfigure(self, settings: CollectionSettings) -> None:
+        """Go on with other settings but the same buckets, from the next time on."""
+        earlier, self._settings = self._settings, settings
+        if earlier.page_size != settings.page_size:
+            self._counting = self._new_counting_state()
+
+    async def poll(self, partial_result: PartialResult) -> Listing:
+        """
+        Return what there is to know; `partial_result` holds what stands meanwhile.
+
+        Raises `CollectionError` if the jobs could not be collected.
+        """
+        quota = asyncio.create_task(attempt(self.api.quota(partial_result.deadline)))
+        try:
+            snapshot = await self._jobs(partial_result.deadline)
+            partial_result.listing = self._listing(snapshot)
+            missing = await asyncio.gather(
+                self._add_quota(partial_result, snapshot, quota),
+                self._add_remaining(partial_result),
+                attempt(self._find_completions(partial_result.deadline, snapshot)),
+            )
+        finally:
+            quota.cancel()
+        return replace(
+            partial_result.listing, partial_failures=tuple(filter(None, missing))
+        )
+
+    async def _jobs(self, deadline: Deadline) -> Snapshot:
+        state = self._counting
+        counts_unreliable = state.counts_unreliable
+        baseline = self._tracker.baseline
+        snapshot = await collect_jobs(
+            partial(self.api.page, deadline),
+            self.api,
+            state,
+            lambda: Snapshot(
+                empty_counts(self._bounds, self.api.statuses),
+                self.api.status_of,
+                baseline,
+            ),
+            self._settings.listing_limit or self.api.default_listing_limit,
+        )
+        if state.counts_unreliable and not counts_unreliable:
+            log.warning(
+                "the API's numbers of jobs by status do not add up: all are listed",
+                project=self._project.name,
+                kind=self._kind,
+                api=self.api.api,
+                jobs=snapshot.counts.number,
+            )
+        return snapshot
+
+    async def _add_quota(
+        self,
+        partial_result: PartialResult,
+        snapshot: Snapshot,
+        asked: asyncio.Task[JobQuota | Failure | None],
+    ) -> Failure | None:
+        quota = await asked
+        if isinstance(quota, Failure):
+            return quota
+        if partial_result.listing is not None:
+            partial_result.listing = replace(
+                partial_result.listing, quota=quota or snapshot.quota
+            )
+        return None
+
+    async def _add_remaining(self, partial_result: PartialResult) -> Failure | None:
+        if partial_result.listing is None or partial_result.listing.selection is None:
+            return None
+        failures: list[Failure] = []
+        remaining = partial_result.listing.remaining
+
+        async def ask(job: Job) -> None:
+            milliseconds = await attempt(
+                self.api.remaining(partial_result.deadline, job)
+            )
+            if isinstance(milliseconds, Failure):
+                failures.append(milliseconds)
+            elif milliseconds is not None:
+                remaining[job.job_id] = milliseconds
+
+        if self.api.reports_remaining_duration:
+            await run_together(
+                ask(job) for job in partial_result.listing.selection.jobs
+            )
+        return failures[0] if failures else None
+
+    async def _find_completions(self, deadline: Deadline, snapshot: Snapshot) -> None:
+        fetch = partial(self.api.page, deadline)
+        await find_completions(fetch, self.api, self._counting.hints, snapshot)
+        self._tracker.record(snapshot)
+
+    def _listing(self, snapshot: Snapshot) -> Listing:
+        jobs = snapshot.unfinished.values()
+        series = self._settings.job_series
+        return Listing(
+            snapshot.counts,
+            complete=snapshot.complete,
+            resources=tuple(
+                job.resources
+                for job in jobs
+                if job.resources is not None and job.status.phase is Phase.RUNNING
+            ),
+            longest=longest_running(jobs),
+            selection=select_jobs(jobs, series.max_per_project)
+            if series.enabled
+            else None,
+        )
+
+    def _new_counting_state(self) -> CountingState:
+        return CountingState(
+            PagingHints(min(self._settings.page_size, self.api.largest_page))
+        )
+
+
+async def attempt(asked: Coroutine[None, None, T]) -> T | Failure:
+    """Return what was asked for, or why it failed."""
+    try:
+        return await asked
+    except CollectionError as error:
+        return error.failure

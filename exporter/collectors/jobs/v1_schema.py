@@ -1,0 +1,109 @@
+"""
+What the v1 listings answer, decoded into the fields that are needed and no others.
+
+Source: ModelArts API reference, "Querying a Training Job List" (`modelarts_03_0046`),
+"Querying the List of Visualization Jobs" (`modelarts_03_0065`) and "Querying Details
+About a Visualization Job" (`modelarts_03_0066`). Numbers may come as strings, most
+fields may be null, and unknown fields come and go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ..numbers import DecodedId, Number, to_int, to_limit
+from .job import Resources
+from .quota import JobQuota
+from .statuses import UNRECOGNIZED, V1_STATUSES, JobStatus
+
+
+class V1Job(msgspec.Struct, gc=False):
+    """A row of a v1 listing. `create_time` and `duration` are in milliseconds."""
+
+    job_id: DecodedId
+    job_name: Number = None
+    status: Number = None
+    create_time: Number = None
+    duration: Number = None
+
+    @property
+    def resources(self) -> Resources | None:
+        """Nothing: v1 does not report what a job takes."""
+        return None
+
+
+class _Answer(msgspec.Struct):
+    is_success: bool | str | None = None
+    error_code: str | None = None
+
+    def says_failed(self, *, holds_content: bool) -> bool:
+        """Return whether the answer says that the request failed, with HTTP status 200."""
+        if self.is_success is None:
+            return bool(self.error_code) and not holds_content
+        return str(self.is_success).lower() != "true"
+
+
+class V1Listing(_Answer):
+    """A v1 listing's answer, or what a failed one says with HTTP status 200."""
+
+    job_total_count: Number = None
+    job_count_limit: Number = None
+    quotas: Number = None
+    jobs: list[V1Job] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        return self.says_failed(holds_content=self.jobs is not None)
+
+    @property
+    def total(self) -> int | None:
+        """How many jobs are on all pages, if told. Raises `CollectionError`."""
+        return to_limit(self.job_total_count, "job_total_count")
+
+    @property
+    def quota(self) -> JobQuota:
+        """The limits that the page reports. Raises `CollectionError`."""
+        return JobQuota(
+            running=to_limit(self.quotas, "quotas"),
+            created=self.total,
+            remaining=to_limit(self.job_count_limit, "job_count_limit"),
+        )
+
+
+class V1Detail(_Answer):
+    """A visualization job's details, as far as they are needed."""
+
+    job_id: DecodedId | None = None
+    remaining_duration: Number = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        return self.says_failed(holds_content=self.job_id is not None)
+
+    @property
+    def remaining(self) -> int | None:
+        """
+        Milliseconds until the job stops by itself; None if it does not, or is not
+        reported.
+
+        Raises `CollectionError`.
+        """
+        return to_limit(self.remaining_duration, "remaining_duration")
+
+
+def v1_status(number: Number) -> JobStatus:
+    """
+    Return the status that v1 numbers so; `UNRECOGNIZED` for any unknown number.
+
+    Raises `CollectionError` if it is out of range.
+    """
+    found = to_int(number, "status")
+    return V1_STATUSES.get(found, UNRECOGNIZED) if found is not None else UNRECOGNIZED
+
+
+v1_listing: Final = msgspec.json.Decoder(V1Listing)
+v1_detail: Final = msgspec.json.Decoder(V1Detail)

@@ -1,0 +1,172 @@
+"""
+The v2 API of training jobs: searches, and the quota that Huawei Cloud reports.
+
+Source: ModelArts API reference, "Querying a Training Job List" (`ListTrainingJobs`)
+and "Querying Training Quotas" (`ShowTrainingQuotas`, which OTC does not have).
+"""
+
+from __future__ import annotations
+
+import time
+
+from http import HTTPStatus
+from typing import Final
+
+import httpx
+import msgspec
+
+from ...apis import Api
+from ...cloud.client import (
+    Call,
+    CloudClient,
+    answered_at,
+    check_length,
+    decode,
+    unexpected,
+)
+from ...cloud.error_codes import check_success
+from ...config import Project
+from ...deadline import Deadline
+from ...errors import CollectionError, Reason
+from ..numbers import Number, to_limit
+from .api import Query, Selections
+from .job import Job
+from .pages import Page
+from .quota import JobQuota
+from .statuses import UNFINISHED_PHASES, V2_STATUSES, JobStatus
+from .v2_schema import v2_quotas, v2_search, v2_status
+
+
+_SECONDS_WITHOUT_QUOTA_API: Final = 3600.0
+"""How long before a cloud without the quota API is asked for it again."""
+
+
+class V2TrainingJobs:
+    """One project's training jobs, as v2 lists them."""
+
+    api = Api.TRAINING_JOB_SEARCHES
+    statuses = tuple(V2_STATUSES.values())
+    unfinished: Selections = (
+        tuple(status for status in statuses if status.phase in UNFINISHED_PHASES),
+    )
+    finished: Selections = tuple(
+        (status,) for status in statuses if status.phase not in UNFINISHED_PHASES
+    )
+    largest_page = 50
+    default_listing_limit = 500
+    reports_remaining_duration = False
+
+    def __init__(self, client: CloudClient, project: Project) -> None:
+        self._client = client
+        self._project = project
+        base = f"{client.cloud.modelarts_url}/v2/{project.project_id}"
+        self._searches = httpx.URL(f"{base}/training-job-searches")
+        self._quotas = Call(
+            api=Api.TRAINING_QUOTAS,
+            url=httpx.URL(f"{base}/training-quotas"),
+            expected="a list of quotas",
+            action="modelarts:trainJob:getQuotas",
+        )
+        self._no_quota_until = 0.0
+
+    def status_of(self, api_status: Number) -> JobStatus:
+        """Return the status that v2 calls so."""
+        return v2_status(api_status)
+
+    async def page(
+        self, deadline: Deadline, query: Query, number: int, size: int
+    ) -> Page:
+        """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        call = Call(
+            api=self.api,
+            url=self._searches,
+            expected="a job list",
+            action="modelarts:trainJob:list",
+            method="POST",
+            body=_body(self._project.workspace_id, query, number, size),
+        )
+        response = await self._client.ask(self._project, call, deadline)
+        search = decode(call, v2_search, response)
+        check_success(self.api, search.failed, search.error_code)
+        is_filtered = query.statuses or query.name
+        everything, found = (
+            to_limit(search.total, "total"),
+            to_limit(search.count, "count"),
+        )
+        if not is_filtered:
+            found = found or everything
+        if search.items is None and found is None:
+            raise unexpected(call, response, "it holds no list of jobs")
+        check_length(call, response, search.items, size)
+        expected = self._project.workspace_id
+        if expected != "0" and search.workspace_id not in {None, expected}:
+            raise unexpected(
+                call, response, "it is about another workspace than was asked for"
+            )
+        return Page(
+            search.items or [],
+            found,
+            answered_at(response),
+            JobQuota(created=everything),
+        )
+
+    async def quota(self, deadline: Deadline) -> JobQuota | None:
+        """
+        Return how many jobs exist and how many more can be created.
+
+        None where the cloud has no such API, or reports no quota of jobs. Raises
+        `CollectionError`.
+        """
+        if time.monotonic() < self._no_quota_until:
+            return None
+        try:
+            response = await self._client.ask(self._project, self._quotas, deadline)
+        except CollectionError as error:
+            failure = error.failure
+            if failure.status != HTTPStatus.NOT_FOUND or failure.reason != Reason.API:
+                raise
+            self._no_quota_until = time.monotonic() + _SECONDS_WITHOUT_QUOTA_API
+            return None
+        return decode(self._quotas, v2_quotas, response).jobs
+
+    async def remaining(self, deadline: Deadline, job: Job) -> int | None:
+        """Return None: v2 does not report it."""
+        return None
+
+
+class _Filter(msgspec.Struct):
+    key: str
+    operator: str
+    value: tuple[str, ...]
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    # Without a default these are always sent.
+    offset: int
+    limit: int
+    sort_by: str
+    order: str
+    filters: list[_Filter] = msgspec.field(default_factory=list)
+    workspace_id: str = "0"
+
+
+_PHASES: Final = {status: name.capitalize() for name, status in V2_STATUSES.items()}
+
+
+def _body(workspace_id: str, query: Query, number: int, size: int) -> bytes:
+    filters = []
+    if query.statuses:
+        phases = tuple(_PHASES[status] for status in query.statuses)
+        filters.append(_Filter("phase", "in", phases))
+    if query.name:
+        filters.append(_Filter("name", "like", (query.name,)))
+    body = _Body(
+        # Pages, not jobs, and from 0.
+        offset=number - 1,
+        limit=size,
+        sort_by="create_time",
+        order="desc" if query.newest_first else "asc",
+        filters=filters,
+        workspace_id=workspace_id,
+    )
+    return msgspec.json.encode(body)

@@ -1,0 +1,178 @@
+"""
+What v2 answers about training jobs, decoded into the fields that are needed.
+
+Source: ModelArts API reference, "Querying a Training Job List" (`ListTrainingJobs`)
+and "Querying Training Quotas" (`ShowTrainingQuotas`). An item is several kB, most of
+it a description of the algorithm, which is skipped.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ..numbers import DecodedId, Number, to_limit
+from ..texts import plain
+from .job import JobId, Resources
+from .quota import JobQuota
+from .statuses import UNRECOGNIZED, V2_STATUSES, JobStatus
+
+
+JOB_NUMBER: Final = "job-num"
+"""The quota of how many jobs may exist."""
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    id: DecodedId
+    name: Number = None
+    create_time: Number = None
+    workspace_id: str | None = None
+
+
+class _ItemStatus(msgspec.Struct, gc=False):
+    phase: str | None = None
+    duration: Number = None
+    start_time: Number = None
+
+
+class _Accelerator(msgspec.Struct):
+    unit_num: Number = None
+    product_name: str | None = None
+
+
+class _FlavorInfo(msgspec.Struct):
+    gpu: _Accelerator | None = None
+    npu: _Accelerator | None = None
+
+
+class _FlavorDetail(msgspec.Struct):
+    flavor_type: str | None = None
+    flavor_info: _FlavorInfo | None = None
+
+
+class _Resource(msgspec.Struct):
+    flavor_id: str | None = None
+    node_count: Number = None
+    flavor_detail: _FlavorDetail | None = None
+
+
+class _Spec(msgspec.Struct):
+    resource: _Resource | None = None
+
+
+class V2Job(msgspec.Struct):
+    """An item of a search."""
+
+    metadata: _Metadata
+    item_status: _ItemStatus | None = msgspec.field(name="status", default=None)
+    spec: _Spec | None = None
+
+    @property
+    def job_id(self) -> JobId:
+        """The job's UUID."""
+        return self.metadata.id
+
+    @property
+    def job_name(self) -> Number:
+        """The job's name."""
+        return self.metadata.name
+
+    @property
+    def create_time(self) -> Number:
+        """When it was created, in milliseconds since the epoch."""
+        return self.metadata.create_time
+
+    @property
+    def status(self) -> str | None:
+        """The API's phase."""
+        return self.item_status.phase if self.item_status else None
+
+    @property
+    def duration(self) -> Number:
+        """How long it ran, in ms; None before it starts. Raises `CollectionError`."""
+        item_status = self.item_status
+        if item_status is None:
+            return None
+        started = item_status.start_time
+        if isinstance(started, str):
+            started = to_limit(started, "start_time")
+        # Before the start, both are 0: that is no duration of zero.
+        return None if started == 0 else item_status.duration
+
+    @property
+    def resources(self) -> Resources | None:
+        """What it takes; None if the nodes are not told. Raises `CollectionError`."""
+        resource = self.spec.resource if self.spec else None
+        nodes = to_limit(resource.node_count, "node_count") if resource else None
+        if resource is None or not nodes:
+            return None
+        flavor = plain(resource.flavor_id or "")
+        detail = resource.flavor_detail
+        if detail is None or detail.flavor_info is None:
+            return Resources(nodes, flavor)
+        accelerator = detail.flavor_info.gpu or detail.flavor_info.npu
+        if accelerator is None:
+            return Resources(nodes, flavor, units=0)
+        name = plain(accelerator.product_name or detail.flavor_type or "")
+        units = to_limit(accelerator.unit_num, "unit_num")
+        return Resources(nodes, flavor, name, units)
+
+
+class V2Search(msgspec.Struct):
+    """
+    A search's answer: `total` ignores the filters, `count` obeys them.
+
+    `workspace_id` repeats the one that was searched, where the API knows workspaces.
+    """
+
+    total: Number = None
+    count: Number = None
+    workspace_id: str | None = None
+    error_code: str | None = None
+    items: list[V2Job] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        return bool(self.error_code) and self.items is None
+
+
+class _QuotaEntry(msgspec.Struct):
+    resource: str | None = None
+    quota: Number = None
+    used: Number = None
+
+
+class V2Quotas(msgspec.Struct):
+    """The quotas of training jobs; a negative one means unlimited."""
+
+    quotas: list[_QuotaEntry]
+
+    @property
+    def jobs(self) -> JobQuota | None:
+        """
+        How many jobs exist and how many more can be created; None if it is not
+        reported.
+
+        Raises `CollectionError`.
+        """
+        for entry in self.quotas:
+            if entry.resource == JOB_NUMBER:
+                maximum, used = (
+                    to_limit(entry.quota, "quota"),
+                    to_limit(entry.used, "used"),
+                )
+                if maximum is None or used is None:
+                    return JobQuota(created=used)
+                return JobQuota(created=used, remaining=max(0, maximum - used))
+        return None
+
+
+def v2_status(phase: Number) -> JobStatus:
+    """Return the status that v2 calls so; `UNRECOGNIZED` for any unknown phase."""
+    return V2_STATUSES.get(str(phase).lower(), UNRECOGNIZED)
+
+
+v2_search: Final = msgspec.json.Decoder(V2Search)
+v2_quotas: Final = msgspec.json.Decoder(V2Quotas)

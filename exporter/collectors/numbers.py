@@ -1,0 +1,111 @@
+"""Numbers and times, however the APIs spell them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias, cast
+
+from msgspec import Meta
+
+from ..errors import CollectionError, Failure, Reason
+
+
+_LARGEST: Final = 2**53
+"""Up to here, a float holds every whole number."""
+
+Number: TypeAlias = (
+    Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
+    | Annotated[float, Meta(ge=-float(_LARGEST), le=float(_LARGEST))]
+    | str
+    | None
+)
+
+DecodedId: TypeAlias = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, Meta(max_length=128)]
+)
+"""A job's ID, which is not shortened: it has to stay different from all others."""
+
+# 2001 to 2286 in milliseconds: what lies outside is no time of a job's creation.
+_EARLIEST: Final = 10**12
+_LATEST: Final = 10**13
+_LONGEST_SHOWN: Final = 20
+
+_INTEGER: Final[set[type]] = {int}
+
+
+def to_int(number: Number, field: str) -> int | None:
+    """
+    Return a whole number, however it is spelled; None if it is none.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    if isinstance(number, int):
+        return number
+    if not isinstance(number, str):
+        return None if number is None else int(number)
+    try:
+        # In this order: there is no text that is too long for a float.
+        if not abs(float(number)) <= _LARGEST:
+            raise _out_of_range(number, field)
+        return int(number)
+    except ValueError:
+        return None
+
+
+def to_limit(number: Number, field: str) -> int | None:
+    """
+    Return a count or limit; None if it is not reported, or negative, that is unlimited.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    found = to_int(number, field)
+    return found if found is not None and found >= 0 else None
+
+
+def to_ints(numbers: list[Number], field: str) -> list[int]:
+    """
+    Return those that are whole numbers.
+
+    Raises `CollectionError`, which names `field`, if one is out of range.
+    """
+    # Pages of a thousand jobs go through here: the common case must be fast.
+    if set(map(type, numbers)) <= _INTEGER:
+        return cast("list[int]", numbers)
+    found = (to_int(number, field) for number in numbers)
+    return [number for number in found if number is not None]
+
+
+def to_millis_list(numbers: list[Number], field: str) -> list[int]:
+    """
+    Return those that are times, in milliseconds since the epoch.
+
+    Raises `CollectionError`, which names `field`, if one is out of range.
+    """
+    return [time for time in to_ints(numbers, field) if _EARLIEST <= time < _LATEST]
+
+
+def to_millis(number: Number, field: str) -> int | None:
+    """
+    Return a time, in milliseconds since the epoch; None if it is implausible.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    found = to_int(number, field)
+    return found if found is not None and _EARLIEST <= found < _LATEST else None
+
+
+def _out_of_range(text: str, field: str) -> CollectionError:
+    shown = text.strip()
+    if len(shown) > _LONGEST_SHOWN:
+        shown = f"{shown[:_LONGEST_SHOWN]}... ({len(text)} characters)"
+    return _unusable(f"the answer's {field} is out of range: {shown}")
+
+
+def _unusable(problem: str) -> CollectionError:
+    return CollectionError(
+        Failure(
+            reason=Reason.RESPONSE,
+            problem=problem,
+            advice="report it to the cloud's support",
+        )
+    )

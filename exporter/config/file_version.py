@@ -1,0 +1,16 @@
+"""The version of a file: whether it has changed, without reading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+
+FileVersion: TypeAlias = tuple[int, int, int, int]
+
+
+def file_version(file: Path) -> FileVersion:
+    """Return what is another when a file was written or replaced. Raises `OSError`."""
+    stat = file.stat()
+    # st_ctime tells of what keeps the time of writing: cp -p, and new permissions.
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size

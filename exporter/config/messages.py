@@ -1,0 +1,21 @@
+"""Parts of error messages: values in quotes, and what was perhaps meant."""
+
+from __future__ import annotations
+
+import difflib
+
+from typing import Final
+
+
+_LONG: Final = 60
+
+
+def quoted(text: str) -> str:
+    """Return `text` in quotes, cut where it is long."""
+    return f'"{text if len(text) <= _LONG else text[:_LONG] + "..."}"'
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """Return `; did you mean "…"?` if a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {quoted(near[0])}?" if near else ""

@@ -1,0 +1,1 @@
+"""How metrics are written, and the exporter's own."""

@@ -1,0 +1,146 @@
+"""
+The two text formats of Prometheus: which one is wanted, and writing it.
+
+`prometheus_client` writes the exporter's own metrics. For the collected families its
+encoder takes 20 µs a line, a large part of a scrape of many projects; the one here
+writes the same bytes, which a property test asserts, an order of magnitude faster.
+
+Sources: Prometheus exposition formats (text 0.0.4), OpenMetrics 1.0.0, RFC 9110 12.5.
+"""
+
+from __future__ import annotations
+
+import gzip
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.openmetrics.exposition import (
+    generate_latest as generate_latest_openmetrics,
+)
+from prometheus_client.samples import Sample
+from prometheus_client.utils import floatToGoString
+
+from .labels import Labels, escaped, label_text
+
+
+_MILLION: Final = 1_000_000.0
+
+
+class Format(Enum):
+    """A text format, with its content type."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+def choose_format(accept: str | None) -> Format:
+    """Return the format that an `Accept` header prefers; the text format in doubt."""
+    best, best_quality = Format.TEXT, 0.0
+    for media_type, parameters, quality in _preferences(accept or ""):
+        wanted = _format(media_type, parameters)
+        if wanted is not None and quality > best_quality:
+            best, best_quality = wanted, quality
+    return best
+
+
+def accepts_gzip(accept_encoding: str | None) -> bool:
+    """Return whether an `Accept-Encoding` header allows gzip."""
+    qualities = {
+        coding: quality for coding, _, quality in _preferences(accept_encoding or "")
+    }
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def compress(body: bytes) -> bytes:
+    """Return `body` as gzip, at a level that costs little time."""
+    return gzip.compress(body, compresslevel=1, mtime=0)
+
+
+def encode(
+    families: Iterable[Metric], registry: CollectorRegistry | None, wanted: Format
+) -> bytes:
+    """Return `families`, and what is in `registry`, in the format that is wanted."""
+    own = b"".join(encode_family(family, wanted) for family in families)
+    rest = registry or CollectorRegistry(auto_describe=False)
+    if wanted is Format.OPENMETRICS:
+        return own + bytes(generate_latest_openmetrics(rest))
+    return own + generate_latest(rest)
+
+
+def encode_family(family: Metric, wanted: Format) -> bytes:
+    """Return one family's lines, as `prometheus_client` writes them."""
+    if wanted is Format.OPENMETRICS:
+        # Unlike the older format, this one has quotes escaped in help texts, too.
+        documentation = escaped(family.documentation)
+        lines = [_head(family.name, documentation, family.type)]
+        lines += map(_line, family.samples)
+    else:
+        lines = list(_text_lines(family))
+    return "".join(lines).encode()
+
+
+def _text_lines(family: Metric) -> Iterator[str]:
+    name, kind = family.name, family.type
+    if kind == "counter":
+        name += "_total"
+    elif kind == "gaugehistogram":
+        # The format knows no gauge histograms: its buckets are a histogram's, and its
+        # count and sum gauges of their own.
+        kind = "histogram"
+    documentation = family.documentation.replace("\\", r"\\").replace("\n", r"\n")
+    apart: dict[str, list[str]] = {}
+    yield _head(name, documentation, kind)
+    for sample in family.samples:
+        suffix = sample.name.removeprefix(family.name)
+        if suffix in {"_gcount", "_gsum"}:
+            apart.setdefault(sample.name, []).append(_line(sample))
+        else:
+            yield _line(sample)
+    for own_name, lines in sorted(apart.items()):
+        yield _head(own_name, documentation, "gauge")
+        yield from lines
+
+
+def _head(name: str, documentation: str, kind: str) -> str:
+    return f"# HELP {name} {documentation}\n# TYPE {name} {kind}\n"
+
+
+def _line(sample: Sample) -> str:
+    value = sample.value
+    # Below a million, Go writes a float as Python does.
+    number = repr(value) if -_MILLION < value < _MILLION else floatToGoString(value)
+    labels = sample.labels
+    text = labels.text if isinstance(labels, Labels) else label_text(labels)
+    return f"{sample.name}{text} {number}\n"
+
+
+def _format(media_type: str, parameters: dict[str, str]) -> Format | None:
+    version = parameters.get("version")
+    if media_type == "application/openmetrics-text" and version in {None, "1.0.0"}:
+        return Format.OPENMETRICS
+    if media_type == "text/plain" and version in {None, "0.0.4"}:
+        return Format.TEXT
+    if media_type in {"*/*", "text/*"}:
+        return Format.TEXT
+    return None
+
+
+def _preferences(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    for entry in header.split(","):
+        value, *raw = (part.strip() for part in entry.split(";"))
+        parameters = {
+            name.strip().lower(): text.strip().strip('"')
+            for name, _, text in (parameter.partition("=") for parameter in raw)
+        }
+        yield value.lower(), parameters, _quality(parameters.get("q", "1"))
+
+
+def _quality(text: str) -> float:
+    try:
+        quality = float(text)
+    except ValueError:
+        return 0.0
+    return quality if 0.0 <= quality <= 1.0 else 0.0

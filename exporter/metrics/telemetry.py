@@ -1,0 +1,175 @@
+"""The exporter's own metrics: what it asks of the cloud, and how it is configured."""
+
+from __future__ import annotations
+
+import platform
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from .. import __version__
+from ..apis import Api
+
+
+_LATENCY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_THROTTLED: Final = 429
+
+
+class Telemetry:
+    """The exporter's own metrics on a registry of their own."""
+
+    def __init__(self, revision: str = "unknown") -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "modelarts_exporter_api_requests",
+            "API requests by HTTP status, or code error where none was answered.",
+            ("cloud", "api", "code"),
+            registry=self.registry,
+        )
+        self._request_duration = Histogram(
+            "modelarts_exporter_api_request_duration_seconds",
+            "Time from sending an API request to the end of its answer.",
+            ("cloud", "api"),
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self._retries = Counter(
+            "modelarts_exporter_api_retries",
+            "API requests sent again, by the reason why the first one failed.",
+            ("cloud", "api", "reason"),
+            registry=self.registry,
+        )
+        self._in_flight = Gauge(
+            "modelarts_exporter_api_requests_in_flight",
+            "API requests that have been sent and not answered yet.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "modelarts_exporter_api_requests_waiting",
+            "API requests that wait to be sent: for a slot, a rate limit or a pause.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._stalls = Counter(
+            "modelarts_exporter_api_request_stalls",
+            "Times that requests waited for 30 s while none was in flight, and were set "
+            "going again: each is an error in the exporter.",
+            registry=self.registry,
+        )
+        self._coalesced = Counter(
+            "modelarts_exporter_coalesced_collections",
+            "Collections of a project and kind that shared another's API requests.",
+            registry=self.registry,
+        )
+        self._invalid_requests = Counter(
+            "modelarts_exporter_invalid_requests",
+            "Requests to the exporter that were refused as invalid HTTP.",
+            registry=self.registry,
+        )
+        self._credential_expiry = Gauge(
+            "modelarts_exporter_credential_expiry_timestamp_seconds",
+            "When the token in use for a project ends; it is renewed before.",
+            ("cloud", "project"),
+            registry=self.registry,
+        )
+        self._clock_skew = Gauge(
+            "modelarts_exporter_clock_skew_seconds",
+            "The API's clock less this machine's, from the last answer's Date header "
+            "(whole seconds). Signatures are refused above 900.",
+            ("cloud",),
+            registry=self.registry,
+        )
+        self._reload_successful = Gauge(
+            "modelarts_exporter_config_last_reload_successful",
+            "1 if the configuration was read without errors the last time, else 0.",
+            registry=self.registry,
+        )
+        self._reload_time = Gauge(
+            "modelarts_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read without errors.",
+            registry=self.registry,
+        )
+        Gauge(
+            "modelarts_exporter_build_info",
+            "1; the exporter's version, source revision and Python version.",
+            ("version", "revision", "python_version"),
+            registry=self.registry,
+        ).labels(__version__, revision, platform.python_version()).set(1)
+
+    def request(self, cloud: str, api: Api, code: int | None, seconds: float) -> None:
+        """Count an API request; `code` is None where nothing was answered."""
+        # From the start, since the increase from nothing to one is none in PromQL.
+        self._requests.labels(cloud, api, _THROTTLED)
+        self._requests.labels(cloud, api, "error" if code is None else code).inc()
+        self._request_duration.labels(cloud, api).observe(seconds)
+
+    def retry(self, cloud: str, api: Api, reason: str) -> None:
+        """Count a request that is sent again."""
+        self._retries.labels(cloud, api, reason).inc()
+
+    def request_queue(
+        self,
+        cloud: str,
+        *,
+        in_flight: Callable[[], float],
+        waiting: Callable[[], float],
+    ) -> None:
+        """Report a cloud's requests in flight and waiting, as the functions return them."""
+        self._in_flight.labels(cloud).set_function(in_flight)
+        self._waiting.labels(cloud).set_function(waiting)
+
+    def stalled(self) -> None:
+        """Count that waiting requests had to be set going again."""
+        self._stalls.inc()
+
+    def coalesced(self) -> None:
+        """Count a collection that shares another's requests."""
+        self._coalesced.inc()
+
+    def invalid_request(self) -> None:
+        """Count a request to the exporter that is not valid HTTP."""
+        self._invalid_requests.inc()
+
+    def credential_expiry(self, cloud: str, project: str, timestamp: float) -> None:
+        """Set when a project's token ends, in Unix time."""
+        self._credential_expiry.labels(cloud, project).set(timestamp)
+
+    def clock_skew(self, cloud: str, seconds: float) -> None:
+        """Set by how many seconds the API's clock is ahead of ours."""
+        self._clock_skew.labels(cloud).set(seconds)
+
+    def configuration_read(self, timestamp: float) -> None:
+        """Set that the configuration was read without errors, in Unix time."""
+        self._reload_successful.set(1)
+        self._reload_time.set(timestamp)
+
+    def configuration_refused(self) -> None:
+        """Set that the configuration had errors; the old one stays in use."""
+        self._reload_successful.set(0)
+
+    def forget(self, cloud: str, project: str) -> None:
+        """Remove what is known of a project that is no longer configured."""
+        with suppress(KeyError):
+            self._credential_expiry.remove(cloud, project)
+
+    def forget_cloud(self, cloud: str) -> None:
+        """Remove the gauges of a cloud that is no longer configured."""
+        for gauge in (self._in_flight, self._waiting, self._clock_skew):
+            with suppress(KeyError):
+                gauge.remove(cloud)

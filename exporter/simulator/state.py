@@ -1,0 +1,287 @@
+"""
+Simulated projects and their jobs, which are created, wait, run and end as time goes on.
+
+Time is driven by events, so that any span passes at once and always the same way.
+"""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+import itertools
+import random
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..collectors.jobs.statuses import FINISHED_PHASES, V1_STATUSES, Phase
+from ..kinds import Kind
+
+
+WAITING: Final = 7
+RUNNING: Final = 8
+PREPARING: Final = (1, 2, 4)
+_FINISHED: Final = frozenset(
+    number for number, status in V1_STATUSES.items() if status.phase in FINISHED_PHASES
+)
+_ACTIVE: Final = frozenset(
+    number
+    for number, status in V1_STATUSES.items()
+    if status.phase in {Phase.RUNNING, Phase.STOPPING}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A kind of node: `kind` is CPU, GPU or Ascend, `units` are those of a node."""
+
+    flavor_id: str
+    kind: str = "CPU"
+    product: str = ""
+    units: int = 0
+
+
+CPU_FLAVOR: Final = Flavor("modelarts.vm.cpu.8u")
+GPU_FLAVOR: Final = Flavor("modelarts.vm.gpu.v100x8", "GPU", "NVIDIA-V100", 8)
+NPU_FLAVOR: Final = Flavor("modelarts.bm.npu.910x8", "Ascend", "Ascend-910", 8)
+FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """That a job reached its end: which one, when, in which status, after how long."""
+
+    job_id: int
+    ended: float
+    status: int
+    duration: float | None
+
+
+@dataclass(slots=True, eq=False)
+class SimulatedJob:
+    """A job; times are Unix time, `row` is its listing's row once that is final."""
+
+    job_id: int
+    name: str
+    status: int
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    workspace_id: str = "0"
+    row: bytes | None = None
+    flavor: Flavor | None = CPU_FLAVOR
+    nodes: int = 1
+
+    def duration(self, now: float) -> float | None:
+        """Return for how many seconds it ran; None if it never did."""
+        if self.started is None:
+            return None
+        return (now if self.ended is None else self.ended) - self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job of a stream will do: seconds of preparation and of running, outcome."""
+
+    prepares: float
+    runs: float
+    outcome: int
+    flavor: Flavor | None = CPU_FLAVOR
+    nodes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Jobs that keep coming: how often, what they do, and how many are kept."""
+
+    every: float
+    plan: Callable[[random.Random], Plan]
+    keep: int | None = None
+
+
+@dataclass(slots=True)
+class Jobs:
+    """One project's jobs of one kind, oldest first, and their limits."""
+
+    kind: Kind
+    quota: int | None = 100
+    """How many may run at the same time; None for "unlimited"."""
+
+    capacity: int | None = 1000
+    """How many may exist; None for "unlimited"."""
+
+    stream: Stream | None = None
+    seed: int = 0
+    jobs: list[SimulatedJob] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    """What ended, in that order: what an observer could have seen."""
+
+    _selected: dict[object, list[SimulatedJob]] = field(default_factory=dict)
+    _events: list[tuple[float, int, Callable[[float], None]]] = field(
+        default_factory=list
+    )
+    _waiting: deque[tuple[SimulatedJob, Plan]] = field(default_factory=deque)
+    _running: int = 0
+    _now: float = 0.0
+    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _order: Iterator[int] = field(default_factory=itertools.count)
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 - a play, not a secret
+
+    @property
+    def remaining(self) -> int | None:
+        """How many more jobs can be created; None for "unlimited"."""
+        return None if self.capacity is None else max(0, self.capacity - len(self.jobs))
+
+    def counts(self) -> Counter[int]:
+        """Return how many jobs have each status: what a listing should add up to."""
+        return Counter(job.status for job in self.jobs)
+
+    def select(
+        self, key: object, wanted: Callable[[SimulatedJob], bool]
+    ) -> list[SimulatedJob]:
+        """Return the jobs that are `wanted`, kept as `key` until something changes."""
+        found = self._selected.get(key)
+        if found is None:
+            found = self._selected[key] = [job for job in self.jobs if wanted(job)]
+        return found
+
+    def finish_job(self, job: SimulatedJob, status: int, now: float) -> None:
+        """Let a job end, and record that."""
+        self.set_status(job, status)
+        job.ended = now
+        self.endings.append(Ending(job.job_id, now, status, job.duration(now)))
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that happens until `now`."""
+        if self.stream and not self._now:
+            self._at(now, self._arrive)
+        while self._events and self._events[0][0] <= now:
+            self._now, _, event = heapq.heappop(self._events)
+            event(self._now)
+        self._now = max(now, self._now)
+
+    def create_job(
+        self,
+        status: int = RUNNING,
+        *,
+        created: float,
+        duration: float | None = None,
+        workspace_id: str = "0",
+    ) -> SimulatedJob:
+        """Add a job that stays as it is until a test changes it."""
+        job = self._new_job(status, created)
+        job.workspace_id = workspace_id
+        if duration is not None:
+            job.started = created
+            job.ended = created + duration
+        elif status in _ACTIVE:
+            job.started = created
+            self._running += 1
+        return job
+
+    def history(self, number: int, now: float, seconds: float = 30 * 86_400.0) -> None:
+        """Add `number` jobs that ended in the last `seconds`, most of them well."""
+        outcomes = (10, 10, 10, 10, 10, 10, 11, 12, 13, 14)
+        step = seconds / (number + 1)
+        for index in range(number):
+            created = now - seconds + index * step
+            longest = max(1.0, min(now - created, 3 * 86_400.0) - 120.0)
+            runs = min(self._random.lognormvariate(8.0, 1.8), longest)
+            self.create_job(
+                self._random.choice(outcomes), created=created, duration=runs
+            )
+
+    def delete_job(self, job: SimulatedJob) -> None:
+        """Remove a job, whatever it does."""
+        self.jobs.remove(job)
+        self._selected.clear()
+
+    def set_status(self, job: SimulatedJob, status: int) -> None:
+        """Change a job's status."""
+        self._selected.clear()
+        job.status = status
+        job.row = None
+
+    def _new_job(self, status: int, created: float) -> SimulatedJob:
+        number = next(self._ids)
+        job = SimulatedJob(number, f"{self.kind}-{number}", status, created)
+        # Listed by creation time, which is mostly the order of creation.
+        if self.jobs and created < self.jobs[-1].created:
+            bisect.insort(self.jobs, job, key=lambda other: other.created)
+        else:
+            self.jobs.append(job)
+        self._selected.clear()
+        return job
+
+    def _at(self, time: float, event: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (time, next(self._order), event))
+
+    def _arrive(self, now: float) -> None:
+        if self.stream is None:
+            return
+        self._at(now + self._random.expovariate(1 / self.stream.every), self._arrive)
+        self._forget_old(self.stream)
+        if self.remaining == 0:
+            return
+        plan = self.stream.plan(self._random)
+        job = self._new_job(PREPARING[0], now)
+        job.flavor, job.nodes = plan.flavor, plan.nodes
+        for step, status in enumerate(PREPARING[1:], 1):
+            self._at(
+                now + plan.prepares * step / len(PREPARING), self._become(job, status)
+            )
+        self._at(now + plan.prepares, lambda time: self._wait(job, plan, time))
+
+    def _become(self, job: SimulatedJob, status: int) -> Callable[[float], None]:
+        return lambda _: self.set_status(job, status)
+
+    def _wait(self, job: SimulatedJob, plan: Plan, now: float) -> None:
+        self.set_status(job, WAITING)
+        self._waiting.append((job, plan))
+        self._start_next(now)
+
+    def _start_next(self, now: float) -> None:
+        while self._waiting and (self.quota is None or self._running < self.quota):
+            job, plan = self._waiting.popleft()
+            self._running += 1
+            self.set_status(job, RUNNING)
+            job.started = now
+            self._at(now + plan.runs, self._ending(job, plan))
+
+    def _ending(self, job: SimulatedJob, plan: Plan) -> Callable[[float], None]:
+        def end(now: float) -> None:
+            self._running -= 1
+            self.finish_job(job, plan.outcome, now)
+            self._start_next(now)
+
+        return end
+
+    def _forget_old(self, stream: Stream) -> None:
+        if stream.keep is not None and len(self.jobs) >= stream.keep:
+            oldest = next((job for job in self.jobs if job.ended is not None), None)
+            if oldest is not None:
+                self.delete_job(oldest)
+
+
+@dataclass(slots=True)
+class SimulatedProject:
+    """
+    A project: its ID, and its jobs of each kind.
+
+    The training jobs are those of one version of the API; the other knows none.
+    """
+
+    name: str
+    project_id: str
+    training: Jobs = field(default_factory=lambda: Jobs(Kind.TRAINING))
+    visualization: Jobs = field(default_factory=lambda: Jobs(Kind.VISUALIZATION))
+    training_api: str = "v1"
+
+    def jobs(self, kind: Kind) -> Jobs:
+        """Return the project's jobs of a kind."""
+        return self.training if kind is Kind.TRAINING else self.visualization

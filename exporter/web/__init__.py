@@ -1,0 +1,1 @@
+"""Who asks: the listener, its limits and its users, and what each path answers."""

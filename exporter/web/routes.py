@@ -1,0 +1,246 @@
+"""The exporter's HTTP interface: metrics, probes, discovery, a page, health, reload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from ..cloud.watchdog import is_stalled
+from ..config import Project
+from ..errors import ConfigurationError
+from ..kinds import Kind
+from ..metrics.exposition import accepts_gzip, choose_format
+from .connection_limiter import connection_limit
+from .discovery import Shard, discover
+from .scrape_limit import ScrapeLimit, scrape_limits
+from .scrape_timeout import scrape_seconds
+from .scraping import Exporter, ResponseFormat
+from .status_page import ExporterStatus, headers, render
+
+
+PROBE_PATH: Final = "/probe"
+OWN_PATHS: Final = frozenset(
+    (
+        "/",
+        PROBE_PATH,
+        "/sd",
+        "/exporter-metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/-/reload",
+    )
+)
+"""Paths that metrics cannot be served at, but for `/`."""
+
+_CLIENT_CLOSED_REQUEST: Final = 499
+_MAX_SHARDS: Final = 1000
+_VARY: Final = {"Vary": "Accept, Accept-Encoding"}
+
+
+def create_app(exporter: Exporter, telemetry_path: str) -> Starlette:
+    """Return the ASGI application; `telemetry_path` is where metrics are served."""
+    answers = _Answers(exporter, telemetry_path)
+    routes = [
+        Route(telemetry_path, answers.metrics),
+        Route(PROBE_PATH, answers.probe),
+        Route("/sd", answers.discovery),
+        Route("/exporter-metrics", answers.own_metrics),
+        Route("/-/healthy", answers.healthy),
+        Route("/-/ready", answers.ready),
+        Route("/-/reload", answers.reload, methods=["POST"]),
+    ]
+    if telemetry_path != "/":
+        routes.append(Route("/", answers.page))
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Answers:
+    def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
+        self._exporter = exporter
+        self._telemetry_path = telemetry_path
+        self._all_limit, self._probe_limit = scrape_limits(connection_limit())
+
+    async def metrics(self, request: Request) -> Response:
+        return await self._scrape(request, self._exporter.metrics, self._all_limit)
+
+    async def probe(self, request: Request) -> Response:
+        project = self._project(request)
+        kinds = _kinds(request, project)
+
+        async def collect(seconds: float, response_format: ResponseFormat) -> bytes:
+            return await self._exporter.probe(project, kinds, seconds, response_format)
+
+        return await self._scrape(request, collect, self._probe_limit)
+
+    async def own_metrics(self, request: Request) -> Response:
+        response_format = _response_format(request)
+        body = self._exporter.own_metrics(response_format)
+        return Response(body, headers=_scrape_headers(response_format))
+
+    async def discovery(self, request: Request) -> Response:
+        host = request.headers.get("host")
+        shard = _shard(request)
+        if not host:
+            raise HTTPException(400, "A Host header is needed: it is the target.\n")
+        projects = [
+            project
+            for project in self._exporter.collector.configuration.projects
+            if shard is None or shard.holds(project.name)
+        ]
+        scheme = request.url.scheme
+        body = discover(projects, address=host, scheme=scheme, path=PROBE_PATH)
+        return Response(body, media_type="application/json")
+
+    async def page(self, request: Request) -> Response:
+        exporter = self._exporter
+        status = ExporterStatus(
+            telemetry_path=self._telemetry_path,
+            now=time.time(),
+            started=exporter.started,
+            configuration_read=exporter.configuration_read,
+            errors=exporter.errors,
+        )
+        page = render(exporter.collector.latest(), status)
+        return HTMLResponse(page, headers=headers())
+
+    async def healthy(self, request: Request) -> Response:
+        if is_stalled(self._exporter.collector.scheduler):
+            return PlainTextResponse(
+                "API requests wait and none is sent: an error in the exporter. "
+                "Restart it if this lasts, and report the log.\n",
+                status_code=503,
+            )
+        return PlainTextResponse("ModelArts exporter is healthy.\n")
+
+    async def ready(self, request: Request) -> Response:
+        return PlainTextResponse("ModelArts exporter is ready.\n")
+
+    async def reload(self, request: Request) -> Response:
+        if _is_cross_origin(request):
+            raise HTTPException(403, "Another site's page cannot reload this.\n")
+        try:
+            self._exporter.reload()
+        except ConfigurationError as error:
+            return PlainTextResponse("\n".join([*error.lines(), ""]), status_code=400)
+        return PlainTextResponse("configuration reloaded\n")
+
+    async def _scrape(
+        self,
+        request: Request,
+        collect: Callable[[float, ResponseFormat], Coroutine[None, None, bytes]],
+        limit: ScrapeLimit,
+    ) -> Response:
+        response_format = _response_format(request)
+        if request.method == "HEAD":
+            return Response(headers=_scrape_headers(response_format))
+        seconds = scrape_seconds(
+            request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"),
+            self._exporter.collector.configuration.collection,
+        )
+        with limit.slot():
+            scrape = asyncio.create_task(collect(seconds, response_format))
+            if not await _finishes_before_client_leaves(request, scrape):
+                return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return Response(scrape.result(), headers=_scrape_headers(response_format))
+
+    def _project(self, request: Request) -> Project:
+        names = request.query_params.getlist("project")
+        if len(names) != 1:
+            raise HTTPException(400, "Give one project: /probe?project=NAME\n")
+        for project in self._exporter.collector.configuration.projects:
+            if project.name == names[0]:
+                return project
+        raise HTTPException(404, "No project of that name is configured.\n")
+
+
+def _is_cross_origin(request: Request) -> bool:
+    """Return whether a page of another origin made a browser send `request`."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site.lower() not in {"none", "same-origin"}:
+        return True
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        return True
+    return host.lower() != request.headers.get("Host", "").lower()
+
+
+def _kinds(request: Request, project: Project) -> Sequence[Kind]:
+    names = request.query_params.getlist("kind")
+    try:
+        kinds = [Kind(name) for name in names]
+    except ValueError:
+        raise HTTPException(400, f"A kind is one of: {', '.join(Kind)}.\n") from None
+    missing = [kind for kind in kinds if kind not in project.kinds]
+    if missing:
+        raise HTTPException(
+            404, f"The project's {missing[0]} jobs are not among its collectors.\n"
+        )
+    return kinds or project.kinds
+
+
+def _shard(request: Request) -> Shard | None:
+    given = [request.query_params.getlist(name) for name in ("shard", "shards")]
+    if given == [[], []]:
+        return None
+    try:
+        ((index,), (number,)) = given
+        shard = Shard(int(index), int(number))
+    except ValueError:
+        shard = Shard(0, 0)
+    if not 0 <= shard.index < shard.number <= _MAX_SHARDS:
+        raise HTTPException(
+            400,
+            "Give both shard and shards, such as ?shard=0&shards=3: "
+            f"0 <= shard < shards <= {_MAX_SHARDS}.\n",
+        )
+    return shard
+
+
+def _response_format(request: Request) -> ResponseFormat:
+    return ResponseFormat(
+        choose_format(_header(request, "Accept")),
+        accepts_gzip(_header(request, "Accept-Encoding")),
+    )
+
+
+def _scrape_headers(response_format: ResponseFormat) -> dict[str, str]:
+    found = {**_VARY, "Content-Type": response_format.format.value}
+    return {**found, "Content-Encoding": "gzip"} if response_format.zipped else found
+
+
+async def _finishes_before_client_leaves(
+    request: Request, scrape: asyncio.Task[bytes]
+) -> bool:
+    leaving = asyncio.create_task(_disconnect(request))
+    try:
+        await asyncio.wait({scrape, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return scrape.done()
+    finally:
+        leaving.cancel()
+        scrape.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _header(request: Request, name: str) -> str | None:
+    # A header that comes several times means the same as one with commas.
+    return ",".join(request.headers.getlist(name)) or None

@@ -1,0 +1,150 @@
+"""From a scrape to its answer: collect, write it down; and go on after a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from prometheus_client import Metric
+
+from ..collection.collector import Collector
+from ..collection.containment import failing_alone
+from ..collection.metric_families import families
+from ..collection.results import Report
+from ..collectors.jobs.listing import Listing
+from ..config import Configuration, Project
+from ..errors import ConfigurationError
+from ..kinds import Kind
+from ..metrics.exposition import Format, compress, encode
+from ..metrics.telemetry import Telemetry
+
+
+log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """How a scraper wants its answer."""
+
+    format: Format
+    zipped: bool
+
+
+@dataclass(slots=True)
+class Exporter:
+    """All that answers a request: how to read the configuration, and what collects."""
+
+    load: Callable[[], Configuration]
+    collector: Collector
+    telemetry: Telemetry
+    started: float = field(default_factory=time.time)
+    configuration_read: float = field(default_factory=time.time)
+    errors: Sequence[str] = ()
+    """Those of the file when it was last read, if it was not taken over."""
+
+    async def metrics(self, seconds: float, response_format: ResponseFormat) -> bytes:
+        """Collect for at most `seconds` and return all metrics, encoded."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(seconds)
+        body, _ = await self._encoded(
+            configuration,
+            configuration.projects,
+            reports,
+            response_format,
+            self.telemetry,
+        )
+        return body
+
+    async def once(self, seconds: float) -> tuple[bytes, bool]:
+        """Return the projects' metrics as text, and whether all were collected."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(seconds)
+        response_format = ResponseFormat(Format.TEXT, zipped=False)
+        body, listed = await self._encoded(
+            configuration, configuration.projects, reports, response_format, None
+        )
+        return body, all(isinstance(one.outcome.result, Listing) for one in listed)
+
+    async def probe(
+        self,
+        project: Project,
+        kinds: Sequence[Kind],
+        seconds: float,
+        response_format: ResponseFormat,
+    ) -> bytes:
+        """Collect one project for at most `seconds` and return its metrics, encoded."""
+        configuration = self.collector.configuration
+        reports = await self.collector.collect(
+            seconds,
+            lambda other, kind: other.name == project.name and kind in kinds,
+        )
+        body, _ = await self._encoded(
+            configuration, [project], reports, response_format, None
+        )
+        return body
+
+    def own_metrics(self, response_format: ResponseFormat) -> bytes:
+        """Return the exporter's own metrics, encoded."""
+        return _encode([], self.telemetry, response_format)
+
+    def reload(self) -> None:
+        """
+        Read the configuration again and go on with it.
+
+        Raises `ConfigurationError` if it has errors; then nothing has changed.
+        """
+        try:
+            configuration = self.load()
+        except ConfigurationError as error:
+            self.telemetry.configuration_refused()
+            self.errors = error.lines()
+            for line in self.errors:
+                log.error("configuration not reloaded", error=line)  # noqa: TRY400
+            raise
+        self.collector.configure(configuration)
+        self.configuration_read, self.errors = time.time(), ()
+        self.telemetry.configuration_read(self.configuration_read)
+        log.info("configuration reloaded", projects=len(configuration.projects))
+
+    async def _encoded(
+        self,
+        configuration: Configuration,
+        projects: Sequence[Project],
+        reports: Sequence[Report],
+        response_format: ResponseFormat,
+        telemetry: Telemetry | None,
+    ) -> tuple[bytes, Sequence[Report]]:
+        def encoded(some: Sequence[Report]) -> bytes:
+            bounds = configuration.collection.duration_buckets
+            return _encode(families(some, projects, bounds), telemetry, response_format)
+
+        # In a thread, since many projects take long to write.
+        try:
+            return await asyncio.to_thread(encoded, reports), reports
+        except Exception:
+            failing = await asyncio.to_thread(failing_alone, reports, encoded)
+            if not failing:
+                raise
+        listed = [
+            self.collector.failed(report)
+            if any(report is one for one in failing)
+            else report
+            for report in reports
+        ]
+        return await asyncio.to_thread(encoded, listed), listed
+
+
+def _encode(
+    collected: Sequence[Metric],
+    telemetry: Telemetry | None,
+    response_format: ResponseFormat,
+) -> bytes:
+    registry = telemetry.registry if telemetry is not None else None
+    body = encode(collected, registry, response_format.format)
+    return compress(body) if response_format.zipped else body

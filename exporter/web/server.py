@@ -1,0 +1,228 @@
+"""Serves an ASGI application on a socket, and waits for the signal that ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import ssl
+import sys
+import threading
+
+from collections.abc import AsyncIterator, Callable, Generator
+from functools import partial
+from typing import Final
+
+import uvicorn
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..errors import ExporterError
+from ..metrics.telemetry import Telemetry
+from .accepting import Accepting
+from .config import CurrentWebConfiguration
+from .connection_limiter import ConnectionLimiter, connection_limit
+from .connections import LimitedConnection, Turns
+from .invalid_requests import InvalidRequests
+
+
+_KEEP_ALIVE_SECONDS: Final = 300
+_GRACE_SECONDS: Final = 3.7
+_LEAVING_SECONDS: Final = 0.2
+_EXIT_SECONDS: Final = 4.3
+_POLL_SECONDS: Final = 0.02
+
+
+class ListenError(ExporterError):
+    """An address cannot be listened on."""
+
+
+def listen(address: str) -> socket.socket:
+    """
+    Return a socket that listens on `host:port` or, on all addresses, `:port`.
+
+    Raises `ListenError`.
+    """
+    host, separator, port_text = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not port_text.isdecimal():
+        raise ListenError(f"{address}: not an address; write host:port or :port")
+    try:
+        if host:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, int(port_text)), family=family)
+        return _listen_everywhere(int(port_text))
+    except (OSError, OverflowError) as error:
+        # What the socket module adds in brackets repeats the address.
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
+        raise ListenError(f"{address}: cannot listen there: {reason}") from error
+
+
+def _listen_everywhere(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True
+        )
+    return socket.create_server(("", port))
+
+
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
+    """Return a URL that reaches `listener` from this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not listened on
+        host = "localhost"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limiter: ConnectionLimiter,
+        invalid: InvalidRequests,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        super().__init__(config)
+        self._limiter = limiter
+        self._invalid = invalid
+        self._context = context
+        self._accepting: list[Accepting] = []
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone: uvicorn would send them on to us when it has ended."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, as uvicorn does, but with limits from the first byte on."""
+        new_connection = partial(
+            LimitedConnection,
+            self._limiter,
+            Turns(),
+            self._invalid,
+            self.config,
+            self.server_state,
+        )
+        self._accepting = [
+            Accepting(listener, self._limiter, new_connection, self._context)
+            for listener in sockets or []
+        ]
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way for some seconds; then end whatever is left."""
+        for accepting in self._accepting:
+            accepting.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self._finished(_GRACE_SECONDS)
+        self._limiter.drop_all()
+        # Those whose client leaves end by themselves, but for one that cannot.
+        await self._finished(_LEAVING_SECONDS)
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LEAVING_SECONDS)
+
+    async def _finished(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # uvicorn tells of neither's end.
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL_SECONDS)
+
+
+class _EndsQuietly:
+    """An ASGI application whose requests may be canceled when the server ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; uvicorn would log that it was canceled as an error."""
+        # Only `_Server.shutdown` cancels one, when its client is gone.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._app(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp,
+    listener: socket.socket,
+    web: CurrentWebConfiguration | None = None,
+    telemetry: Telemetry | None = None,
+) -> AsyncIterator[None]:
+    """
+    Serve `app` for the length of an `async with` block, over TLS if `web` says so.
+
+    At its end requests in flight are still answered, for almost four seconds.
+    `telemetry` counts invalid requests.
+    """
+    config = uvicorn.Config(
+        _EndsQuietly(app),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+    )
+    limiter = ConnectionLimiter(
+        (lambda: web.allowed_sans) if web is not None else tuple, connection_limit()
+    )
+    invalid = InvalidRequests(telemetry.invalid_request if telemetry else None)
+    server = _Server(config, limiter, invalid, web.context if web else None)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one, as Go programs do."""
+    with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def exit_in_time() -> None:
+    """
+    End this process with status 0 within five seconds from now, whatever still waits.
+
+    A thread that checks a password, or looks up a name, cannot be stopped, and Python
+    waits for threads when it ends.
+    """
+    timer = threading.Timer(_EXIT_SECONDS, _exit)
+    timer.daemon = True
+    timer.start()
+
+
+def _exit() -> None:
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def ending_signal(on_hangup: Callable[[], None] | None = None) -> None:
+    """Wait for SIGTERM or SIGINT; call `on_hangup` at every SIGHUP until then."""
+    received = asyncio.Event()
+    actions = {signal.SIGTERM: received.set, signal.SIGINT: received.set}
+    if on_hangup is not None:
+        actions[signal.SIGHUP] = on_hangup
+    loop = asyncio.get_running_loop()
+    for number, action in actions.items():
+        loop.add_signal_handler(number, action)
+    try:
+        await received.wait()
+    finally:
+        for number in actions:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,36 @@
+"""The dashboards, and what their queries ask for."""
+
+import json
+
+from pathlib import Path
+
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "dashboards"
+DASHBOARDS = {file.stem: json.loads(file.read_text()) for file in FOLDER.glob("*.json")}
+PANELS = [
+    (uid, panel)
+    for uid, board in DASHBOARDS.items()
+    for panel in board["panels"]
+    if panel["type"] != "row"
+]
+TARGETS = [
+    (f"{uid}: {panel['title']} {target['refId']}", target["expr"])
+    for uid, panel in PANELS
+    for target in panel["targets"]
+]
+
+
+def with_values(expr: str, job=".+", instance=".+", project=".+", kind=".+") -> str:
+    """Return a query as Grafana would send it."""
+    values = {
+        "$__rate_interval": "10s",
+        "$job": job,
+        "$instance": instance,
+        "$project": project,
+        "$cloud_region": ".+",
+        "$kind": kind,
+    }
+    for name, value in values.items():
+        expr = expr.replace(name, value)
+    return expr

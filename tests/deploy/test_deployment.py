@@ -1,0 +1,163 @@
+"""What is shipped to run it: units, compose files, Prometheus's configurations, a wheel."""
+
+import re
+import subprocess
+import sys
+import venv
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.config import load
+from exporter.demo import demo_configuration
+from exporter.simulator import DEMO_USER, demo_cloud
+
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = [DEPLOY / "docker-compose.yml", DEPLOY / "docker-compose.real.yml"]
+# Files that are the user's own.
+YOURS = {DEPLOY / "modelarts.yml", DEPLOY / "secrets"}
+
+
+def run(*arguments, **more):
+    """Run a program, and return what it printed."""
+    return subprocess.run(
+        list(map(str, arguments)), check=True, capture_output=True, text=True, **more
+    ).stdout
+
+
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize(
+    "name", ["prometheus/prometheus.yml", "compose/prometheus.yml"]
+)
+def test_prometheus_configurations(name, tmp_path):
+    """Prometheus's own tool accepts them, with the rules that they name."""
+    text = (DEPLOY / name).read_text()
+    text = re.sub(
+        r"- .*rules/modelarts", f"- {DEPLOY}/prometheus/rules/modelarts", text
+    )
+    file = tmp_path / "prometheus.yml"
+    file.write_text(text)
+
+    assert "2 rule files found" in run("promtool", "check", "config", file)
+
+
+@pytest.mark.needs("amtool")
+def test_the_alertmanagers_configuration():
+    """Alertmanager's own tool accepts it."""
+    assert "SUCCESS" in run(
+        "amtool", "check-config", DEPLOY / "compose/alertmanager.yml"
+    )
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
+def test_a_compose_file(file):
+    """It has the form of the Compose specification, and every mounted file is there."""
+    checker = Path(sys.executable).parent / "check-jsonschema"
+    run(checker, "--builtin-schema", "vendor.compose-spec", file)
+    mounted = [
+        (file.parent / volume.split(":")[0]).resolve()
+        for service in yaml.safe_load(file.read_text())["services"].values()
+        for volume in service.get("volumes", [])
+        if volume.startswith(".")
+    ]
+
+    assert mounted
+    assert [path for path in mounted if not path.exists() and path not in YOURS] == []
+
+
+def test_the_stacks_services():
+    """A simulated cloud, the exporter, Prometheus, Alertmanager, Grafana."""
+    services = yaml.safe_load(COMPOSE[0].read_text())["services"]
+
+    assert set(services) == {
+        "simulator",
+        "exporter",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
+    for name in ("simulator", "exporter"):
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+    for service in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_the_stacks_configuration():
+    """The exporter is configured for the projects and the user of the simulator."""
+    found = load(str(DEPLOY / "compose/simulated.yml"), {})
+    demo = demo_configuration(demo_cloud(), "http://simulator:10199")
+
+    assert [(one.name, one.project_id, one.training_api) for one in found.projects] == [
+        (one.name, one.project_id, one.training_api) for one in demo.projects
+    ]
+    assert found.clouds[0].modelarts_url == "http://simulator:10199"
+    assert found.clouds[0].auth.username == DEMO_USER.name
+    assert found.clouds[0].auth.password.reveal() == DEMO_USER.password
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_the_unit_is_hardened():
+    """systemd rates it below 2, of 10 for no protection."""
+    unit = DEPLOY / "systemd/modelarts-exporter.service"
+    rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
+
+    assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", rating)[1]) < 2
+
+
+def test_hadolint_has_nothing_to_say():
+    """About the Dockerfile."""
+    assert run(Path(sys.executable).parent / "hadolint", ROOT / "Dockerfile") == ""
+
+
+def test_the_images_build_is_locked():
+    """Everything that the Dockerfile installs has a hash."""
+    text = (ROOT / "Dockerfile").read_text()
+    installs = re.findall(r"pip install ([^&\\]*)", text)
+
+    assert len(installs) == 3
+    for one in installs:
+        assert "--require-hashes" in one or "--no-index" in one
+    assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE)
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_works_in_a_clean_environment(tmp_path):
+    """Built, installed with nothing else but what is locked, and run."""
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        tmp_path,
+        ROOT,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv/bin/python"
+    lock = ROOT / "requirements/runtime.txt"
+    run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock)
+    run(python, "-m", "pip", "install", "-q", "--no-deps", wheel)
+    program = tmp_path / "venv/bin/modelarts-exporter"
+
+    assert "modelarts-exporter, version" in run(program, "--version", cwd=tmp_path)
+    file = tmp_path / "modelarts.yml"
+    file.write_text((DEPLOY / "compose/simulated.yml").read_text())
+    run(program, "--config.check", f"--config.file={file}", cwd=tmp_path)
+    # Files beside the code are there, too.
+    code = "import asyncio; from exporter.web.status_page import render, headers; headers()"
+    run(python, "-c", code, cwd=tmp_path)
+
+
+def test_the_workflow_runs_what_has_to_pass():
+    """And nothing of its own."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    steps = workflow["jobs"]["ci"]["steps"]
+
+    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]

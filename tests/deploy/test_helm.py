@@ -1,0 +1,478 @@
+"""The Helm chart: what it makes, what it refuses, and that both are of use."""
+
+import base64
+import json
+import subprocess
+import sys
+
+import pytest
+import trustme
+import yaml
+
+from jsonschema import ValidationError
+from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
+from programs import a_prometheus, an_exporter, free_port, wait_until
+
+from deploy.build import MAKERS
+from exporter import __version__
+
+
+pytestmark = pytest.mark.needs("helm", "go")
+
+FOLDER = "/etc/modelarts-exporter"
+MINIMAL = json.dumps(
+    {
+        "clouds": {
+            "one": {
+                "provider": "otc",
+                "region": "eu-de",
+                "auth": {
+                    "password": {
+                        "username": "u",
+                        "password_file": "otc-password",
+                        "domain": "d",
+                    }
+                },
+            }
+        },
+        "projects": [{"name": "vision", "cloud": "one", "project_id": "abc"}],
+    }
+)
+PLAIN = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
+
+
+def plain_manifests():
+    """Return the manifests for those without Helm."""
+    return [one for file in PLAIN for one in yaml.safe_load_all(file.read_text())]
+
+
+@pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
+def test_helm_has_nothing_to_say(values):
+    """`helm lint --strict` accepts the chart with each of the examples' values."""
+    subprocess.run(
+        ["helm", "lint", "--strict", "--quiet", f"--values={values}", CHART], check=True
+    )
+
+
+@pytest.mark.parametrize(
+    "values", [*EXAMPLES, None], ids=lambda file: file.stem if file else "plain"
+)
+def test_kubernetes_would_take_it(values):
+    """Every manifest has the form of its kind, without fields that there are not."""
+    manifests = rendered(values) if values else plain_manifests()
+
+    assert len(manifests) >= 3
+    for manifest in manifests:
+        validate(manifest)
+
+
+def test_a_field_that_there_is_not_is_found():
+    """The check of custom resources can fail."""
+    (monitor,) = of_kind(rendered(CHART / "ci/operator-values.yaml"), "ServiceMonitor")
+    monitor["spec"]["endpoints"][0]["scrapeTimeOut"] = "1s"
+
+    with pytest.raises(ValidationError, match="scrapeTimeOut"):
+        validate(monitor)
+
+
+def test_what_is_made_was_made_anew():
+    """Rules, dashboards and schema of the chart, and the plain manifests."""
+    files = {path: text for make in MAKERS for path, text in make().items()}
+
+    assert len(files) == 9
+    assert [path for path, text in files.items() if path.read_text() != text] == []
+
+
+def test_the_version():
+    """The chart installs the exporter that it is shipped with."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert chart["appVersion"] == f"v{__version__}"
+
+
+@pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
+def test_pods_are_restricted(values):
+    """They follow the Pod Security Standard *restricted*, and have no token."""
+    for manifest in rendered(values):
+        if manifest["kind"] not in {"Deployment", "Pod"}:
+            continue
+        spec = manifest["spec"].get("template", manifest)["spec"]
+        (container,) = spec["containers"]
+        context = container["securityContext"]
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] == 65534
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        kinds = {key for volume in spec.get("volumes", []) for key in volume} - {"name"}
+        assert kinds <= {"projected", "emptyDir"}
+        assert container["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
+def test_selectors_select(values):
+    """Service, policy, budget and monitor mean the exporter's pod, and no other."""
+    manifests = rendered(values)
+    (deployment,) = of_kind(manifests, "Deployment")
+    (service,) = of_kind(manifests, "Service")
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    labels = pod["metadata"]["labels"]
+    selectors = [deployment["spec"]["selector"]["matchLabels"]]
+    selectors += [service["spec"]["selector"]]
+    for one in of_kind(manifests, "NetworkPolicy"):
+        selectors.append(one["spec"]["podSelector"]["matchLabels"])
+        (ingress,) = one["spec"]["ingress"]
+        # The name of the container's port, whatever the Service's number is.
+        assert ingress["ports"] == [{"port": "http", "protocol": "TCP"}]
+    for one in of_kind(manifests, "PodDisruptionBudget"):
+        selectors.append(one["spec"]["selector"]["matchLabels"])
+    checks = [one["metadata"]["labels"] for one in of_kind(manifests, "Pod")]
+
+    for selector in selectors:
+        assert selector.items() <= labels.items()
+        assert not any(selector.items() <= check.items() for check in checks)
+    assert container["ports"][0]["name"] == "http"
+    assert service["spec"]["ports"][0]["targetPort"] == "http"
+    for monitor in of_kind(manifests, "ServiceMonitor"):
+        wanted = monitor["spec"]["selector"]["matchLabels"]
+        assert wanted.items() <= service["metadata"]["labels"].items()
+        assert monitor["spec"]["endpoints"][0]["port"] == "http"
+
+
+def laid_out(folder, manifests, existing):
+    """Write the pod's files as the kubelet does; return the exporter's arguments."""
+    (deployment,) = of_kind(manifests, "Deployment")
+    spec = deployment["spec"]["template"]["spec"]
+    for source in spec["volumes"][0]["projected"]["sources"]:
+        ((form, wanted),) = source.items()
+        kind = {"configMap": "ConfigMap", "secret": "Secret"}[form]
+        found = [
+            one
+            for one in of_kind(manifests, kind)
+            if one["metadata"]["name"] == wanted["name"]
+        ]
+        data = found[0]["data"] if found else existing[wanted["name"]]
+        if found and kind == "Secret":
+            data = {
+                name: base64.b64decode(text).decode() for name, text in data.items()
+            }
+        items = wanted.get("items", [{"key": name, "path": name} for name in data])
+        for item in items:
+            file = folder / item["path"]
+            file.parent.mkdir(exist_ok=True)
+            assert not file.exists()
+            file.write_text(data[item["key"]])
+    (container,) = spec["containers"]
+    return [one.replace(FOLDER, str(folder)) for one in container["args"]]
+
+
+@pytest.mark.parametrize("name", ["operator", "probes", "discovery", "plain"])
+def test_the_pods_files_are_a_configuration(name, tmp_path, certificate):
+    """The exporter accepts its arguments, with the files where the kubelet puts them."""
+    example = (ROOT / "deploy/compose/simulated.yml").read_text()
+    existing = {
+        "huawei-credentials": {"huawei-secret-key": "secret"},
+        "otc-credentials": {"otc-password": "secret", "listener.yml": ""},
+        "exporter-certificate": certificate,
+        "modelarts": {"modelarts.yml": example},
+        "modelarts-exporter-credentials": {"otc-password": "secret"},
+    }
+    manifests = (
+        plain_manifests()
+        if name == "plain"
+        else rendered(CHART / f"ci/{name}-values.yaml")
+    )
+    arguments = laid_out(tmp_path, manifests, existing)
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "--config.check", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"HUAWEI_ACCESS_KEY": "key", "PROXY_URL": "http://u:p@proxy:3128"},
+        cwd=ROOT,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    """Return a certificate and its key, as a Secret has them."""
+    issued = trustme.CA().issue_cert("exporter.example.org")
+    chain = "".join(one.bytes().decode() for one in issued.cert_chain_pems)
+    return {"tls.crt": chain, "tls.key": issued.private_key_pem.bytes().decode()}
+
+
+def test_values_stay_what_they_are():
+    """Digits stay text and a million stays a number, through two kinds of YAML."""
+    (found,) = of_kind(
+        rendered(
+            CHART / "ci/operator-values.yaml",
+            settings=["config.collection.listing_limit=1000000"],
+        ),
+        "ConfigMap",
+    )[:1]
+    text = found["data"]["modelarts.yml"]
+
+    assert "listing_limit: 1000000\n" in text
+    assert 'project_id: "01234567890123456789012345678901"' in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["config={}"], "nothing is configured"),
+        (["demo=true"], "give one of config, existingConfig.name and demo"),
+        (
+            ['config.clouds.one.auth.password.password="pa55word"'],
+            "config.clouds.one.auth.password.password: a ConfigMap is no place",
+        ),
+        (
+            ['config.clouds.one.auth={"access_key": {"secret_key": "pa55word"}}'],
+            "config.clouds.one.auth.access_key.secret_key: a ConfigMap is no place",
+        ),
+        (
+            ['config.clouds.one.proxy_url="http://user:pa55word@proxy:3128"'],
+            "config.clouds.one.proxy_url: a ConfigMap is no place for a password",
+        ),
+        (['config.projects[0].projectid="a"'], "'projectid' not allowed"),
+        (["config.projects[0].project_id=123"], "got number, want string"),
+        (["config.collection.page_size=5000"], "maximum: got 5,000, want 1,000"),
+        (['credentials={"modelarts.yml": "a"}'], "that name is the chart's own"),
+        (["replicas=2"], "'/replicas': value must be one of 0, 1"),
+        (["serviceMonitor.enable=true"], "'enable' not allowed"),
+        (["probe.enabled=true", "scrapeConfig.enabled=true"], "counted twice"),
+        (['scrape.timeout="30"'], "'/scrape/timeout'"),
+        (
+            ["prometheusRule.enabled=true", 'prometheusRule.disabled=["ModelArts"]'],
+            "there is no alert ModelArts; there are ModelArtsExporterDown",
+        ),
+    ],
+)
+def test_what_is_refused(settings, words):
+    """Values with an error make nothing, and the words say where; none is a secret."""
+    with pytest.raises(HelmError) as refused:
+        rendered(settings=[f"config={MINIMAL}", *settings])
+
+    assert words in str(refused.value)
+    assert "pa55word" not in str(refused.value)
+
+
+def test_no_projects_to_probe():
+    """A configuration that the chart cannot see has no projects to make Probes of."""
+    settings = ['existingConfig.name="a"', "probe.enabled=true"]
+    with pytest.raises(
+        HelmError, match=r"probe\.projects: the chart knows no projects"
+    ):
+        rendered(settings=settings)
+    settings.append('probe.projects=[{"name": "vision"}]')
+
+    (probe,) = of_kind(rendered(settings=settings), "Probe")
+    assert probe["spec"]["targets"]["staticConfig"]["static"] == ["vision"]
+
+
+def test_secrets_are_in_secrets():
+    """A credential is in the Secret, encoded, and nowhere else."""
+    values = CHART / "ci/operator-values.yaml"
+    manifests = rendered(values)
+    (secret,) = of_kind(manifests, "Secret")
+    encoded = secret["data"].pop("otc-password")
+
+    assert base64.b64decode(encoded).decode() == "not-a-real-password"
+    assert "not-a-real-password" not in json.dumps(manifests)
+    assert encoded not in json.dumps(manifests)
+
+
+def test_a_change_replaces_the_pod():
+    """Of the configuration and of a credential: the pod's template differs."""
+
+    def template(*settings):
+        values = CHART / "ci/operator-values.yaml"
+        (deployment,) = of_kind(rendered(values, settings=settings), "Deployment")
+        return deployment["spec"]["template"]
+
+    usual = template()
+    assert template() == usual
+    assert template('credentials.otc-password="other"') != usual
+    assert template('config.collection.min_interval="30s"') != usual
+    assert template('scrape.interval="2m"') == usual
+
+
+def shipped_rules():
+    """Return the groups of rules that are shipped, by name."""
+    files = (ROOT / "deploy/prometheus/rules").glob("*.yml")
+    groups = [
+        one for file in files for one in yaml.safe_load(file.read_text())["groups"]
+    ]
+    return {group["name"]: group["rules"] for group in groups}
+
+
+def made_rules(*settings):
+    """Return the groups that the chart makes, by name."""
+    settings = [f"config={MINIMAL}", "prometheusRule.enabled=true", *settings]
+    (made,) = of_kind(rendered(settings=settings), "PrometheusRule")
+    return {group["name"]: group["rules"] for group in made["spec"]["groups"]}
+
+
+def test_the_rules_are_those_that_are_tested():
+    """Apart from links to a Grafana that is not known."""
+    shipped = shipped_rules()
+    for rules in shipped.values():
+        for rule in rules:
+            rule.get("annotations", {}).pop("dashboard_url", None)
+
+    assert made_rules() == shipped
+
+
+def test_rules_of_ones_own():
+    """Alerts can be left out, labeled and linked; the scrape timeout is the scrape's."""
+    made = made_rules(
+        'prometheusRule.disabled=["ModelArtsThrottled"]',
+        'prometheusRule.additionalRuleLabels={"team": "platform", "severity": "page"}',
+        'prometheusRule.dashboardUrl="https://grafana.example.org/"',
+        'prometheusRule.runbookUrl="https://runbooks.example.org/"',
+        'scrape.timeout="1m30s"',
+    )
+    alerts = [rule for rules in made.values() for rule in rules if "alert" in rule]
+    recorded = {
+        rule["record"]: rule["expr"]
+        for rules in made.values()
+        for rule in rules
+        if "record" in rule
+    }
+
+    assert len(alerts) == 15
+    for alert in alerts:
+        links = alert["annotations"]
+        assert alert["labels"] == {"team": "platform", "severity": "page"}
+        assert links["dashboard_url"].startswith("https://grafana.example.org/d/")
+        assert links["runbook_url"].startswith("https://runbooks.example.org/ModelArts")
+    assert recorded["modelarts:scrape_timeout:seconds"] == "vector(90)"
+
+
+@pytest.mark.needs("promtool")
+def test_prometheus_accepts_the_rules(tmp_path):
+    """With everything changed that can be."""
+    (made,) = of_kind(rendered(CHART / "ci/operator-values.yaml"), "PrometheusRule")
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump(made["spec"]))
+    done = subprocess.run(
+        ["promtool", "check", "rules", file],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert "SUCCESS: 24 rules found" in done.stdout
+
+
+def test_the_dashboards():
+    """They are the ones that are tested, where the sidecar looks for them."""
+    maps = of_kind(rendered(CHART / "ci/operator-values.yaml"), "ConfigMap")
+    found = [one for one in maps if "grafana_dashboard" in one["metadata"]["labels"]]
+
+    assert len(found) == 3
+    for one in found:
+        ((name, text),) = one["data"].items()
+        assert json.loads(text) == json.loads((ROOT / "dashboards" / name).read_text())
+        assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert one["metadata"]["annotations"] == {"grafana_folder": "ModelArts"}
+        assert len(text.encode()) < 2**20
+
+
+def relabeling(rules):
+    """Return the Operator's relabelings as Prometheus has them."""
+    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    return [
+        {names.get(key, key): value for key, value in rule.items()} for rule in rules
+    ]
+
+
+def probe_job(probe, address):
+    """Return the scrape configuration that the Operator makes of a Probe."""
+    spec = probe["spec"]
+    static = spec["targets"]["staticConfig"]
+    return {
+        "job_name": f"probe/monitoring/{probe['metadata']['name']}",
+        "metrics_path": spec["prober"]["path"],
+        "static_configs": [
+            {"targets": static["static"], "labels": static.get("labels", {})}
+        ],
+        "relabel_configs": [
+            {"target_label": "job", "replacement": spec["jobName"]},
+            {"source_labels": ["__address__"], "target_label": "__param_target"},
+            {"source_labels": ["__param_target"], "target_label": "instance"},
+            {"target_label": "__address__", "replacement": address},
+            *relabeling(static["relabelingConfigs"]),
+        ],
+    }
+
+
+def discovery_job(scrape_config, address):
+    """Return the scrape configuration that the Operator makes of a ScrapeConfig."""
+    spec = scrape_config["spec"]
+    (discovered,) = spec["httpSDConfigs"]
+    assert discovered["url"] == "http://jobs-modelarts-exporter.monitoring.svc:10198/sd"
+    return {
+        "job_name": "scrapeConfig/monitoring/one",
+        "http_sd_configs": [{"url": f"http://{address}/sd"}],
+        "relabel_configs": [
+            {"target_label": "job", "replacement": spec["jobName"]},
+            *relabeling(spec["relabelings"]),
+        ],
+    }
+
+
+@pytest.mark.needs("prometheus")
+@pytest.mark.parametrize("how", ["probe", "scrapeConfig"])
+def test_prometheus_scrapes_each_project(how, tmp_path, simulator):
+    """The real one, configured as the Operator would: each project has its own target."""
+    config = yaml.safe_load((ROOT / "deploy/compose/simulated.yml").read_text())
+    config["clouds"]["simulated"].update(iam_url=simulator, modelarts_url=simulator)
+    (tmp_path / "modelarts.yml").write_text(yaml.safe_dump(config))
+    names = {one["name"] for one in config["projects"]}
+    # Helm gets no secret to write into a ConfigMap.
+    shown = {"projects": config["projects"]}
+    manifests = rendered(
+        settings=[f"config={json.dumps(shown)}", f"{how}.enabled=true"]
+    )
+    with an_exporter(tmp_path / "modelarts.yml") as address:
+        jobs = [probe_job(one, address) for one in of_kind(manifests, "Probe")]
+        found = of_kind(manifests, "ScrapeConfig")
+        jobs += [discovery_job(one, address) for one in found]
+        whole = {
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "scrape_configs": jobs,
+        }
+        with a_prometheus(tmp_path, yaml.safe_dump(whole)) as query:
+            up = wait_until(
+                lambda: len(found := query("up == 1")) == len(names) and found
+            )
+            samples = wait_until(lambda: query("modelarts_up"))
+
+    targets = {(one["metric"]["job"], one["metric"]["instance"]) for one in up}
+    assert targets == {("modelarts-projects", name) for name in names}
+    for one in samples:
+        assert one["metric"]["project"] == one["metric"]["instance"]
+
+
+@pytest.fixture
+def simulator():
+    """Run the simulated cloud; return its URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "exporter", "simulator"]
+    address = f"127.0.0.1:{port}"
+    with subprocess.Popen([*command, f"--web.listen-address={address}"]) as process:
+        yield f"http://{address}"
+        process.terminate()
+
+
+def test_values_are_documented():
+    """The chart's README names every section of its values."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    text = (CHART / "README.md").read_text()
+
+    assert [key for key in values if f"`{key}" not in text] == []

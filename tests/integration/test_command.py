@@ -1,0 +1,239 @@
+"""The command line, as a user types it: real processes, their output and exit status."""
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+URL = re.compile(r"url=http://(\S+)/metrics")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment or None,
+        timeout=60,
+    )
+
+
+@contextlib.contextmanager
+def running(*arguments: str):
+    """Run the command until the end of the block; yields the process and its lines."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(process, pattern: str) -> str:
+    """Return what `pattern` finds in the next line that has it."""
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError(f"the process ended without a line like {pattern}")
+
+
+def written(folder, url="http://127.0.0.1:9", password="demo-password"):
+    """Write a configuration for the simulated cloud at `url`; return its path."""
+    file = folder / "modelarts.yml"
+    file.write_text(f"""\
+clouds:
+  otc:
+    region: eu-de
+    iam_url: {url}
+    modelarts_url: {url}
+    auth:
+      password: {{username: exporter, password: {password}, domain: OTC00000000001000000001}}
+projects:
+  - {{name: vision, cloud: otc, project_id: {1:032x}}}
+  - {{name: sandbox, cloud: otc, project_id: {5:032x}}}
+collection: {{timeout: 3s}}
+""")
+    return f"--config.file={file}"
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """Run the simulated cloud as its own command."""
+    with running("simulator", "--web.listen-address=127.0.0.1:0") as process:
+        yield wait_for(process, r"(http://\S+)/$")
+
+
+def test_version():
+    """`--version` tells the version and the Python that runs it."""
+    result = run("--version")
+
+    assert result.returncode == 0
+    assert re.match(
+        r"modelarts-exporter, version \d+\.\d+\.\d+ \(revision: ", result.stdout
+    )
+
+
+def test_help_names_every_flag():
+    """`--help` lists commands and flags."""
+    result = run("--help")
+
+    assert result.returncode == 0
+    for word in (
+        "demo",
+        "simulator",
+        "once",
+        "--config.file",
+        "--config.check",
+        "--web.listen-address",
+        "--web.telemetry-path",
+        "--log.level",
+        "--log.format",
+        "--version",
+    ):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "--config.file"),
+        (("once",), "--config.file"),
+        (("nonsense",), "nonsense"),
+        (("demo", "--web.telemetry-path=metrics"), "must start with /"),
+        (("--log.level=loud",), "loud"),
+        (("--config",), "--config"),
+        (("demo", "--simulator.speed=0"), "above 0"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(arguments, word):
+    """A wrong command line ends with status 2 and says what is wrong."""
+    result = run(*arguments)
+
+    assert result.returncode == 2
+    assert word in result.stderr
+
+
+def test_a_good_configuration(tmp_path):
+    """`--config.check` is silent and ends with 0; the cloud is not asked."""
+    result = run("--config.check", written(tmp_path))
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("command", [["--config.check"], ["once"], []], ids=str)
+def test_a_bad_configuration(tmp_path, command):
+    """Each error is a line with file, line and key; nothing starts; status 2."""
+    file = written(tmp_path).partition("=")[2]
+    text = Path(file).read_text(encoding="utf-8")
+    Path(file).write_text(f"{text}projetcs: []\n", encoding="utf-8")
+    result = run(*command, f"--config.file={file}")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        f'{file}:12: projetcs: unknown key; did you mean "projects"?\n'
+    )
+    assert result.stdout == ""
+
+
+def test_an_address_that_is_taken(cloud, tmp_path):
+    """An address that cannot be listened on is named; status 1."""
+    address = cloud.removeprefix("http://")
+    result = run(written(tmp_path), f"--web.listen-address={address}")
+
+    assert result.returncode == 1
+    assert result.stderr == f"{address}: cannot listen there: Address already in use\n"
+
+
+def test_once(cloud, tmp_path):
+    """`once` prints the metrics of the projects and ends with 0."""
+    result = run("once", written(tmp_path, cloud))
+
+    assert result.returncode == 0
+    assert 'modelarts_up{kind="training",project="vision"} 1.0\n' in result.stdout
+    assert "process_" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_once_with_failures(cloud, tmp_path):
+    """`once` ends with 1 if something failed, and says what on stderr."""
+    result = run("once", written(tmp_path, cloud, password="wrong-password"))
+
+    assert result.returncode == 1
+    assert 'modelarts_up{kind="training",project="vision"} 0.0\n' in result.stdout
+    assert "collection failed" in result.stderr
+    assert "wrong-password" not in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_its_scrapes(cloud, tmp_path, number):
+    """A scrape in flight is answered, then the process ends with 0 within 5 s."""
+    answers = []
+    with running(
+        written(tmp_path, cloud), "--web.listen-address=127.0.0.1:0"
+    ) as process:
+        address = wait_for(process, URL.pattern)
+        fault = {"effect": "hang", "api": "training_jobs"}
+        httpx.post(f"{cloud}/simulator/faults", json=fault).raise_for_status()
+        scrape = threading.Thread(
+            target=lambda: answers.append(
+                httpx.get(
+                    f"http://{address}/metrics",
+                    headers={"X-Prometheus-Scrape-Timeout-Seconds": "30"},
+                    timeout=30,
+                )
+            )
+        )
+        scrape.start()
+        until_asked(cloud)
+        signaled = time.monotonic()
+        process.send_signal(number)
+        status = process.wait(timeout=10)
+        took = time.monotonic() - signaled
+        scrape.join()
+        httpx.delete(f"{cloud}/simulator/faults").raise_for_status()
+
+    assert (status, took < 5) == (0, True)
+    assert answers[0].status_code == 200
+    assert 'modelarts_up{kind="training",project="vision"} 0.0' in answers[0].text
+    assert 'modelarts_up{kind="visualization",project="vision"} 1.0' in answers[0].text
+
+
+def until_asked(cloud):
+    """Wait until the fault has met a request."""
+    deadline = time.monotonic() + 20
+    while not httpx.get(f"{cloud}/simulator/faults").json()[0]["met"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("log_format", ["logfmt", "json"])
+def test_logs_are_one_event_a_line(cloud, tmp_path, log_format):
+    """Both formats start with the time, and tell level and message."""
+    with running(
+        written(tmp_path, cloud),
+        "--web.listen-address=127.0.0.1:0",
+        f"--log.format={log_format}",
+    ) as process:
+        line = wait_for(process, r"(.*listening.*)")
+
+    if log_format == "json":
+        assert re.search(r'"level": "info"', line)
+        assert re.search(r'"msg": "listening"', line)
+    else:
+        assert re.match(r"time=\S+Z level=info msg=listening url=http", line)

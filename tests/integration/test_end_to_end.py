@@ -1,0 +1,260 @@
+"""
+From the cloud to a webhook: simulator, exporter, the real Prometheus and Alertmanager.
+
+Rules run as they are shipped, but for their times, which are cut to seconds.
+"""
+
+import asyncio
+import contextlib
+import http.server
+import json
+import re
+import threading
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from dashboard_files import DASHBOARDS, ROOT, TARGETS, with_values
+from harness import configuration, exporting, simulated
+from msgspec.structs import replace
+from programs import a_prometheus_at, an_alertmanager, asked, wait_until
+
+from exporter.config import JobSeries
+from exporter.simulator import GPU_FLAVOR, Effect, Fault, Jobs, RealClock, serve
+
+
+pytestmark = pytest.mark.needs("prometheus", "prometheus-alertmanager")
+
+RULES = ROOT / "deploy/prometheus/rules"
+# Nothing is wrong with the last.
+PROJECTS = (
+    "full",
+    "failing",
+    "exhausted",
+    "broken",
+    "modern",
+    "throttled",
+    "quiet",
+)
+
+
+@dataclass
+class Webhook:
+    """What Alertmanager sent: for each alert, the last it said of it."""
+
+    alerts: dict = field(default_factory=dict)
+
+    def take(self, body):
+        """Take a notification."""
+        for alert in json.loads(body)["alerts"]:
+            labels = alert["labels"]
+            key = (labels["alertname"], labels.get("project"))
+            self.alerts.setdefault(key, []).append(alert)
+
+    def firing(self, name, project=None):
+        """Return the alert if it fires."""
+        told = self.alerts.get((name, project), [])
+        return told[-1] if told and told[-1]["status"] == "firing" else None
+
+    def resolved(self, name, project=None):
+        """Return the alert if it has fired and does not any more."""
+        told = self.alerts.get((name, project), [])
+        return told[-1] if told and told[-1]["status"] == "resolved" else None
+
+
+@contextlib.contextmanager
+def a_webhook():
+    """Listen for notifications; yields them, and the URL."""
+    webhook = Webhook()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Takes what is posted."""
+
+        def do_POST(self):
+            """Take a notification."""
+            webhook.take(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield webhook, f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def hurried(text):
+    """Return rules whose times are seconds instead of minutes."""
+    text = re.sub(r"for: \d+m", "for: 2s", text)
+    text = text.replace("interval: 1m", "interval: 1s")
+    return re.sub(r"\[(1h|15m|5m)\]", "[15s]", text)
+
+
+def a_cloud():
+    """Return a cloud in which something is wrong everywhere."""
+    cloud = simulated(*PROJECTS, clock=RealClock(1.0))
+    now = cloud.clock.now()
+    by_name = {project.name: project for project in cloud.projects}
+    full = by_name["full"].training
+    full.jobs.clear()
+    full.quota, full.capacity = 2, 100
+    full.create_job(8, created=now - 300_000)
+    full.create_job(8, created=now - 5000)
+    full.create_job(7, created=now - 4000)
+    by_name["exhausted"].training.capacity = len(by_name["exhausted"].training.jobs)
+    modern = by_name["modern"]
+    modern.training_api = "v2"
+    for job in modern.training.jobs:
+        job.flavor = GPU_FLAVOR
+    for project in cloud.projects:
+        project.visualization.create_job(8, created=now - 600)
+    cloud.faults.add(
+        Fault(
+            effect=Effect.STATUS,
+            status=403,
+            code="ModelArts.0108",
+            project_id=by_name["broken"].project_id,
+            api="training_jobs",
+        )
+    )
+    return cloud, by_name
+
+
+async def life(by_name, cloud):
+    """Let jobs fail and end, and requests be throttled, until the test has seen enough."""
+    throttled = by_name["throttled"].project_id
+    refusal = Fault(effect=Effect.STATUS, status=429, project_id=throttled, times=0)
+    while True:
+        now = cloud.clock.now()
+        for name, statuses in (("failing", (11, 11, 11, 10)), ("modern", (10, 11))):
+            jobs: Jobs = by_name[name].training
+            for status in statuses:
+                jobs.finish_job(jobs.create_job(8, created=now - 30), status, now)
+            while len(jobs.jobs) > 90:
+                jobs.delete_job(next(job for job in jobs.jobs if job.ended))
+        # One at a time: many that wait for the first scrape would slow down all others.
+        if refusal.times == 0:
+            refusal = replace(refusal, times=1)
+            cloud.faults.add(refusal)
+        await asyncio.sleep(1)
+
+
+@pytest.mark.timeout(240)
+async def test_from_the_cloud_to_a_webhook(tmp_path):
+    """Alerts arrive with their labels and words, and queries of dashboards find data."""
+    cloud, by_name = a_cloud()
+    for file in RULES.glob("*.yml"):
+        (tmp_path / file.name).write_text(hurried(file.read_text()))
+    with a_webhook() as (webhook, hook):
+        alertmanager = f"""\
+route: {{receiver: test, group_by: [...], group_wait: 1s, group_interval: 1s}}
+receivers:
+  - name: test
+    webhook_configs: [{{url: "{hook}", send_resolved: true}}]
+"""
+        async with serve(cloud) as cloud_url:
+            configured = configuration(
+                cloud, cloud_url, job_series=JobSeries(enabled=True)
+            )
+            async with exporting(configured) as exporter:
+                living = asyncio.create_task(life(by_name, cloud))
+                try:
+                    with an_alertmanager(tmp_path, alertmanager) as manager:
+                        prometheus = f"""\
+global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}
+rule_files: ["{tmp_path}/modelarts-*.yml"]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{manager}"]}}]}}]}}
+scrape_configs:
+  - job_name: modelarts
+    static_configs: [{{targets: ["{exporter.url.removeprefix("http://")}"]}}]
+"""
+                        with a_prometheus_at(tmp_path, prometheus) as url:
+                            await asyncio.to_thread(_look, webhook, url, cloud, by_name)
+                finally:
+                    living.cancel()
+
+
+def _look(webhook, url, cloud, by_name):
+    _alerts_arrive(webhook)
+    _queries_find_data(url)
+    _failures_resolve_nothing(webhook, cloud, by_name)
+    # The waiting job is given up, so that there is no reason to complain any more.
+    full = by_name["full"].training
+    full.delete_job(full.jobs[-1])
+    wait_until(lambda: webhook.resolved("ModelArtsRunningQuotaFull", "full"))
+
+
+def _alerts_arrive(webhook):
+    for name, project, severity, words in (
+        ("ModelArtsRunningQuotaFull", "full", "warning", r"100% of the quota"),
+        ("ModelArtsJobRunsLong", "full", "warning", r"running for 3d 11h 2\dm"),
+        ("ModelArtsJobsWaitLong", "full", "warning", r"created 1h \dm \d+s ago"),
+        ("ModelArtsNoJobCanBeCreated", "exhausted", "critical", r": 0 more can be"),
+        ("ModelArtsCapacityCritical", "exhausted", "critical", r"has 100% of"),
+        ("ModelArtsJobsFail", "failing", "warning", r"\d\d(\.\d+)?% of the training"),
+        ("ModelArtsProjectNotCollected", "broken", "warning", r"jobs of broken could"),
+        ("ModelArtsThrottled", None, "warning", r"cloud otc refused [\d.]+ requests"),
+    ):
+        alert = wait_until(lambda n=name, p=project: webhook.firing(n, p))
+        assert alert["labels"]["severity"] == severity
+        assert alert["labels"]["job"] == "modelarts"
+        annotations = alert["annotations"]
+        assert re.search(words, annotations["description"]), annotations
+        assert annotations["summary"].endswith(".")
+        assert "/d/modelarts-" in annotations["dashboard_url"]
+        if project:
+            assert alert["labels"]["kind"] == "training"
+            assert f"var-project={project}&" in annotations["dashboard_url"]
+        assert annotations["runbook_url"].endswith(f"/{name}.md")
+    assert webhook.firing("ModelArtsExporterDown") is None
+    assert not [key for key in webhook.alerts if key[1] == "quiet"]
+
+
+def _queries_find_data(url):
+    for name, expr in TARGETS:
+        everything = with_values(expr)
+        wait_until(lambda e=everything: asked(url, e), 30)
+        singles = [
+            project
+            for project in PROJECTS
+            if asked(url, with_values(expr, "modelarts", project=project))
+        ]
+        assert singles, name
+    for board in DASHBOARDS.values():
+        for variable in board["templating"]["list"][1:]:
+            query = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"])
+            found = asked(url, with_values(query[1]))
+            assert all(query[2] in one["metric"] for one in found), variable["name"]
+            assert found
+
+
+def _failures_resolve_nothing(webhook, cloud, by_name):
+    """While the API fails, an alert about the project fires on, with another beside it."""
+    fault = Fault(
+        effect=Effect.STATUS,
+        status=403,
+        code="ModelArts.0108",
+        project_id=by_name["full"].project_id,
+    )
+    with cloud.faults.on(fault):
+        wait_until(lambda: webhook.firing("ModelArtsProjectNotCollected", "full"))
+        assert webhook.firing("ModelArtsRunningQuotaFull", "full")
+        assert webhook.firing("ModelArtsJobRunsLong", "full")
+    wait_until(lambda: webhook.resolved("ModelArtsProjectNotCollected", "full"))
+    assert webhook.firing("ModelArtsRunningQuotaFull", "full")
+    told = webhook.alerts["ModelArtsRunningQuotaFull", "full"]
+    assert {one["status"] for one in told} == {"firing"}
+
+
+def test_the_real_rules_are_hurried():
+    """No time of minutes is left, apart from those that nothing here waits for."""
+    for file in RULES.glob("*.yml"):
+        assert not re.search(r"for: \d+m|\[1h\]|\[15m\]", hurried(file.read_text()))

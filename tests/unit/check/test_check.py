@@ -1,0 +1,251 @@
+"""The command check: what works, what is missing, and what to do about it."""
+
+import asyncio
+import json
+import sys
+
+from dataclasses import replace
+
+import pytest
+import trustme
+
+from harness import configuration, key_auth, password_auth, simulated, with_cloud
+
+from exporter.check import Step, as_json, check_all, table
+from exporter.config import Tls, TrainingApi
+from exporter.simulator import (
+    Dialect,
+    Effect,
+    Fault,
+    ServerCertificate,
+    demo_cloud,
+    serve,
+)
+
+
+async def checked(cloud, change=None, auth=None, certificate=None, **collection):
+    """Check a cloud; return the findings, and what the progress said."""
+    said = []
+    async with serve(cloud, certificate=certificate) as url:
+        configured = configuration(cloud, url, auth, **collection)
+        if change is not None:
+            configured = change(configured)
+        return await check_all(configured, said.append), said
+
+
+def words(finding):
+    """Return what a finding says of each step."""
+    return {step: result.words for step, result in finding.steps.items()}
+
+
+@pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+async def test_all_is_well(auth):
+    """Every step is told for every project and collector, and so is the progress."""
+    cloud = simulated("a", "b", training_api="v2")
+    findings, said = await checked(cloud, auth=auth)
+
+    assert [(one.project, one.collector, one.ok) for one in findings] == [
+        ("a", "training_jobs", True),
+        ("a", "visualization_jobs", True),
+        ("b", "training_jobs", True),
+        ("b", "visualization_jobs", True),
+    ]
+    assert words(findings[0])[Step.JOBS] == "13"
+    assert words(findings[0])[Step.PAGE_SIZE] == "50"
+    assert words(findings[1])[Step.PAGE_SIZE] == "1000"
+    assert words(findings[0])[Step.CREDENTIALS] == "ok"
+    assert said[0] == "cloud otc"
+    assert len(said) == 5
+    assert said[-1].startswith("4 of 4: ")
+    assert table(findings).endswith("all well\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "advice"),
+    [
+        (
+            Fault(effect=Effect.STATUS, status=403, code="ModelArts.0108"),
+            Step.PERMISSION,
+            "grant the exporter's user modelarts:trainJob:list",
+        ),
+        (
+            Fault(effect=Effect.STATUS, status=404, code="APIG.0101"),
+            Step.JOBS,
+            "training_api: v2",
+        ),
+        (Fault(effect=Effect.HTML), Step.JOBS, "check the cloud's modelarts_url"),
+    ],
+    ids=["permission", "nowhere", "html"],
+)
+async def test_what_fails_says_what_to_do(fault, step, advice):
+    """The step that fails is named, with the next step in words; others go on."""
+    cloud = simulated("a")
+    fault.api = "training_jobs"
+    fault.status = 200 if fault.effect is Effect.HTML else fault.status
+    cloud.faults.add(fault)
+    (training, visualization), _ = await checked(cloud)
+
+    assert training.steps[step].ok is False
+    assert not training.ok
+    assert visualization.ok
+    assert advice in training.problems[0].advice
+    text = table([training, visualization])
+    assert f"  -> {training.problems[0].advice}" in text
+    assert text.endswith("1 of 2 cannot be collected\n")
+
+
+async def test_a_wrong_password():
+    """Credentials fail, and nothing after them is claimed."""
+    findings, _ = await checked(simulated("a"), auth=password_auth("wrong"))
+
+    assert {one.steps[Step.CREDENTIALS].ok for one in findings} == {False}
+    assert {one.steps[Step.PERMISSION].ok for one in findings} == {None}
+    assert "wrong" not in as_json(findings)
+
+
+async def test_a_smaller_page_size_is_told():
+    """A page size that the API refuses is told with the one that it takes."""
+    cloud = simulated("a")
+    cloud.dialect = Dialect(largest_page=100)
+    findings, _ = await checked(cloud)
+
+    assert words(findings[0])[Step.PAGE_SIZE] == "100 (1000 refused)"
+    assert all(one.ok for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("has", "asked"), [("v2", TrainingApi.V1), ("v1", TrainingApi.V2)]
+)
+async def test_jobs_that_the_other_api_has(has, asked):
+    """An API that lists nothing while the other has jobs is the wrong one."""
+    cloud = simulated("a", training_api=has)
+
+    def with_the_other(configured):
+        project = replace(configured.projects[0], training_api=asked)
+        return replace(configured, projects=(project,))
+
+    findings, _ = await checked(cloud, with_the_other)
+
+    assert not findings[0].ok
+    assert words(findings[0])[Step.JOBS] == f"0 (13 in {has})"
+    assert findings[0].problems[0].advice == f"set training_api: {has} for this project"
+
+
+async def test_an_empty_project_is_well():
+    """No jobs in either API are no error."""
+    cloud = simulated("a")
+    cloud.projects[0].training.jobs.clear()
+    findings, _ = await checked(cloud)
+
+    assert findings[0].ok
+    assert words(findings[0])[Step.JOBS] == "0"
+
+
+async def test_a_quota_without_permission():
+    """What cannot be asked for beside the jobs is told, too."""
+    cloud = simulated("a", training_api="v2")
+    cloud.faults.add(Fault(effect=Effect.STATUS, status=403, api="training_quotas"))
+    findings, _ = await checked(cloud)
+
+    assert words(findings[0])[Step.PERMISSION] == "no quota"
+    assert words(findings[0])[Step.JOBS] == "13"
+    assert "modelarts:trainJob:getQuotas" in findings[0].problems[0].advice
+
+
+async def test_a_host_without_an_address():
+    """A name that is not known is told before anything is sent."""
+    cloud = simulated("a")
+    findings, _ = await checked(
+        cloud,
+        with_cloud(
+            modelarts_url="http://nowhere.invalid", iam_url="http://nowhere.invalid"
+        ),
+    )
+
+    assert findings[0].steps[Step.NAME].ok is False
+    assert findings[0].steps[Step.JOBS].ok is None
+    assert "no address for nowhere.invalid" in findings[0].problems[0].problem
+
+
+async def test_tls(tmp_path):
+    """A certificate that is trusted passes; one that is not says so."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(str(tmp_path / "cert.pem"), append=True)
+    certificate = ServerCertificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    cloud = simulated("a")
+
+    findings, _ = await checked(cloud, certificate=certificate)
+    assert findings[0].steps[Step.TLS].ok is False
+    assert "certificate" in findings[0].problems[0].problem
+    assert findings[0].steps[Step.JOBS].ok is None
+
+    findings, _ = await checked(
+        cloud, with_cloud(tls=Tls(ca_file=tmp_path / "ca.pem")), certificate=certificate
+    )
+    assert words(findings[0])[Step.TLS] == "ok"
+    assert findings[0].ok
+
+
+async def test_a_clock_that_is_wrong():
+    """A clock that differs much is told even while everything still works."""
+    cloud = simulated("a")
+    cloud.date_ahead = 600.0
+    findings, _ = await checked(cloud)
+
+    assert findings[0].steps[Step.CLOCK].ok is False
+    assert words(findings[0])[Step.CLOCK] in {"+599 s", "+600 s", "+601 s"}
+    assert "NTP" in findings[0].problems[-1].advice
+
+
+async def test_the_command(tmp_path):
+    """It prints a table, or JSON; its status is 0 if all is well and 1 if not."""
+    async with serve(demo_cloud()) as url:
+        file = tmp_path / "modelarts.yml"
+        file.write_text(
+            f"""\
+clouds:
+  demo:
+    region: eu-de
+    iam_url: {url}
+    modelarts_url: {url}
+    auth:
+      password:
+        username: exporter
+        password: demo-password
+        domain: OTC00000000001000000001
+projects:
+  - {{name: vision, cloud: demo, project_id: {1:032x}}}
+  - {{name: translation, cloud: demo, project_id: {6:032x}}}
+"""
+        )
+
+        async def run(*arguments):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "exporter",
+                "check",
+                f"--config.file={file}",
+                *arguments,
+                stdout=-1,
+                stderr=-1,
+            )
+            out, err = await process.communicate()
+            return process.returncode, out.decode(), err.decode()
+
+        status, out, err = await run()
+        assert status == 1
+        assert "set training_api: v2 for this project" in out
+        assert "checking 1 of 4" in err
+        status, out, _ = await run("--format=json")
+        found = json.loads(out)
+        assert [one["ok"] for one in found] == [True, True, False, True]
+        assert found[0]["steps"]["credentials"] == {"ok": True, "words": "ok"}
+        file.write_text(
+            file.read_text().replace(f"{6:032x}", f"{6:032x}, training_api: v2")
+        )
+        assert (await run())[0] == 0

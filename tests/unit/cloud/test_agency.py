@@ -1,0 +1,158 @@
+"""Temporary keys of an ECS agency, from the instance's metadata service."""
+
+import contextlib
+
+from dataclasses import replace
+
+import pytest
+
+from harness import configuration, exporting, simulated
+
+from exporter.cloud.auth import AgencyKeys
+from exporter.config import EcsAgencyAuth
+from exporter.errors import CollectionError
+from exporter.simulator import serve
+from exporter.simulator.metadata import Metadata
+
+
+@contextlib.asynccontextmanager
+async def on_an_instance(cloud):
+    """Run a cloud, and an exporter that uses its metadata service."""
+    async with serve(cloud) as url:
+        auth = EcsAgencyAuth(metadata_url=url)
+        async with exporting(configuration(cloud, url, auth)) as exporter:
+            yield exporter
+
+
+@contextlib.asynccontextmanager
+async def keys_of(cloud):
+    """Run a cloud, and the keys of its metadata service, on the cloud's clock."""
+    async with serve(cloud) as url:
+        keys = AgencyKeys(url, cloud.clock.now)
+        yield keys
+        await keys.aclose()
+
+
+@pytest.mark.parametrize("sessions", [True, False], ids=["sessions", "no sessions"])
+async def test_requests_are_signed_with_the_agencys_keys(sessions):
+    """Old and new metadata services give keys, once for all projects and scrapes."""
+    cloud = simulated("a", "b")
+    cloud.metadata.sessions = sessions
+    async with on_an_instance(cloud) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+            assert set(scrape.up().values()) == {1.0}
+
+    assert (cloud.metadata.issued, cloud.metadata.asked) == (1, 1)
+    assert scrape.value(
+        "exporter_credential_expiry_timestamp_seconds", cloud="otc", project="a"
+    ) == pytest.approx(cloud.clock.now() + 3600, abs=1)
+
+
+async def test_keys_are_renewed_in_their_last_ten_minutes():
+    """A key is used for fifty minutes, and replaced while it is still valid."""
+    cloud = simulated("a")
+    async with keys_of(cloud) as keys:
+        first = await keys.key()
+        cloud.clock.advance(2900)
+        assert await keys.key() == first
+        cloud.clock.advance(200)
+        second = await keys.key()
+        assert second != first
+        assert second.expires_at > first.expires_at
+        assert await keys.key() == second
+
+    assert cloud.metadata.asked == 2
+
+
+async def test_a_session_that_ended_is_opened_again():
+    """A 401 of the metadata service is answered with a new session, once."""
+    cloud = simulated("a")
+    async with keys_of(cloud) as keys:
+        await keys.key()
+        cloud.metadata.end_session()
+        cloud.clock.advance(3100)
+        await keys.key()
+
+    assert cloud.metadata.issued == 2
+
+
+async def test_a_valid_key_outlives_a_renewal_that_fails():
+    """While the metadata service fails, the old key is used to its end, then not."""
+    cloud = simulated("a")
+    async with keys_of(cloud) as keys:
+        key = await keys.key()
+        cloud.metadata.agency = False
+        cloud.clock.advance(3100)
+        assert await keys.key() == key
+        asked = cloud.metadata.asked
+        # It is not asked at every request meanwhile.
+        assert await keys.key() == key
+        assert cloud.metadata.asked == asked
+        cloud.clock.advance(600)
+        with pytest.raises(CollectionError, match="HTTP 404"):
+            await keys.key()
+
+
+async def test_an_instance_without_an_agency(logged):
+    """Without an agency everything is down, and the log says what to do."""
+    cloud = simulated("a")
+    cloud.metadata.agency = False
+    async with on_an_instance(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert set(scrape.up().values()) == {0.0}
+    assert scrape.errors("a", "training") == {"authentication": 1}
+    assert any("give this instance an agency" in line for line in logged())
+
+
+@pytest.mark.parametrize("odd", ["access_key", "security_token", "session"])
+async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
+    """Keys and sessions with odd characters are failures, and well again with the next."""
+    cloud = simulated("a")
+    async with on_an_instance(cloud) as exporter:
+        with monkeypatch.context() as patch:
+            if odd == "session":
+                patch.setattr("secrets.token_hex", lambda _: "s\x00\u00e9")
+            else:
+                new_key = Metadata._new_key
+
+                def odd_key(self, now):
+                    key = new_key(self, now)
+                    setattr(key, odd, "k\r\n\u6c49")
+                    return key
+
+                patch.setattr(Metadata, "_new_key", odd_key)
+            scrape = await exporter.scrape()
+            assert scrape.errors("a", "training") == {"response": 1}
+        cloud.metadata._key = None
+        cloud.metadata.end_session()
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+async def test_a_machine_without_metadata():
+    """On another machine the metadata service does not answer, which is told."""
+    keys = AgencyKeys("http://127.0.0.1:9", lambda: 0.0)
+    with pytest.raises(CollectionError, match="does not answer"):
+        await keys.key()
+    await keys.aclose()
+
+
+async def test_metadata_is_never_asked_through_a_proxy(monkeypatch):
+    """The address is the instance's own, whatever the environment says."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    cloud = simulated("a")
+    async with keys_of(cloud) as keys:
+        assert (await keys.key()).security_token
+
+
+async def test_no_key_is_told(logged):
+    """Neither keys nor tokens of an agency are in a log or a `repr`."""
+    cloud = simulated("a")
+    async with keys_of(cloud) as keys:
+        key = await keys.key()
+        told = f"{key!r} {keys!r} {replace(key, expires_at=None)!r}" + "".join(logged())
+
+    assert key.access_key in told
+    assert key.secret_key not in told
+    assert key.security_token not in told

@@ -1,0 +1,262 @@
+"""Logging in and signing, seen from the cloud that is asked."""
+
+import os
+
+import pytest
+
+from harness import (
+    PASSWORD,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    exporting_from,
+    key_auth,
+    password_auth,
+    simulated,
+)
+
+from exporter.config import AccessKeyAuth, Secret
+from exporter.simulator import Effect, Fault, Key, RealClock
+
+
+def all_up(scrape) -> bool:
+    """Return whether everything was collected."""
+    return set(scrape.up().values()) == {1.0}
+
+
+def all_down(scrape, reason: str) -> bool:
+    """Return whether nothing was collected, for that reason."""
+    return set(scrape.up().values()) == {0.0} and all(
+        reason in scrape.errors(project, kind) for project, kind in scrape.up()
+    )
+
+
+async def test_one_login_for_each_project():
+    """Tokens are kept: scrapes after the first one do not log in."""
+    cloud = simulated("a", "b", "c")
+    async with exporting_from(cloud) as exporter:
+        for _ in range(3):
+            assert all_up(await exporter.scrape())
+
+    assert cloud.identity.logins == 3
+
+
+async def test_a_token_is_renewed_before_it_ends():
+    """A token that is about to end is replaced without a request that fails."""
+    cloud = simulated("a", clock=RealClock())
+    cloud.identity.token_seconds = 0.9
+    async with exporting_from(cloud) as exporter:
+        expiries = set()
+        while len(expiries) < 3:
+            scrape = await exporter.scrape()
+            assert all_up(scrape)
+            expiries.add(
+                scrape.value(
+                    "exporter_credential_expiry_timestamp_seconds",
+                    cloud="otc",
+                    project="a",
+                )
+            )
+
+    assert {asked.status for asked in cloud.asked("training_jobs")} == {200}
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked"])
+async def test_a_token_that_ended_early_is_renewed_once(end):
+    """A 401 is answered with one login, and the scrape is complete."""
+    cloud = simulated("a")
+    async with exporting_from(cloud) as exporter:
+        assert all_up(await exporter.scrape())
+        if end == "revoked":
+            cloud.identity.revoke_tokens()
+        else:
+            cloud.clock.advance(86_400)
+        assert all_up(await exporter.scrape())
+
+    assert cloud.identity.logins == 2
+
+
+async def test_a_project_that_refuses_every_token_does_not_log_in_for_ever():
+    """A new token that is refused at once is not replaced at every scrape."""
+    cloud = simulated("a")
+    cloud.faults.add(Fault(effect=Effect.STATUS, status=401, api="training_jobs"))
+    async with exporting_from(cloud) as exporter:
+        for _ in range(5):
+            scrape = await exporter.scrape()
+            assert scrape.up() == {("a", "training"): 0.0, ("a", "visualization"): 1.0}
+
+    assert cloud.identity.logins == 2
+
+
+async def test_a_wrong_password_is_sent_once():
+    """One refusal is enough for all projects and scrapes: the account is not locked."""
+    cloud = simulated("a", "b", "c", "d", "e", "f")
+    async with exporting_from(cloud, password_auth("wrong")) as exporter:
+        for _ in range(3):
+            assert all_down(await exporter.scrape(), "authentication")
+
+    assert cloud.identity.wrong_passwords == 1
+
+
+async def test_a_corrected_password_file_is_used_at_once(tmp_path):
+    """After a refusal, a change of the file is enough to go on."""
+    cloud = simulated("a", "b")
+    file = tmp_path / "password"
+    file.write_text("wrong\n")
+    async with exporting_from(cloud, password_auth(Secret.from_file(file))) as exporter:
+        assert all_down(await exporter.scrape(), "authentication")
+        file.write_text(f"{PASSWORD}\n")
+        assert all_up(await exporter.scrape())
+
+    assert cloud.identity.wrong_passwords == 1
+
+
+async def test_a_missing_secret_file_fails_and_recovers(tmp_path, logged):
+    """A secret's file that goes missing is named, and used when it is back."""
+    cloud = simulated("a")
+    file = tmp_path / "key"
+    file.write_text(SECRET_KEY)
+    async with exporting_from(cloud, key_auth(Secret.from_file(file))) as exporter:
+        assert all_up(await exporter.scrape())
+        file.rename(tmp_path / "away")
+        assert all_down(await exporter.scrape(), "authentication")
+        assert any(str(file) in line for line in logged())
+        (tmp_path / "away").rename(file)
+        assert all_up(await exporter.scrape())
+
+
+async def test_failed_logins_are_told_apart():
+    """A login that fails for another reason than the password is tried again."""
+    cloud = simulated("a")
+    async with exporting_from(cloud) as exporter:
+        with cloud.faults.on(
+            Fault(effect=Effect.STATUS, status=403, api="auth_tokens")
+        ):
+            assert all_down(await exporter.scrape(), "permission")
+        with cloud.faults.on(Fault(effect=Effect.TRUNCATED, api="auth_tokens")):
+            assert all_down(await exporter.scrape(), "response")
+        assert all_up(await exporter.scrape())
+
+
+async def test_a_valid_token_outlives_a_login_that_fails():
+    """When the renewal ahead of time fails, the old token is used to its end."""
+    cloud = simulated("a")
+    cloud.identity.token_seconds = 100.0
+    async with exporting_from(cloud) as exporter:
+        assert all_up(await exporter.scrape())
+        target = exporter.collector._targets[0]
+        issuer = target._poller.api._client._credential
+        now = issuer.now
+        issuer.now = lambda: now() + 95
+        with cloud.faults.on(
+            Fault(effect=Effect.STATUS, status=404, api="auth_tokens")
+        ):
+            assert all_up(await exporter.scrape())
+
+    assert cloud.identity.logins == 1
+
+
+async def test_a_token_that_no_header_can_hold(monkeypatch):
+    """A token with a control character costs the scrapes that got it, as `response`."""
+    cloud = simulated("a", "b")
+    async with exporting_from(cloud) as exporter:
+        with monkeypatch.context() as patch:
+            patch.setattr("secrets.token_hex", lambda _: "tok\xe9n")
+            assert all_down(await exporter.scrape(), "response")
+        assert all_up(await exporter.scrape())
+
+
+async def test_a_security_token_that_no_header_can_hold():
+    """A configured key with such a character is a failure with advice, not a fault."""
+    cloud = simulated("a")
+    auth = AccessKeyAuth(
+        access_key="AKCANARY",
+        secret_key=Secret(SECRET_KEY),
+        security_token=Secret("t\u00f6\x00ken"),
+    )
+    async with exporting_from(cloud, auth) as exporter:
+        assert all_down(await exporter.scrape(), "authentication")
+
+    assert cloud.asked() == []
+
+
+async def test_long_tokens():
+    """Tokens of many kB, as some accounts have, are received and sent."""
+    cloud = simulated("a")
+    cloud.identity.token_bytes = 12_000
+    async with exporting_from(cloud) as exporter:
+        assert all_up(await exporter.scrape())
+
+
+async def test_signed_requests():
+    """Requests signed with an access key are accepted, and nobody logs in."""
+    cloud = simulated("a", "b")
+    async with exporting_from(cloud, key_auth()) as exporter:
+        for _ in range(3):
+            assert all_up(await exporter.scrape())
+
+    assert cloud.identity.logins == 0
+    assert cloud.identity.refused_signatures == 0
+
+
+async def test_a_temporary_access_key(tmp_path):
+    """A temporary key sends its security token; both are replaced when files change."""
+    cloud = simulated("a")
+    cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
+    file = tmp_path / "token"
+    file.write_text(SECURITY_TOKEN)
+    auth = AccessKeyAuth(
+        access_key="TEMPORARY",
+        secret_key=Secret(SECRET_KEY),
+        security_token=Secret.from_file(file),
+    )
+    async with exporting_from(cloud, auth) as exporter:
+        assert all_up(await exporter.scrape())
+        cloud.identity.keys[-1].security_token = "the-next-token"
+        file.write_text("the-next-token")
+        os.utime(file, (1, 1))
+        assert all_up(await exporter.scrape())
+
+
+async def test_a_wrong_secret_key_is_used_once():
+    """One refused signature is enough for all projects: the key is not locked."""
+    cloud = simulated("a", "b", "c", "d", "e", "f")
+    async with exporting_from(cloud, key_auth("wrong")) as exporter:
+        for _ in range(3):
+            assert all_down(await exporter.scrape(), "authentication")
+
+    assert cloud.identity.refused_signatures == 1
+
+
+async def test_a_revoked_access_key_is_not_used_again(tmp_path):
+    """A key that was good and is refused now rests; its replacement is used at once."""
+    cloud = simulated("a", "b")
+    file = tmp_path / "key"
+    file.write_text(SECRET_KEY)
+    async with exporting_from(cloud, key_auth(Secret.from_file(file))) as exporter:
+        assert all_up(await exporter.scrape())
+        cloud.identity.keys[0].secret_key = "another"
+        assert all_down(await exporter.scrape(), "authentication")
+        refused = cloud.identity.refused_signatures
+        for _ in range(3):
+            assert all_down(await exporter.scrape(), "authentication")
+        assert cloud.identity.refused_signatures == refused
+        file.write_text("another")
+        assert all_up(await exporter.scrape())
+
+
+async def test_a_hanging_first_request_does_not_stop_the_cloud():
+    """An unproved key's first request may hang: the other projects still come."""
+    cloud = simulated("a", "b", "c")
+    cloud.faults.add(
+        Fault(
+            effect=Effect.HANG,
+            api="training_jobs",
+            project_id=cloud.projects[0].project_id,
+        )
+    )
+    async with exporting_from(cloud, key_auth(), timeout=3.0) as exporter:
+        scrape = await exporter.scrape()
+
+    assert {target for target, up in scrape.up().items() if not up} == {
+        ("a", "training")
+    }

@@ -1,0 +1,319 @@
+"""A wrong credential is tried once, and not again before something changed."""
+
+import asyncio
+
+import pytest
+
+from exporter.cloud.auth.lockout_guard import LockoutGuard
+from exporter.errors import CollectionError, Failure, Reason
+
+
+REFUSED = Failure(reason=Reason.AUTHENTICATION, problem="rejected", advice="")
+
+
+class Clock:
+    """The time that a trial sees."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        """Return it."""
+        return self.now
+
+
+class Uses:
+    """Uses of a credential that end when the test says so."""
+
+    def __init__(self, lockout_guard, secret="secret"):
+        self.lockout_guard = lockout_guard
+        self.secret = secret
+        self.started = []
+
+    async def use(self, project):
+        """Use the credential until the test says how it ended."""
+        async with self.lockout_guard.attempt(self.secret, project) as attempt:
+            outcome = asyncio.get_running_loop().create_future()
+            self.started.append(outcome)
+            match await outcome:
+                case "accepted":
+                    attempt.accepted()
+                case "rejected":
+                    attempt.rejected(REFUSED)
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_one_tries_while_the_others_wait():
+    """An untried credential is sent by one request; when it is accepted, by all."""
+    uses = Uses(LockoutGuard(cooldown_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1
+
+    uses.started[0].set_result("accepted")
+    await settle()
+    assert len(uses.started) == 10
+
+    for outcome in uses.started[1:]:
+        outcome.set_result("accepted")
+    await asyncio.gather(*tasks)
+
+
+async def test_a_refused_credential_is_sent_once():
+    """When the first request is refused, the others fail without being sent."""
+    uses = Uses(LockoutGuard(cooldown_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    uses.started[0].set_result("rejected")
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert len(uses.started) == 1
+    assert sum(isinstance(result, CollectionError) for result in results) == 9
+    assert "not sent again for 300 s" in str(results[-1])
+
+
+async def test_a_refused_credential_rests_for_the_locks_time():
+    """It is not sent again until the lock's time is over."""
+    clock = Clock()
+    uses = Uses(LockoutGuard(cooldown_seconds=300, now=clock))
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("rejected")
+    await task
+
+    clock.now += 299
+    with pytest.raises(CollectionError):
+        await uses.use("p")
+    clock.now += 2
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    assert len(uses.started) == 2
+    task.cancel()
+
+
+async def test_a_changed_credential_is_tried_at_once():
+    """A rotated secret is a new one, with nothing held against it."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    old = Uses(lockout_guard, "old")
+    task = asyncio.create_task(old.use("p"))
+    await settle()
+    old.started[0].set_result("rejected")
+    await task
+
+    new = Uses(lockout_guard, "new")
+    task = asyncio.create_task(new.use("p"))
+    await settle()
+    new.started[0].set_result("accepted")
+    await task
+
+
+async def test_a_late_refusal_of_the_old_secret_does_not_hurt_the_new():
+    """What the old secret's request learns is not held against the new secret."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    old, new = Uses(lockout_guard, "old"), Uses(lockout_guard, "new")
+    first = asyncio.create_task(old.use("p"))
+    await settle()
+    second = asyncio.create_task(new.use("q"))
+    await settle()
+    old.started[0].set_result("rejected")
+    await settle()
+    new.started[0].set_result("accepted")
+    await asyncio.gather(first, second)
+
+    third = asyncio.create_task(new.use("r"))
+    await settle()
+    assert len(new.started) == 2
+    third.cancel()
+
+
+async def test_a_late_success_of_the_old_secret_does_not_prove_the_new():
+    """What the old secret's request learns says nothing of the new secret."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    old, new = Uses(lockout_guard, "old"), Uses(lockout_guard, "new")
+    first = asyncio.create_task(old.use("p"))
+    await settle()
+    others = [asyncio.create_task(new.use(f"p{n}")) for n in range(3)]
+    await settle()
+    old.started[0].set_result("accepted")
+    await first
+    await settle()
+    # One tries the new secret, and the others wait for its outcome.
+    assert len(new.started) == 1
+
+    new.started[0].set_result("rejected")
+    await asyncio.gather(*others, return_exceptions=True)
+    assert len(new.started) == 1
+
+
+async def test_the_old_secret_is_not_sent_when_there_is_a_new_one():
+    """Who waited to send the old secret fails, and may come again with the new one."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    old, new = Uses(lockout_guard, "old"), Uses(lockout_guard, "new")
+    tasks = [asyncio.create_task(old.use(f"p{n}")) for n in range(5)]
+    await settle()
+    tasks.append(asyncio.create_task(new.use("p")))
+    await settle()
+    old.started[0].set_result("rejected")
+    await settle()
+    new.started[0].set_result("accepted")
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert len(old.started) == 1
+    assert [isinstance(result, CollectionError) for result in results] == [
+        False,
+        *[True] * 4,
+        False,
+    ]
+    assert results[1].failure.transient
+
+
+async def test_a_success_after_a_refusal_ends_the_rest():
+    """A project's refusal is its own where the same credential is accepted elsewhere."""
+    clock = Clock()
+    uses = Uses(
+        LockoutGuard(
+            cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+        )
+    )
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("accepted")
+    await task
+    tasks = [asyncio.create_task(uses.use(project)) for project in "abc"]
+    await settle()
+    for outcome, use in zip(
+        ("rejected", "rejected", "accepted"), uses.started[1:], strict=True
+    ):
+        use.set_result(outcome)
+    await asyncio.gather(*tasks)
+    clock.now += 61
+
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    assert len(uses.started) == 5
+    uses.started[-1].set_result("accepted")
+    await task
+
+
+async def test_refusals_count_with_what_is_in_flight(monkeypatch):
+    """After a refusal, no request is let in that could be the fifth to be refused."""
+    monkeypatch.setattr("exporter.cloud.auth.lockout_guard._PATIENCE_SECONDS", 0.001)
+    uses = Uses(
+        LockoutGuard(cooldown_seconds=900, accepted_seconds=60, max_in_flight=4)
+    )
+    tasks = [asyncio.create_task(uses.use("p"))]
+    await settle()
+    uses.started[0].set_result("accepted")
+    tasks += [asyncio.create_task(uses.use(f"p{n}")) for n in range(6)]
+    await settle()
+    uses.started[1].set_result("rejected")
+    await asyncio.sleep(0.02)
+    assert len(uses.started) == 1 + 4
+
+    for outcome in uses.started[2:]:
+        outcome.set_result("rejected")
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(uses.started) == 1 + 4
+
+
+async def test_a_refusal_stops_who_was_let_in_in_the_same_tick():
+    """Nothing is sent once the refusal is known, though a place had been given."""
+    clock = Clock()
+    uses = Uses(
+        LockoutGuard(
+            cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+        )
+    )
+    tasks = [asyncio.create_task(uses.use("p"))]
+    await settle()
+    uses.started[0].set_result("accepted")
+    await tasks[0]
+    tasks += [asyncio.create_task(uses.use(f"p{n}")) for n in range(5)]
+    await settle()
+    uses.started[1].set_result("no answer")
+    for outcome in uses.started[2:4]:
+        outcome.set_result("rejected")
+    await settle()
+    assert len(uses.started) == 1 + 4
+
+    uses.started[4].set_result("rejected")
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_one_projects_refusal_does_not_stop_a_proved_credential():
+    """A refusal after a success only makes the credential prove itself again."""
+    uses = Uses(LockoutGuard(cooldown_seconds=300))
+    for outcome in ("accepted", "rejected", "accepted"):
+        task = asyncio.create_task(uses.use("p"))
+        await settle()
+        uses.started[-1].set_result(outcome)
+        await task
+
+    assert len(uses.started) == 3
+
+
+async def test_after_the_rest_another_project_goes_first():
+    """The project that was refused lets others go first, as it may be its own fault."""
+    clock = Clock()
+    uses = Uses(LockoutGuard(cooldown_seconds=300, now=clock))
+    tasks = [asyncio.create_task(uses.use(project)) for project in ("bad", "good")]
+    await settle()
+    uses.started[0].set_result("rejected")
+    await asyncio.gather(*tasks, return_exceptions=True)
+    clock.now += 301
+
+    with pytest.raises(CollectionError):
+        await uses.use("bad")
+    task = asyncio.create_task(uses.use("good"))
+    await settle()
+    uses.started[-1].set_result("accepted")
+    await task
+
+
+async def test_a_proof_is_for_a_while():
+    """Where a proof ends, the next uses go one at a time again."""
+    clock = Clock()
+    uses = Uses(
+        LockoutGuard(
+            cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+        )
+    )
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("accepted")
+    await task
+
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1 + 4
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    clock.now += 61
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    await settle()
+    assert len(uses.started) == 1 + 4 + 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_hanging_request_does_not_hold_up_the_others(monkeypatch):
+    """Others go on after a while, but never so many that a lock could follow."""
+    monkeypatch.setattr("exporter.cloud.auth.lockout_guard._PATIENCE_SECONDS", 0.001)
+    uses = Uses(LockoutGuard(cooldown_seconds=300))
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(10)]
+    while len(uses.started) < 4:  # noqa: ASYNC110 - what is watched knows no events
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+
+    assert len(uses.started) == 4
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

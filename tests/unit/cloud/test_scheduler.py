@@ -1,0 +1,218 @@
+"""Slots for requests: how many at once, how fast, and for whom."""
+
+import asyncio
+import sys
+import threading
+
+import pytest
+
+from exporter.cloud.rate_limit import TokenBucket
+from exporter.cloud.scheduler import RequestScheduler
+from exporter.config import RateLimit
+from exporter.deadline import Deadline
+
+
+class Requests:
+    """Requests that hold their turn until the test lets them go."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.order = []
+        self.holding = []
+
+    async def request(self, project):
+        """Take a turn."""
+        async with self.cloud.slot(project):
+            self.order.append(project)
+            release = asyncio.get_running_loop().create_future()
+            self.holding.append(release)
+            await release
+
+    def start(self, *projects):
+        """Start a request for each party."""
+        return [asyncio.create_task(self.request(project)) for project in projects]
+
+    async def finish(self, tasks):
+        """Let all requests end, one after the other."""
+        while not all(task.done() for task in tasks):
+            await settle()
+            self.release()
+        return self.order
+
+    def release(self):
+        """Let the request that has held its turn the longest end."""
+        while self.holding:
+            release = self.holding.pop(0)
+            if not release.cancelled() and not release.done():
+                release.set_result(None)
+                return
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_than_allowed_at_once():
+    """`max_concurrent_requests` holds across clouds."""
+    scheduler = RequestScheduler(3)
+    first, second = Requests(scheduler.cloud(None)), Requests(scheduler.cloud(None))
+    tasks = first.start(*"aaaaa")
+    others = second.start(*"bbbbb")
+    await settle()
+
+    assert len(first.order) + len(second.order) == 3
+    await asyncio.gather(first.finish(tasks), second.finish(others))
+
+
+async def test_projects_take_turns():
+    """A project with a hundred pages does not starve one with a single page."""
+    requests = Requests(RequestScheduler(1).cloud(None))
+    tasks = requests.start(*["large"] * 100, "small")
+
+    order = await requests.finish(tasks)
+
+    assert order.index("small") <= 2
+    assert len(order) == 101
+
+
+async def test_clouds_take_turns():
+    """A cloud with many requests does not starve another."""
+    scheduler = RequestScheduler(1)
+    first, second = Requests(scheduler.cloud(None)), Requests(scheduler.cloud(None))
+    tasks, others = first.start(*["a"] * 50), second.start("b")
+    await settle()
+    first.release()
+    await settle()
+
+    assert second.order == ["b"]
+    await second.finish(others)
+    assert len(await first.finish(tasks)) == 50
+
+
+async def test_a_canceled_request_gives_its_place_back():
+    """Neither a waiting nor a running request keeps its place when it is canceled."""
+    requests = Requests(RequestScheduler(1).cloud(None))
+    running, waiting, last = requests.start("a", "b", "c")
+    await settle()
+    waiting.cancel()
+    await settle()
+    running.cancel()
+    await settle()
+
+    assert requests.order == ["a", "c"]
+    await requests.finish([last])
+
+
+async def test_a_request_canceled_with_its_turn_in_hand_gives_it_back():
+    """A turn that was just given to a canceled request goes to the next one."""
+    requests = Requests(RequestScheduler(1).cloud(None))
+    first, second, third = requests.start("a", "b", "c")
+    await settle()
+    requests.holding[0].set_result(None)
+    await first
+    second.cancel()
+    await settle()
+
+    assert requests.order[-1] == "c"
+    await requests.finish([third])
+
+
+async def test_throttling_slows_the_whole_cloud_down():
+    """After a 429 nothing is sent during the pause, and less at once afterwards."""
+    cloud = RequestScheduler(8).cloud(None)
+    requests = Requests(cloud)
+    tasks = requests.start(*"abcdefgh")
+    await settle()
+    assert len(requests.order) == 8
+
+    cloud.throttled(0.02)
+    later = requests.start(*"ijklmnop")
+    for release in requests.holding:
+        release.set_result(None)
+    requests.holding.clear()
+    await asyncio.gather(*tasks)
+    await settle()
+    assert len(requests.order) == 8
+    assert cloud.paused_for > 0
+
+    await until(lambda: len(requests.order) > 8)
+    assert len(requests.order) - 8 == 4
+    await requests.finish(later)
+
+
+async def test_metrics_are_written_in_a_thread_meanwhile():
+    """Requests that come and go do not disturb who counts them in another thread."""
+    scheduler = RequestScheduler(1)
+    cloud = scheduler.cloud(None)
+    requests = Requests(cloud)
+    ended = threading.Event()
+
+    def count():
+        while not ended.is_set():
+            assert cloud.waiting + cloud.in_flight >= 0
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        counting = asyncio.create_task(asyncio.to_thread(count))
+        for _ in range(20):
+            tasks = requests.start(*(f"p{number}" for number in range(50)))
+            await settle()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        ended.set()
+        await counting
+    finally:
+        ended.set()
+        sys.setswitchinterval(interval)
+
+
+async def until(condition):
+    """Wait until something has happened."""
+    while not condition():  # noqa: ASYNC110 - what is watched knows no events
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst"), [(20.0, 40), (0.5, 1), (0.25, 3), (1000.0, 1)]
+)
+def test_token_bucket(rate, burst):
+    """At most `burst` at once and `rate` a second on average, fractions included."""
+    bucket = TokenBucket(RateLimit(requests_per_second=rate, burst=burst))
+    now = 5.0
+    for sent in range(burst + 50):
+        wait = bucket.wait(now)
+        if sent < burst:
+            assert wait == 0
+        now += wait + 1e-9
+        assert bucket.wait(now) == pytest.approx(0, abs=1e-6)
+        bucket.take()
+
+    assert now - 5.0 == pytest.approx(50 / rate, rel=1e-3)
+
+
+async def test_rate_limit_of_a_cloud():
+    """Requests wait for the bucket, and the timer wakes them up."""
+    cloud = RequestScheduler(8).cloud(RateLimit(requests_per_second=200, burst=2))
+    requests = Requests(cloud)
+    started = asyncio.get_running_loop().time()
+    tasks = requests.start(*"abcdef")
+    await settle()
+    assert len(requests.order) == 2
+
+    await until(lambda: len(requests.order) == 6)
+    assert asyncio.get_running_loop().time() - started >= 4 / 200 - 0.001
+    await requests.finish(tasks)
+
+
+async def test_a_deadline_moves_back_only():
+    """A deadline that is shared is the latest of all."""
+    deadline = Deadline(10)
+    at = deadline.at
+    deadline.extend(Deadline(5))
+    assert deadline.at == at
+    deadline.extend(Deadline(20))
+    assert deadline.at > at

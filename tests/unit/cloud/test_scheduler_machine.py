@@ -1,0 +1,263 @@
+"""The queue of requests through starts, ends, cancellations and 429s in any order."""
+
+import asyncio
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from stepped import SteppedLoop
+
+from exporter.cloud.scheduler import CloudQueue, RequestScheduler
+from exporter.config import RateLimit
+
+
+LIMITS = st.integers(1, 4)
+PROJECTS = st.sampled_from("abc")
+RATES = st.sampled_from(
+    [
+        None,
+        None,
+        RateLimit(requests_per_second=0.5, burst=1),
+        RateLimit(requests_per_second=5.0, burst=3),
+    ]
+)
+
+
+@dataclass(eq=False)
+class Request:
+    """A request that holds its slot until it is let go."""
+
+    cloud: CloudQueue
+    project: str
+    running: bool = False
+    answer: asyncio.Future = field(init=False)
+    task: asyncio.Task = field(init=False)
+
+    async def run(self):
+        """Wait for a slot and hold it until there is an answer."""
+        with suppress(ConnectionError):
+            async with self.cloud.slot(self.project):
+                self.running = True
+                try:
+                    with self.cloud.sending():
+                        await self.answer
+                finally:
+                    self.running = False
+
+
+class Scheduler(RuleBasedStateMachine):
+    """What is done in one rule happens in one tick of the event loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.loop = SteppedLoop()
+        self.requests = []
+        self.clouds = []
+        self.throttled = set()
+
+    @initialize(limit=LIMITS, rates=st.lists(RATES, min_size=1, max_size=3))
+    def begin(self, limit, rates):
+        """Begin with some clouds, with and without rate limits."""
+        self.scheduler = RequestScheduler(limit)
+        self.changed = False
+        self.clouds = [(self.scheduler.cloud(rate), rate) for rate in rates]
+
+    @rule(data=st.data(), projects=st.lists(PROJECTS, min_size=1, max_size=8))
+    def start(self, data, projects):
+        """Many requests come at once."""
+        cloud, _ = data.draw(st.sampled_from(self.clouds))
+        for project in projects:
+            self.start_one(cloud, project)
+        self.loop.step()
+
+    def start_one(self, cloud, project):
+        """Start a request, which does not run before the loop does."""
+        request = Request(cloud, project)
+        request.answer = self.loop.create_future()
+        request.task = self.loop.create_task(request.run())
+        self.requests.append(request)
+        return request
+
+    @rule(data=st.data())
+    def one_tick(self, data):
+        """Some end, some fail, some are canceled, some start: all in the same tick."""
+        actions = st.sampled_from(["answer", "fail", "cancel", "cancel", "start"])
+        for action in data.draw(st.lists(actions, max_size=12)):
+            if action == "start":
+                cloud, _ = data.draw(st.sampled_from(self.clouds))
+                self.start_one(cloud, "a")
+            elif self.requests:
+                self.act(action, data.draw(st.sampled_from(self.requests)))
+        self.loop.step()
+
+    def act(self, action, request):
+        """Let something happen to a request, in this tick."""
+        if action == "cancel":
+            request.task.cancel()
+        elif request.running and not request.answer.done():
+            if action == "fail":
+                request.answer.set_exception(ConnectionError())
+            else:
+                request.answer.set_result(None)
+                request.cloud.succeeded()
+
+    @rule()
+    def answer_and_cancel_those_who_get_the_slots(self):
+        """All that run are answered; those that get their slots are canceled at once."""
+        for request in self.requests:
+            self.act("answer", request)
+        self.loop.run_until_complete(one_tick())
+        for request in self.requests:
+            request.task.cancel()
+        self.loop.step()
+
+    @rule()
+    def cancel_all(self):
+        """All scrapes end at once."""
+        for request in self.requests:
+            request.task.cancel()
+        self.loop.step()
+
+    @rule(data=st.data(), delay=st.sampled_from([0.0, 0.3, 60.0]))
+    def throttle(self, data, delay):
+        """A request is answered with 429."""
+        cloud, _ = data.draw(st.sampled_from(self.clouds))
+        self.throttled.add(cloud)
+        self.loop.step(throttle(cloud, delay))
+
+    @rule(seconds=st.sampled_from([0.01, 0.5, 1.0, 20.0]))
+    def pass_time(self, seconds):
+        """Time passes."""
+        self.loop.advance(seconds)
+
+    @rule(limit=LIMITS)
+    def reload(self, limit):
+        """The configuration changes the limit."""
+        self.scheduler.max_in_flight = limit
+        self.changed = True
+        self.loop.step()
+
+    @rule(data=st.data(), rate=RATES)
+    def replace_a_cloud(self, data, rate):
+        """A cloud's requests end, and it is configured anew."""
+        entry = data.draw(st.sampled_from(self.clouds))
+        for request in self.requests:
+            if request.cloud is entry[0]:
+                request.task.cancel()
+        self.loop.step()
+        entry[0].close()
+        self.clouds.remove(entry)
+        self.clouds.append((self.scheduler.cloud(rate), rate))
+
+    @invariant()
+    def slots_are_the_running_requests(self):
+        """No slot is held by nobody, and none is held twice."""
+        if not self.clouds:
+            return
+        ended = [one for one in self.requests if one.task.done()]
+        assert not any(
+            one.task.exception() for one in ended if not one.task.cancelled()
+        )
+        self.requests = [one for one in self.requests if one not in ended]
+        running = [one for one in self.requests if one.running]
+        assert self.scheduler.held == self.scheduler.in_flight == len(running)
+        assert self.scheduler.waiting == len(self.requests) - len(running)
+        if not self.changed:
+            assert len(running) <= self.scheduler.max_in_flight
+
+    @invariant()
+    def nobody_waits_while_a_slot_is_free(self):
+        """Whoever waits does so for a slot, a pause or a rate."""
+        if not self.clouds or self.scheduler.held >= self.scheduler.max_in_flight:
+            return
+        for cloud, rate in self.clouds:
+            (paused,) = self.loop.step(is_paused(cloud))
+            is_free = rate is None and not paused and not self.changed
+            if is_free and cloud not in self.throttled:
+                assert not cloud.waiting
+            if is_free and cloud.waiting:
+                assert cloud.held
+
+    @invariant()
+    def nothing_is_stalled(self):
+        """What waits for a rate limit or a pause is not taken for an error."""
+        if self.clouds:
+            assert self.loop.step(stalled_seconds(self.scheduler)) == [0]
+
+    def teardown(self):
+        """Work goes on afterwards: what waits is sent, and so is what comes then."""
+        if not self.clouds:
+            return
+        for cloud, _ in self.clouds:
+            self.start_one(cloud, "new")
+        for _ in range(3 * len(self.requests) + 10):
+            self.loop.advance(2.1)
+            for request in self.requests:
+                self.act("answer", request)
+            self.loop.step()
+        left = [one for one in self.requests if not one.task.done()]
+        held, waiting = self.scheduler.held, self.scheduler.waiting
+        failed = [
+            one.task.exception()
+            for one in self.requests
+            if one.task.done() and not one.task.cancelled()
+        ]
+        self.loop.end()
+        assert not left
+        assert (held, waiting) == (0, 0)
+        assert not any(failed)
+
+
+async def one_tick():
+    """Let what is ready run, but not what that makes ready."""
+    await asyncio.sleep(0)
+
+
+async def is_paused(cloud):
+    """Return whether a cloud is asked nothing for a moment."""
+    return cloud.paused_for > 0
+
+
+async def stalled_seconds(scheduler):
+    """Return for how long requests have waited for nothing."""
+    return scheduler.stalled_seconds
+
+
+async def throttle(cloud, delay):
+    """Take a 429."""
+    cloud.throttled(delay)
+
+
+TestScheduler = Scheduler.TestCase
+TestScheduler.settings = settings(
+    max_examples=150, stateful_step_count=30, deadline=None
+)
+
+
+def test_two_waiting_requests_are_canceled_in_the_same_tick():
+    """The fault that ended the exporter: their slots were lost."""
+
+    async def scenario():
+        scheduler = RequestScheduler(1)
+        cloud = scheduler.cloud(None)
+        release = asyncio.Event()
+
+        async def request():
+            async with cloud.slot("a"):
+                await release.wait()
+
+        running, *waiting = [asyncio.create_task(request()) for _ in range(3)]
+        await one_tick()
+        await one_tick()
+        for one in (running, *waiting):
+            one.cancel()
+        await asyncio.wait([running, *waiting])
+        release.set()
+        async with asyncio.timeout(5):
+            await request()
+        return scheduler.held
+
+    assert asyncio.run(scenario()) == 0

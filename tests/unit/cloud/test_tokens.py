@@ -1,0 +1,149 @@
+"""The login itself: what is sent to IAM, and what its answers mean."""
+
+import json
+
+from datetime import datetime
+
+import httpx
+import pytest
+import respx
+
+from exporter.cloud.auth import TokenAuth, TokenIssuer
+from exporter.config import PasswordAuth, Secret
+from exporter.errors import CollectionError, Failure, Reason
+
+
+IAM = "https://iam.eu-de.otc.t-systems.com"
+API = "https://modelarts.eu-de.otc.t-systems.com/v1/p1/training-jobs"
+NOW = 1_700_000_000.0
+ANSWER = {
+    "token": {"expires_at": "2023-11-15T22:13:20.527363Z", "methods": ["password"]}
+}
+
+
+@pytest.fixture
+async def issuer():
+    """Return the logins of a user whose answers a test gives."""
+    auth = PasswordAuth(
+        username="exporter", password=Secret("pa$$ wörd"), domain="OTC1"
+    )
+    async with httpx.AsyncClient() as client:
+        yield TokenIssuer(auth, IAM, client, lambda: NOW)
+
+
+@respx.mock
+async def test_the_login_is_what_the_reference_describes(issuer):
+    """User, password and domain are sent, scoped to the project; the header is the token."""
+    route = respx.post(f"{IAM}/v3/auth/tokens", params={"nocatalog": "true"}).respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+
+    token = await issuer.token("p1", "vision")
+
+    assert (token.text, token.expires_at) == (
+        "MIItoken",
+        pytest.approx(1_700_086_400.527363),
+    )
+    assert json.loads(route.calls.last.request.content) == {
+        "auth": {
+            "identity": {
+                "methods": ["password"],
+                "password": {
+                    "user": {
+                        "name": "exporter",
+                        "password": "pa$$ wörd",
+                        "domain": {"name": "OTC1"},
+                    }
+                },
+            },
+            "scope": {"project": {"id": "p1"}},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "reason"),
+    [
+        (201, {}, ANSWER, Reason.RESPONSE),
+        (201, {"X-Subject-Token": "t"}, {}, Reason.RESPONSE),
+        (
+            201,
+            {"X-Subject-Token": "t"},
+            {"token": {"expires_at": "soon"}},
+            Reason.RESPONSE,
+        ),
+        (
+            401,
+            {},
+            {"error": {"code": 401, "title": "Unauthorized"}},
+            Reason.AUTHENTICATION,
+        ),
+        (403, {}, {}, Reason.PERMISSION),
+        (429, {}, {"error_code": "IAM.0012"}, Reason.THROTTLED),
+        (503, {}, {}, Reason.API),
+        (302, {"Location": "https://elsewhere.example"}, {}, Reason.RESPONSE),
+    ],
+)
+@respx.mock
+async def test_answers_without_a_token(issuer, status, headers, body, reason):
+    """Whatever else IAM answers is a failure with its reason, not an exception."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(status, json=body, headers=headers)
+
+    failure = await issuer.token("p1", "vision")
+
+    assert isinstance(failure, Failure)
+    assert failure.reason is reason
+    assert failure.api == "auth_tokens"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\rb", "a\r\nHost: x", "a\x00b", "a\x7fb", "a b", "t\u00f6ken", "\u6c49\u5b57"],
+)
+@respx.mock
+async def test_a_token_that_no_header_can_hold(issuer, text):
+    """A token with odd characters is the login's failure, and is not repeated."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": text.encode()}
+    )
+    auth = TokenAuth(issuer, "p1", "vision", lambda _: None)
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(CollectionError) as raised:
+            await client.get(API, auth=auth)
+    await auth.aclose()
+
+    assert raised.value.failure.reason is Reason.RESPONSE
+    assert text not in str(raised.value)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00", "2023-11-15T22:13:20"])
+@respx.mock
+async def test_a_time_without_a_zone_is_utc(issuer, time):
+    """The machine's own time zone has no part in when a token ends."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json={"token": {"expires_at": time}}, headers={"X-Subject-Token": "t"}
+    )
+
+    token = await issuer.token("p1", "vision")
+
+    assert token.expires_at == datetime.fromisoformat(f"{time}Z").timestamp()
+
+
+@respx.mock
+async def test_a_request_carries_the_token_and_no_password(issuer):
+    """ModelArts gets the token in `X-Auth-Token`, and nothing that IAM got."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+    route = respx.get(API).respond(200, json={})
+    ended = []
+    auth = TokenAuth(issuer, "p1", "vision", ended.append)
+    async with httpx.AsyncClient() as client:
+        await client.get(API, auth=auth)
+        await client.get(API, auth=auth)
+    request = route.calls.last.request
+
+    assert request.headers["X-Auth-Token"] == "MIItoken"
+    assert "Authorization" not in request.headers
+    assert ended == [pytest.approx(1_700_086_400.527363)]
+    assert respx.calls.call_count == 3

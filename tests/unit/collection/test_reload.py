@@ -1,0 +1,297 @@
+"""The configuration is swapped as a whole, between scrapes, or not at all."""
+
+import asyncio
+import os
+import signal
+import socket
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from harness import (
+    PASSWORD,
+    SECRET_KEY,
+    Scrape,
+    configuration,
+    exporting,
+    key_auth,
+    password_auth,
+    simulated,
+)
+
+from exporter.app import serve_exporter
+from exporter.config import Secret
+from exporter.errors import ConfigurationError, FileError
+from exporter.simulator import Effect, Fault, serve
+
+
+class Reloading:
+    """A configuration that a test changes."""
+
+    def __init__(self, current):
+        self.current = current
+
+    def __call__(self):
+        """Return it, or raise the error that it is."""
+        if isinstance(self.current, Exception):
+            raise self.current
+        return self.current
+
+
+@pytest.fixture
+async def cloud():
+    """Run a simulated cloud."""
+    cloud = simulated("a", "b", "c")
+    async with serve(cloud) as cloud_url:
+        cloud_url_of[id(cloud)] = cloud_url
+        yield cloud
+
+
+cloud_url_of = {}
+
+
+def configured(cloud, *names, auth=None, **collection):
+    """Return a configuration with some of the cloud's projects."""
+    whole = configuration(cloud, cloud_url_of[id(cloud)], auth, **collection)
+    return replace(whole, projects=tuple(p for p in whole.projects if p.name in names))
+
+
+async def reload(exporter) -> tuple[int, str]:
+    """Ask for a reload; return status and answer."""
+    response = await exporter.client.post(f"{exporter.url}/-/reload")
+    return response.status_code, response.text
+
+
+async def test_what_did_not_change_is_kept(cloud):
+    """Projects come and go; tokens, connections and results of the others stay."""
+    load = Reloading(configured(cloud, "a", "b", min_interval=60.0))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        load.current = configured(cloud, "b", "c", min_interval=60.0)
+        assert await reload(exporter) == (200, "configuration reloaded\n")
+        asked = len(cloud.asked())
+        scrape = await exporter.scrape()
+
+    assert {project for project, _ in scrape.up()} == {"b", "c"}
+    assert set(scrape.up().values()) == {1.0}
+    # Only the new project logs in and is listed: the other's result is still good.
+    assert cloud.identity.logins == 3
+    assert len(cloud.asked()) - asked == 3
+    assert {
+        dict(labels)["project"]
+        for labels in scrape.series("exporter_credential_expiry_timestamp_seconds")
+    } == {"b", "c"}
+
+
+async def test_a_bad_file_changes_nothing(cloud):
+    """Mistakes are answered with 400 and counted; the old configuration stays."""
+    load = Reloading(configured(cloud, "a"))
+    async with exporting(load.current, load) as exporter:
+        good, load.current = (
+            load.current,
+            ConfigurationError("modelarts.yml", (FileError(3, "clouds", "wrong"),)),
+        )
+        assert await reload(exporter) == (400, "modelarts.yml:3: clouds: wrong\n")
+        scrape = await exporter.scrape()
+        assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
+        assert scrape.value("exporter_config_last_reload_successful") == 0
+
+        load.current = good
+        assert (await reload(exporter))[0] == 200
+        scrape = await exporter.scrape()
+        assert scrape.value("exporter_config_last_reload_successful") == 1
+
+
+async def test_a_scrape_under_way_ends_as_it_began(cloud):
+    """A reload during a scrape does not change its answer, nor break it."""
+    load = Reloading(configured(cloud, "a", "b"))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        cloud.latency = 0.4
+        under_way = asyncio.create_task(exporter.scrape())
+        await asyncio.sleep(0.1)
+        load.current = configured(
+            cloud, "c", auth=key_auth(), duration_buckets=(1.0, 2.0)
+        )
+        await reload(exporter)
+        before, after = await under_way, await exporter.scrape()
+
+    assert {project for project, _ in before.up()} == {"a", "b"}
+    assert {project for project, _ in after.up()} == {"c"}
+    assert set(before.up().values()) == set(after.up().values()) == {1.0}
+    assert {
+        dict(labels)["le"] for labels in after.series("job_duration_seconds_bucket")
+    } == {"1.0", "2.0", "+Inf"}
+
+
+async def test_a_changed_credential_is_used(cloud):
+    """A corrected password in the configuration is used at once."""
+    load = Reloading(configured(cloud, "a", auth=password_auth("wrong")))
+    async with exporting(load.current, load) as exporter:
+        assert set((await exporter.scrape()).up().values()) == {0.0}
+        load.current = configured(cloud, "a")
+        await reload(exporter)
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+def repair(cloud):
+    """Give the user and the key in the cloud the secrets that are configured."""
+    cloud.identity.users[0].password = PASSWORD
+    cloud.identity.keys[0].secret_key = SECRET_KEY
+
+
+def refused(cloud) -> int:
+    """Return how often a password or a signature was refused."""
+    return cloud.identity.wrong_passwords + cloud.identity.refused_signatures
+
+
+@pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+async def test_a_repaired_credential_is_tried_at_once(cloud, auth):
+    """What was repaired in the cloud is used after a reload, though nothing changed here."""
+    cloud.identity.users[0].password = "another"
+    cloud.identity.keys[0].secret_key = "another"
+    load = Reloading(configured(cloud, "a", "b", auth=auth, min_interval=60.0))
+    async with exporting(load.current, load) as exporter:
+        assert set((await exporter.scrape()).up().values()) == {0.0}
+        repair(cloud)
+        assert set((await exporter.scrape()).up().values()) == {0.0}
+        assert refused(cloud) == 1
+
+        assert (await reload(exporter))[0] == 200
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+    assert refused(cloud) == 1
+
+
+@pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+async def test_a_credential_that_is_still_wrong_is_tried_once_more(cloud, auth):
+    """A reload costs one refusal more; so many reloads that it might lock cost none."""
+    cloud.identity.users[0].password = "another"
+    cloud.identity.keys[0].secret_key = "another"
+    load = Reloading(configured(cloud, "a", "b", "c", auth=auth))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        for expected in (2, 3, 4, 4, 4):
+            await reload(exporter)
+            for _ in range(2):
+                assert set((await exporter.scrape()).up().values()) == {0.0}
+            assert refused(cloud) == expected
+
+    assert cloud.identity.users[0].locked_until == 0
+    assert cloud.identity.keys[0].locked_until == 0
+
+
+async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
+    """A good key that one path refused is sent there again after a reload."""
+    load = Reloading(configured(cloud, "a", auth=key_auth()))
+    refusal = Fault(effect=Effect.STATUS, status=401, api="training_jobs")
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        with cloud.faults.on(refusal):
+            assert (await exporter.scrape()).up()["a", "training"] == 0
+        assert (await exporter.scrape()).up()["a", "training"] == 0
+        assert refusal.met == 1
+
+        await reload(exporter)
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+async def test_a_path_that_refused_new_tokens_is_tried_at_once(cloud):
+    """A token that one path refused is replaced there again after a reload."""
+    load = Reloading(configured(cloud, "a"))
+    async with exporting(load.current, load) as exporter:
+        cloud.faults.add(Fault(effect=Effect.STATUS, status=401, api="training_jobs"))
+        for _ in range(2):
+            await exporter.scrape()
+        assert cloud.identity.logins == 2
+        cloud.faults.clear()
+        cloud.identity.revoke_tokens()
+
+        await reload(exporter)
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+
+async def test_limits_are_changed_in_place(cloud):
+    """`max_concurrent_requests` and `min_interval` hold from the next scrape on."""
+    load = Reloading(configured(cloud, "a"))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        load.current = configured(
+            cloud, "a", min_interval=60.0, max_concurrent_requests=1
+        )
+        await reload(exporter)
+        asked = len(cloud.asked())
+        assert set((await exporter.scrape()).up().values()) == {1.0}
+
+    assert len(cloud.asked()) == asked
+    assert exporter.collector._scheduler.max_in_flight == 1
+
+
+async def test_only_post_reloads(cloud):
+    """A browser or crawler that follows links reloads nothing."""
+    load = Reloading(configured(cloud, "a"))
+    async with exporting(load.current, load) as exporter:
+        response = await exporter.client.get(f"{exporter.url}/-/reload")
+
+    assert response.status_code == 405
+
+
+async def test_sighup_reloads(cloud, logged):
+    """SIGHUP does what POST does; SIGTERM still ends the exporter."""
+    load = Reloading(configured(cloud, "a"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = asyncio.create_task(serve_exporter(load, listener, "/metrics"))
+    lines = []
+    await _until(lambda: lines.extend(logged()) or any("listening" in x for x in lines))
+    load.current = ConfigurationError("f", (FileError(1, "x", "wrong"),))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await _until(
+        lambda: lines.extend(logged()) or any("not reloaded" in x for x in lines)
+    )
+    load.current = configured(cloud, "a", "b")
+    os.kill(os.getpid(), signal.SIGHUP)
+    await _until(
+        lambda: lines.extend(logged()) or any("projects=2" in x for x in lines)
+    )
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    listener.close()
+
+
+async def test_sighup_lets_a_repaired_credential_be_tried(cloud, logged):
+    """SIGHUP says, as POST does, that something was repaired."""
+    cloud.identity.users[0].password = "another"
+    load = Reloading(configured(cloud, "a"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
+    running = asyncio.create_task(serve_exporter(load, listener, "/metrics"))
+    lines = []
+    await _until(lambda: lines.extend(logged()) or any("listening" in x for x in lines))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert set(Scrape(await client.get(url)).up().values()) == {0.0}
+        repair(cloud)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await _until(
+            lambda: lines.extend(logged()) or any("reloaded" in x for x in lines)
+        )
+        assert set(Scrape(await client.get(url)).up().values()) == {1.0}
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    listener.close()
+
+
+async def _until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is watched knows no events
+            await asyncio.sleep(0.01)
+
+
+def test_secrets_compare_by_what_they_are(tmp_path):
+    """A configuration with the same secrets is the same: nothing is thrown away."""
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret.from_file(tmp_path / "x") == Secret.from_file(tmp_path / "x")
+    assert Secret.from_file(tmp_path / "x") != Secret("x")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2

@@ -1,0 +1,386 @@
+"""What a scrape costs, and what its numbers are worth, where jobs are only counted."""
+
+import asyncio
+import random
+
+from itertools import chain
+
+import pytest
+
+from harness import exporting_from, simulated
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, status_name
+
+from exporter.collectors.jobs.aggregates import empty_counts
+from exporter.collectors.jobs.completion_search import find_completions
+from exporter.collectors.jobs.counting import CountingState, collect_jobs
+from exporter.collectors.jobs.page_scan import PagingHints
+from exporter.collectors.jobs.poller import attempt
+from exporter.collectors.jobs.snapshot import Snapshot
+from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES, V2_STATUSES
+from exporter.errors import Failure, Reason
+from exporter.kinds import Kind
+from exporter.simulator import Dialect, Effect, Fault, Jobs
+
+
+TRAINING = {"project": "a", "kind": "training"}
+STATUSES = {"v1": len(V1_STATUSES), "v2": len(V2_STATUSES)}
+PAGE = {"v1": 1000, "v2": 50}
+APIS = pytest.mark.parametrize("api", ["v1", "v2"])
+
+
+def truth(api, cloud):
+    """Return how many training jobs of the first project have each status."""
+    found = {}
+    for job in cloud.projects[0].training.jobs:
+        name = status_name(api, job)
+        found[name] = found.get(name, 0) + 1
+    return found
+
+
+def large(api, ended, unfinished=(8, 8, 8, 7, 7, 1, 9, 15)):
+    """Return a cloud whose project `a` has so many ended and those unfinished jobs."""
+    cloud = simulated("a", training_api=api)
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    training.capacity = None
+    now = cloud.clock.now()
+    training.history(ended, now - 3600)
+    for index, status in enumerate(unfinished):
+        training.create_job(status, created=now - 3000 + index)
+    return cloud
+
+
+def asked(cloud):
+    """Return how many requests listed training jobs, and forget them."""
+    number = len(cloud.asked("training_jobs")) + len(
+        cloud.asked("training_job_searches")
+    )
+    cloud.record.clear()
+    return number
+
+
+@APIS
+@pytest.mark.parametrize("jobs", [10, 1_000, 100_000, 1_000_000])
+async def test_requests_follow_the_unfinished_jobs(api, jobs):
+    """
+    However long the history, a scrape costs the statuses and the unfinished jobs.
+
+    60 unfinished jobs are one page of v1 and two of v2, where all phases that are not
+    final can be asked for together.
+    """
+    unfinished = [8] * min(60, jobs // 2)
+    cloud = large(api, jobs - len(unfinished), unfinished)
+    async with exporting_from(cloud) as exporter:
+        await exporter.scrape(60)
+        asked(cloud)
+        costs = []
+        for _ in range(2):
+            scrape = await exporter.scrape(60)
+            costs.append(asked(cloud))
+
+    assert scrape.statuses("a", "training") == truth(api, cloud)
+    assert scrape.value("created_jobs", **TRAINING) == jobs
+    pages = -(-len(unfinished) // PAGE[api])
+    full_listing = jobs // PAGE[api] + 1
+    assert max(costs) <= max(
+        full_listing if jobs <= 1000 else 0, STATUSES[api] + 1 + pages
+    )
+    if jobs > 20_000:
+        assert scrape.value("listing_complete", **TRAINING) == 0
+
+
+@APIS
+async def test_a_counted_project_says_what_is_true(api):
+    """Numbers by status are the cloud's; durations are those of unfinished jobs."""
+    cloud = large(api, 900)
+    now = cloud.clock.now()
+    async with exporting_from(cloud, listing_limit=500) as exporter:
+        for _ in range(3):
+            scrape = await exporter.scrape()
+
+            assert scrape.statuses("a", "training") == truth(api, cloud)
+            assert scrape.value("up", **TRAINING) == 1
+            assert scrape.value("listing_complete", **TRAINING) == 0
+            assert scrape.value("created_jobs", **TRAINING) == 908
+            running = {"phase": "running", **TRAINING}
+            assert scrape.value("job_duration_seconds_gcount", **running) == 4
+            assert scrape.value(
+                "job_longest_duration_seconds", **running
+            ) == pytest.approx(3000, abs=0.01)
+            assert scrape.value(
+                "job_oldest_created_timestamp_seconds", phase="pending", **TRAINING
+            ) == pytest.approx(now - 2997, abs=0.01)
+            for phase in ("succeeded", "failed", "stopped"):
+                ended = {"phase": phase, **TRAINING}
+                assert scrape.series("job_duration_seconds_gcount", **ended) == {}
+                assert scrape.series("job_duration_seconds_bucket", **ended) == {}
+    if api == "v1":
+        assert scrape.value("job_quota", **TRAINING) == 5
+
+
+@APIS
+async def test_the_limit_is_the_apis_own_by_default(api):
+    """v1 lists up to 20,000 jobs, v2 up to 500."""
+    limit = {"v1": 20_000, "v2": 500}[api]
+    cloud = large(api, limit, unfinished=())
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape(30)
+        assert scrape.value("listing_complete", **TRAINING) == 1
+        cloud.projects[0].training.create_job(10, created=cloud.clock.now() - 9)
+        scrape = await exporter.scrape(30)
+        assert scrape.value("listing_complete", **TRAINING) == 0
+        assert scrape.statuses("a", "training") == truth(api, cloud)
+
+
+@APIS
+async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
+    """Between nine tenths of the limit and the limit nothing changes."""
+    cloud = large(api, 200, unfinished=())
+    training = cloud.projects[0].training
+    complete = []
+    async with exporting_from(cloud, listing_limit=100) as exporter:
+        for number in (200, 101, 95, 91, 90, 89, 95, 100):
+            while len(training.jobs) > number:
+                training.delete_job(training.jobs[0])
+            while len(training.jobs) < number:
+                training.create_job(10, created=cloud.clock.now() - 9)
+            scrape = await exporter.scrape()
+            assert scrape.statuses("a", "training") == truth(api, cloud)
+            complete.append(scrape.value("listing_complete", **TRAINING))
+
+    assert complete == [0, 0, 0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("api", "dialect"),
+    [
+        ("v1", Dialect(ignores_filters=True)),
+        ("v1", Dialect(total_ignores_filters=True)),
+        ("v2", Dialect(ignores_filters=True)),
+    ],
+)
+async def test_an_api_that_does_not_count_as_asked(api, dialect, logged):
+    """Where totals do not obey the filter, all jobs are listed, and one line says so."""
+    cloud = large(api, 900)
+    cloud.dialect = dialect
+    async with exporting_from(cloud, listing_limit=500) as exporter:
+        costs = []
+        for _ in range(3):
+            scrape = await exporter.scrape()
+            costs.append(asked(cloud))
+
+            assert scrape.value("up", **TRAINING) == 1
+            assert scrape.value("listing_complete", **TRAINING) == 1
+            assert scrape.statuses("a", "training") == truth(api, cloud)
+    assert costs[1:] == [908 // PAGE[api] + 1] * 2
+    assert len([line for line in logged() if "do not add up" in line]) == 1
+
+
+@APIS
+async def test_a_status_that_nobody_knows(api, logged):
+    """Jobs of a status that cannot be asked for are found by listing all."""
+    cloud = large(api, 900, unfinished=(8, 99))
+    async with exporting_from(cloud, listing_limit=500) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+
+    assert scrape.value("listing_complete", **TRAINING) == 1
+    assert scrape.statuses("a", "training")["unrecognized"] == 1
+    assert scrape.value("created_jobs", **TRAINING) == 902
+    assert len([line for line in logged() if "do not add up" in line]) == 1
+
+
+async def test_a_fallback_costs_its_listing_once():
+    """After the hour without counts, they are asked for without listing all before."""
+    cloud = large("v1", 9000)
+    cloud.dialect = Dialect(ignores_filters=True)
+    async with exporting_from(cloud, listing_limit=500, page_size=100) as exporter:
+        await exporter.scrape()
+        asked(cloud)
+        (target,) = [
+            one for one in exporter.collector._targets if one.kind == "training"
+        ]
+        target._poller._counting.counts_unreliable_until = 0.0
+        cloud.dialect = Dialect()
+        scrape = await exporter.scrape()
+
+    assert scrape.value("listing_complete", **TRAINING) == 0
+    assert scrape.statuses("a", "training") == truth("v1", cloud)
+    assert asked(cloud) <= STATUSES["v1"] + 2
+
+
+async def test_an_api_that_gives_the_same_page_again_and_again():
+    """Looking for the ends of young jobs stops where pages are counted from."""
+    moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
+    moving.jobs.history(100, NOW, seconds=100.0)
+    described, status_of = DESCRIBED["v1"]
+    numbers = []
+
+    async def fetch(query, number, size):
+        if query.statuses:
+            return await moving.fetch(query, number, size)
+        numbers.append(number)
+        return await moving.fetch(query, 1, size)
+
+    hints = PagingHints(10)
+    snapshot = await collect_jobs(
+        fetch,
+        described,
+        CountingState(hints, is_counting=True),
+        lambda: Snapshot(empty_counts((), described.statuses), status_of),
+        20,
+    )
+    numbers.clear()
+    await find_completions(fetch, described, hints, snapshot)
+
+    assert not snapshot.complete
+    assert numbers == list(range(9, 0, -1))
+
+
+@APIS
+async def test_an_api_that_refuses_the_filter(api):
+    """An API that refuses to be asked by status is listed, too."""
+    cloud = large(api, 900)
+    cloud.dialect = Dialect(refuses_filters=True)
+    async with exporting_from(cloud, listing_limit=500) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.value("listing_complete", **TRAINING) == 1
+    assert scrape.statuses("a", "training") == truth(api, cloud)
+
+
+@APIS
+async def test_a_failing_count_fails_the_collection(api):
+    """A filtered request that fails is a failure like any other, not a wrong count."""
+    cloud = large(api, 900)
+    async with exporting_from(cloud, listing_limit=500) as exporter:
+        assert (await exporter.scrape()).value("up", **TRAINING) == 1
+        name = {"v1": "training_jobs", "v2": "training_job_searches"}[api]
+        with cloud.faults.on(
+            Fault(effect=Effect.STATUS, api=name, status=403, code="ModelArts.0108")
+        ):
+            scrape = await exporter.scrape()
+            assert scrape.value("up", **TRAINING) == 0
+            assert scrape.series("jobs", **TRAINING) == {}
+            assert scrape.errors("a", "training") == {"permission": 1}
+        assert (await exporter.scrape()).value("up", **TRAINING) == 1
+
+
+@APIS
+@settings(max_examples=300)
+@given(
+    seed=st.integers(0, 2**32),
+    pace=st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]),
+    size=st.sampled_from([3, 50]),
+)
+def test_numbers_while_jobs_move(api, seed, pace, size):
+    """
+    While jobs move, each number that was counted was true at some moment of the scrape.
+
+    One that was listed, on pages that were asked for one after the other, is a number
+    of jobs that had the status then, and all those that always had it are among them.
+
+    Before each answer, a job may start, end, be created or be deleted. What comes out
+    adds up to a number of jobs that there was.
+    """
+    chance = random.Random(seed)
+    jobs = Jobs(Kind.TRAINING, seed=seed)
+    jobs.history(30, NOW - 3600)
+    for status in [8] * 4 + [7] * 4 + [1, 9]:
+        jobs.create_job(status, created=NOW - 3000)
+    moving = MovingJobs(api, jobs, chance, pace)
+    moving.observe()
+    described, status_of = DESCRIBED[api]
+
+    snapshot = asyncio.run(
+        collect_jobs(
+            moving.fetch,
+            described,
+            CountingState(PagingHints(size), is_counting=True),
+            lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            20,
+        )
+    )
+
+    counts = snapshot.counts
+    if snapshot.complete:
+        # The fallback, with its own guarantee: none missed that was there all along.
+        assert len(moving.always) <= counts.number <= len(moving.ever)
+        return
+    assert counts.number in moving.totals
+    for status, number in counts.statuses.items():
+        if status in chain.from_iterable(described.unfinished):
+            always = moving.always_had.get(status.name, set())
+            assert len(always) <= number <= len(moving.ever_had[status.name]), status
+        elif status is not UNRECOGNIZED:
+            seen = moving.seen[status.name]
+            assert min(seen) <= number <= max(seen), status
+    if pace == 0:
+        assert not snapshot.complete
+        assert moving.requests <= STATUSES[api] + 1 + 10 // size + len(
+            described.unfinished
+        )
+
+
+@APIS
+@settings(max_examples=100)
+@given(
+    seed=st.integers(0, 2**32),
+    pace=st.sampled_from([0.0, 0.02, 0.5]),
+    size=st.sampled_from([3, 50]),
+    lie=st.sampled_from(sorted(set(LIES) - {"none"})),
+    is_counting=st.booleans(),
+)
+def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
+    """
+    What contradicts itself is a failure, while jobs move, too, listed or counted.
+
+    A lie that is none on a single page may leave numbers: those of the jobs there are.
+    """
+    chance = random.Random(seed)
+    jobs = Jobs(Kind.TRAINING, seed=seed)
+    jobs.history(30, NOW - 3600)
+    for status in [8] * 4 + [7] * 4 + [1, 9]:
+        jobs.create_job(status, created=NOW - 3000)
+    moving = MovingJobs(api, jobs, chance, pace, lie=lie)
+    moving.observe()
+    described, status_of = DESCRIBED[api]
+
+    collected = asyncio.run(
+        attempt(
+            collect_jobs(
+                moving.fetch,
+                described,
+                CountingState(PagingHints(size), is_counting=is_counting),
+                lambda: Snapshot(empty_counts((), described.statuses), status_of),
+                20 if is_counting else 1000,
+            )
+        )
+    )
+
+    assert moving.requests < 1500
+    if isinstance(collected, Failure):
+        assert collected.reason is Reason.RESPONSE
+        assert "jobs" in collected.problem
+        return
+    # Where there is one page only, these are none.
+    assert lie in {"a total on some pages", "the same jobs"}
+    assert size == 50
+    assert len(moving.always) <= collected.counts.number <= len(moving.ever)
+
+
+async def test_numbers_that_move_over_http():
+    """The same for a whole exporter, with moves before every answer."""
+    cloud = large("v1", 60, unfinished=[8] * 4 + [7] * 4 + [1, 9])
+    training = cloud.projects[0].training
+    chance = random.Random(1)
+    cloud.before_answer = lambda _, page: (
+        one_move(chance, training, cloud.clock.now()) if chance.random() < 0.2 else None
+    )
+    async with exporting_from(cloud, listing_limit=20) as exporter:
+        for _ in range(3):
+            scrape = await exporter.scrape()
+            total = sum(scrape.statuses("a", "training").values())
+            assert scrape.value("created_jobs", **TRAINING) == total

@@ -1,0 +1,267 @@
+"""Listings stay consistent while jobs come and go between two pages."""
+
+import asyncio
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.collectors.jobs.aggregates import JobCounts, empty_counts
+from exporter.collectors.jobs.api import ALL_JOBS
+from exporter.collectors.jobs.page_scan import PagingHints, list_jobs
+from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.snapshot import Snapshot
+from exporter.collectors.jobs.statuses import V1_STATUSES
+from exporter.collectors.jobs.v1_schema import V1Job, v1_status
+from exporter.errors import CollectionError, Failure, Reason
+
+
+NOW = 1_700_000_000.0
+LONG_AGO = 1_600_000_000_000
+
+
+class Recorder(JobCounts):
+    """A tally that remembers the durations, which are the jobs' own numbers here."""
+
+    def __init__(self):
+        super().__init__((), dict.fromkeys(V1_STATUSES.values(), 0))
+        self.seen = []
+
+    def add(self, status, number, durations, created):
+        """Remember the jobs."""
+        self.seen += durations
+
+
+def recording():
+    """Return a census with such a tally."""
+    return Snapshot(Recorder(), v1_status)
+
+
+@dataclass
+class MovingList:
+    """An API whose list changes between the pages that it answers."""
+
+    jobs: list[int]
+    pending: list = field(default_factory=list)
+    created: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+    tells_total: bool = True
+    page_limit: int = 1000
+    requests: int = 0
+    still_for: int = 0
+    """How many pages were answered since the list has changed."""
+
+    async def fetch(self, query, number, size):
+        """Answer when the test lets it."""
+        answered = asyncio.get_running_loop().create_future()
+        self.pending.append((answered, number, size))
+        return await answered
+
+    def answer(self, index):
+        """Answer one of the requests that wait."""
+        answered, number, size = self.pending.pop(index % len(self.pending))
+        if not answered.cancelled():
+            answered.set_result(self.page(number, min(size, self.page_limit)))
+
+    def page(self, number, size):
+        """Return a page of the list as it is now."""
+        self.requests += 1
+        self.still_for += 1
+        jobs = self.jobs[(number - 1) * size : number * size]
+        total = len(self.jobs) if self.tells_total else None
+        rows = [V1Job(job, "a", 8, self.create_time(job), job) for job in jobs]
+        return Page(rows, total, NOW)
+
+    def create_time(self, job):
+        """Return when a job was created: those of the start were, long ago."""
+        return round(NOW * 1000) if job in self.created else LONG_AGO + job
+
+    def create(self):
+        """Add a job at the end."""
+        self.still_for = 0
+        job = 1 + max([0, *self.jobs, *self.created, *self.deleted])
+        self.created.add(job)
+        self.jobs.append(job)
+
+    def delete(self, index):
+        """Remove one of the jobs."""
+        if self.jobs:
+            self.still_for = 0
+            self.deleted.add(self.jobs.pop(index % len(self.jobs)))
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+ACTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["answer", "answer", "create", "delete"]), st.integers(0, 50)
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    start=st.integers(0, 12),
+    size=st.integers(1, 4),
+    pages=st.integers(1, 5),
+    actions=ACTIONS,
+    tells_total=st.booleans(),
+    page_limit=st.sampled_from([1000, 1000, 2]),
+)
+def test_no_job_twice_and_none_missed(
+    start, size, pages, actions, tells_total, page_limit
+):
+    """
+    No job is counted twice, and none that existed all along is missed.
+
+    Requests are answered in any order, and jobs are created and deleted between them.
+    There is no listing only if jobs came and went while each page was read again.
+    """
+    api = MovingList(
+        list(range(1, start + 1)), tells_total=tells_total, page_limit=page_limit
+    )
+    recorders = []
+
+    def recorder():
+        recorders.append(recording())
+        return recorders[-1]
+
+    async def run():
+        task = asyncio.create_task(
+            list_jobs(api.fetch, PagingHints(size, {ALL_JOBS: pages}), recorder)
+        )
+        for action, index in actions:
+            await settle()
+            if action == "create":
+                api.create()
+            elif action == "delete":
+                api.delete(index)
+            elif api.pending:
+                api.answer(index)
+        while not task.done():
+            await settle()
+            if api.pending:
+                api.answer(0)
+        return await task
+
+    try:
+        listing = asyncio.run(run())
+    except CollectionError:
+        assert api.still_for <= len(api.jobs) // min(size, page_limit) + 2
+        return
+
+    seen = listing.counts.seen
+    assert len(set(seen)) == len(seen)
+    assert set(range(1, start + 1)) - api.deleted <= set(seen)
+    assert set(seen) <= set(range(1, start + 1)) | api.created
+
+
+async def listed(api: MovingList, hints: PagingHints) -> list[int]:
+    """List the jobs of an API that does not move; return them, and count requests."""
+
+    async def fetch(query, number, size):
+        return api.page(number, min(size, api.page_limit))
+
+    return (await list_jobs(fetch, hints, recording)).counts.seen
+
+
+@pytest.mark.parametrize(
+    ("jobs", "requests"), [(0, 1), (1, 1), (999, 1), (1000, 2), (1001, 2), (10_000, 11)]
+)
+async def test_requests_of_a_quiet_listing(jobs, requests):
+    """
+    A listing costs its pages and, after a full last page, the proof that it ends.
+
+    That is so when it is cold and when it is warm.
+    """
+    api = MovingList(list(range(1, jobs + 1)))
+    hints = PagingHints(1000)
+
+    for scrapes in (1, 2, 3):
+        assert jobs == len(await listed(api, hints))
+        assert scrapes * requests == api.requests
+
+
+async def test_a_warm_listing_asks_for_all_pages_at_once():
+    """A listing remembers how many pages the last one had."""
+    api = MovingList(list(range(1, 2501)))
+    hints = PagingHints(1000)
+    await listed(api, hints)
+
+    task = asyncio.create_task(list_jobs(api.fetch, hints, recording))
+    await settle()
+    assert [1, 2, 3] == [number for _, number, _ in api.pending]
+    for _ in range(3):
+        api.answer(0)
+
+    assert len((await task).counts.seen) == 2500
+
+
+async def test_a_server_that_gives_smaller_pages_is_read_to_the_end():
+    """Pages shorter than asked for do not end a listing while the total says more."""
+    api = MovingList(list(range(1, 251)), page_limit=100)
+
+    assert len(await listed(api, PagingHints(1000))) == 250
+
+
+async def test_page_size_falls_back_and_is_remembered():
+    """Where 1,000 jobs a page are refused, 100 are asked for, then and later."""
+    api = MovingList(list(range(1, 251)))
+    asked = []
+
+    async def fetch(query, number, size):
+        asked.append(size)
+        if size > 100:
+            raise CollectionError(
+                Failure(reason=Reason.API, problem="refused", advice="", status=400)
+            )
+        return api.page(number, size)
+
+    hints = PagingHints(1000)
+    for _ in range(2):
+        listing = await list_jobs(fetch, hints, recording)
+        assert len(listing.counts.seen) == 250
+
+    assert [1000, 100, 100, 100, 100, 100, 100] == asked
+
+
+async def test_other_refusals_are_not_retried_smaller():
+    """A request that is refused in any size is reported as it was refused."""
+    failure = Failure(reason=Reason.API, problem="refused", advice="", status=400)
+
+    async def fetch(query, number, size):
+        raise CollectionError(failure)
+
+    with pytest.raises(CollectionError) as caught:
+        await list_jobs(fetch, PagingHints(1000), recording)
+
+    assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+async def test_an_endless_list_is_given_up(distinct):
+    """A list whose pages never end is an error after a bounded number of requests."""
+    requests = []
+
+    async def fetch(query, number, size):
+        requests.append(number)
+        first = number * size if distinct else 1
+        rows = [V1Job(first + n, "a", 8, LONG_AGO, n) for n in range(size)]
+        return Page(rows, 25, NOW)
+
+    with pytest.raises(CollectionError, match="does not end"):
+        await list_jobs(
+            fetch,
+            PagingHints(10),
+            lambda: Snapshot(empty_counts((), V1_STATUSES.values()), v1_status),
+        )
+
+    assert len(requests) < 40

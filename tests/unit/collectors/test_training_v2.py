@@ -1,0 +1,437 @@
+"""The v2 training API: the same metrics, from searches and their own quota."""
+
+import asyncio
+import json
+
+from dataclasses import replace
+
+import pytest
+
+from harness import SECRET_KEY, exporting_from, key_auth, simulated
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkmodelarts.v1 import (
+    JobSearches,
+    ListTrainingJobsRequest,
+    ModelArtsClient,
+    ShowTrainingQuotasRequest,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.collectors.jobs.job import Resources
+from exporter.collectors.jobs.pages import job_of
+from exporter.collectors.jobs.statuses import UNRECOGNIZED, V2_STATUSES
+from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
+from exporter.simulator import (
+    CPU_FLAVOR,
+    GPU_FLAVOR,
+    NPU_FLAVOR,
+    Dialect,
+    Effect,
+    Fault,
+    phase_of,
+    serve,
+)
+
+
+TRAINING = {"project": "a", "kind": "training"}
+
+
+def phases(cloud):
+    """Return how many training jobs of the first project are in each phase."""
+    found = {}
+    for job in cloud.projects[0].training.jobs:
+        found[phase_of(job).lower()] = found.get(phase_of(job).lower(), 0) + 1
+    return found
+
+
+async def test_a_scrape_says_what_is_true():
+    """Counts, quota, durations and times are the cloud's; visualization stays v1."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    now = cloud.clock.now()
+    training.create_job(3, created=now - 30)
+    training.create_job(9, created=now - 20)
+    training.history(160, now - 3600)
+    async with exporting_from(cloud) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+
+            assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
+            assert scrape.statuses("a", "training") == phases(cloud)
+            assert scrape.value("created_jobs", **TRAINING) == len(training.jobs)
+            assert scrape.value("job_count_limit", **TRAINING) == training.remaining
+            assert scrape.value("job_quota", **TRAINING) is None
+            assert scrape.value("listing_complete", **TRAINING) == 1
+    assert scrape.value(
+        "job_longest_duration_seconds", phase="running", **TRAINING
+    ) == pytest.approx(50, abs=0.01)
+    # A failure before the start is no run of zero seconds.
+    failed = sum(
+        job.started is not None
+        for job in training.jobs
+        if phase_of(job) in {"Failed", "Abnormal"}
+    )
+    assert (
+        scrape.value("job_duration_seconds_gcount", phase="failed", **TRAINING)
+        == failed
+    )
+    assert scrape.value(
+        "job_oldest_created_timestamp_seconds", phase="pending", **TRAINING
+    ) == pytest.approx(now - 40, abs=0.01)
+    info = scrape.series("project_info", project="a")
+    assert dict(next(iter(info)))["training_api"] == "v2"
+
+
+async def test_every_status_has_a_sample():
+    """The statuses of a v2 project are the API's phases, in lower case."""
+    cloud = simulated("a", training_api="v2")
+    cloud.projects[0].training.create_job(0, created=cloud.clock.now())
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape()
+    shown = {
+        dict(labels)["status"]: dict(labels)["phase"]
+        for labels in scrape.series("jobs", **TRAINING)
+    }
+
+    assert shown == {
+        **{name: status.phase for name, status in V2_STATUSES.items()},
+        "unrecognized": "unknown",
+    }
+    assert scrape.value("jobs", status="unrecognized", phase="unknown", **TRAINING) == 1
+
+
+async def test_pages_of_fifty_are_read_together_from_the_second_scrape_on():
+    """A listing is read in pages of 50, however large pages are configured."""
+    cloud = simulated("a", training_api="v2")
+    cloud.projects[0].training.history(160, cloud.clock.now() - 3600)
+    jobs = len(cloud.projects[0].training.jobs)
+    async with exporting_from(cloud) as exporter:
+        await exporter.scrape()
+        cloud.record.clear()
+        await exporter.scrape()
+
+    asked = [json.loads(one.query) for one in cloud.asked("training_job_searches")]
+    assert sorted(body["offset"] for body in asked) == list(range(jobs // 50 + 1))
+    assert {(body["limit"], body["sort_by"], body["order"]) for body in asked} == {
+        (50, "create_time", "asc")
+    }
+
+
+async def test_signed_requests_with_a_body():
+    """Searches are signed with their body and content type."""
+    cloud = simulated("a", training_api="v2")
+    async with exporting_from(cloud, key_auth()) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.up()["a", "training"] == 1
+    assert scrape.statuses("a", "training") == phases(cloud)
+
+
+async def test_a_cloud_without_the_quota_api(logged):
+    """Where there is no quota API, the total is known and the limit is not; quietly."""
+    cloud = simulated("a", training_api="v2")
+    cloud.dialect = Dialect(without_quota_api=True)
+    async with exporting_from(cloud) as exporter:
+        for _ in range(3):
+            scrape = await exporter.scrape()
+
+    assert scrape.up()["a", "training"] == 1
+    assert scrape.value("created_jobs", **TRAINING) == 13
+    assert scrape.value("job_count_limit", **TRAINING) is None
+    assert scrape.errors("a", "training") == {}
+    assert not [line for line in logged() if "level=warn" in line]
+    assert len(cloud.asked("training_quotas")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault(effect=Effect.STATUS, status=403, code="ModelArts.0112"), "permission"),
+        (Fault(effect=Effect.STATUS, status=404, code="ModelArts.2786"), "permission"),
+        (Fault(effect=Effect.HTML, status=200), "response"),
+        (Fault(effect=Effect.STATUS, status=500), "api"),
+        (Fault(effect=Effect.HANG), "timeout"),
+    ],
+    ids=lambda value: (
+        value if isinstance(value, str) else f"{value.effect}-{value.status}"
+    ),
+)
+async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
+    """The counts stand; the two limits are absent, and the reason is counted."""
+    cloud = simulated("a", training_api="v2")
+    fault.api = "training_quotas"
+    cloud.faults.add(fault)
+    async with exporting_from(cloud) as exporter:
+        for number in (1, 2):
+            scrape = await exporter.scrape(1.5)
+
+            assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
+            assert scrape.statuses("a", "training") == phases(cloud)
+            assert scrape.value("created_jobs", **TRAINING) is None
+            assert scrape.value("job_count_limit", **TRAINING) is None
+            assert scrape.errors("a", "training") == {reason: number}
+        warnings = [line for line in logged() if "level=warn" in line]
+        assert len(warnings) == 1
+        assert "something beside the jobs is missing" in warnings[0]
+        assert f"reason={reason}" in warnings[0]
+
+        cloud.faults.clear()
+        scrape = await exporter.scrape()
+        assert scrape.value("job_count_limit", **TRAINING) == 87
+
+
+async def test_an_unlimited_quota():
+    """A negative quota is no limit; how many jobs there are is told all the same."""
+    cloud = simulated("a", training_api="v2")
+    cloud.projects[0].training.capacity = None
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.value("created_jobs", **TRAINING) == 13
+    assert scrape.value("job_count_limit", **TRAINING) is None
+    assert scrape.errors("a", "training") == {}
+
+
+@pytest.mark.parametrize(
+    "effect", [Effect.HTML, Effect.TRUNCATED, Effect.RESET, Effect.STATUS]
+)
+async def test_one_bad_page_makes_the_listing_unknown(effect):
+    """No half a count: a page that fails makes the project's training jobs unknown."""
+    cloud = simulated("a", training_api="v2")
+    cloud.projects[0].training.history(160, cloud.clock.now() - 3600)
+    cloud.faults.add(
+        Fault(effect=effect, api="training_job_searches", from_page=3, status=400)
+    )
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape(3)
+
+    assert scrape.up() == {("a", "training"): 0, ("a", "visualization"): 1}
+    assert scrape.series("jobs", **TRAINING) == {}
+
+
+async def test_resources_of_running_jobs():
+    """Nodes and accelerators are summed by flavor, over running jobs only."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    now = cloud.clock.now()
+    for status, flavor, nodes in (
+        (8, GPU_FLAVOR, 2),
+        (15, GPU_FLAVOR, 1),
+        (8, NPU_FLAVOR, 4),
+        (8, CPU_FLAVOR, 3),
+        (8, None, 5),
+        (7, GPU_FLAVOR, 16),
+        (10, GPU_FLAVOR, 32),
+    ):
+        job = training.create_job(status, created=now - 100)
+        job.flavor, job.nodes = flavor, nodes
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape()
+    shown = {
+        name: {
+            (dict(labels)["flavor"], dict(labels)["accelerator"]): value
+            for labels, value in scrape.series(name, project="a").items()
+        }
+        for name in ("active_nodes", "active_accelerators")
+    }
+
+    gpu = (GPU_FLAVOR.flavor_id, "NVIDIA-V100")
+    npu = (NPU_FLAVOR.flavor_id, "Ascend-910")
+    cpu = (CPU_FLAVOR.flavor_id, "")
+    assert shown["active_nodes"] == {gpu: 3, npu: 4, cpu: 3, ("", ""): 5}
+    assert shown["active_accelerators"] == {gpu: 24, npu: 32, cpu: 0}
+
+
+async def test_another_workspace_is_asked_for():
+    """A project's workspace is searched, and no other one's jobs are taken for its."""
+    cloud = simulated("a", training_api="v2")
+    now = cloud.clock.now()
+    cloud.projects[0].training.create_job(8, created=now - 9, workspace_id="w1")
+
+    def in_workspace(configured):
+        return _replaced(configured, workspace_id="w1")
+
+    async with exporting_from(cloud, change=in_workspace) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.statuses("a", "training") == {"running": 1}
+
+
+def _replaced(configured, **changes):
+    projects = tuple(replace(project, **changes) for project in configured.projects)
+    return replace(configured, projects=projects)
+
+
+async def test_a_cloud_that_knows_no_workspaces_is_not_believed():
+    """An answer about the default workspace is none about another one."""
+    cloud = simulated("a", training_api="v2")
+    cloud.dialect = Dialect(without_workspaces=True)
+    async with exporting_from(
+        cloud, change=lambda configured: _replaced(configured, workspace_id="w1")
+    ) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.up()["a", "training"] == 0
+    assert scrape.errors("a", "training") == {"response": 1}
+
+
+async def test_the_official_sdk_lists_the_same_jobs():
+    """The cloud's own SDK finds in the simulator what the exporter finds."""
+    cloud = simulated("a", training_api="v2")
+    cloud.projects[0].training.history(120, cloud.clock.now() - 3600)
+    project_id = cloud.projects[0].project_id
+
+    def listed(url):
+        client = (
+            ModelArtsClient.new_builder()
+            .with_credentials(BasicCredentials("AKCANARY", SECRET_KEY, project_id))
+            .with_endpoints([url])
+            .build()
+        )
+        found = []
+        while True:
+            body = JobSearches(
+                offset=len(found) // 50, limit=50, sort_by="create_time", order="asc"
+            )
+            answer = client.list_training_jobs(ListTrainingJobsRequest(body=body))
+            found += answer.items
+            if len(answer.items) < 50:
+                return answer, found, client
+
+    async with serve(cloud) as url:
+        answer, found, client = await asyncio.to_thread(listed, url)
+        quotas = await asyncio.to_thread(
+            client.show_training_quotas, ShowTrainingQuotasRequest()
+        )
+    counted = {}
+    for item in found:
+        phase = item.status.phase.lower()
+        counted[phase] = counted.get(phase, 0) + 1
+
+    assert answer.total == len(cloud.projects[0].training.jobs) == len(found)
+    assert len({item.metadata.id for item in found}) == len(found)
+    assert counted == phases(cloud)
+    assert ("job-num", len(found)) in [
+        (one.resource, one.used) for one in quotas.quotas
+    ]
+
+
+def test_the_documented_answer():
+    """The API reference's sample is read: a failure that never started, no detail."""
+    answer = v2_search.decode(
+        json.dumps(
+            {
+                "total": 5059,
+                "count": 1,
+                "limit": 1,
+                "offset": 0,
+                "sort_by": "create_time",
+                "order": "desc",
+                "group_by": "",
+                "workspace_id": "0",
+                "ai_project": "default-ai-project",
+                "items": [
+                    {
+                        "kind": "job",
+                        "metadata": {
+                            "id": "3faf5c03-aaa1-4cbe-879d-24b05d997347",
+                            "name": "trainjob--py14_mem06-byd-108",
+                            "description": "",
+                            "create_time": 1636447346315,
+                            "workspace_id": "0",
+                            "user_name": "ei_modelarts_q00357245_01",
+                        },
+                        "status": {
+                            "phase": "Abnormal",
+                            "secondary_phase": "CreateFailed",
+                            "duration": 0,
+                            "start_time": 0,
+                            "node_count_metrics": [[1636447746000, 0]],
+                            "tasks": ["worker-0"],
+                        },
+                        "spec": {
+                            "resource": {
+                                "policy": "economic",
+                                "flavor_id": "modelarts.vm.pnt1.large.eco",
+                                "flavor_name": "Computing GPU(Pnt1) instance",
+                                "node_count": 1,
+                            }
+                        },
+                    }
+                ],
+            }
+        )
+    )
+    job = job_of(answer.items[0], v2_status)
+
+    assert job.status == V2_STATUSES["abnormal"]
+    assert job.duration is None
+    assert job.created == 1636447346315
+    assert job.resources == Resources(1, "modelarts.vm.pnt1.large.eco")
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (None, None),
+        ({"flavor_id": "f"}, None),
+        ({"flavor_id": "f", "node_count": 0}, None),
+        ({"node_count": "2", "pool_id": "p"}, Resources(2, "")),
+        ({"flavor_id": "f", "node_count": 1, "flavor_detail": None}, Resources(1, "f")),
+        (
+            {"node_count": 1, "flavor_detail": {"flavor_info": {"gpu": None}}},
+            Resources(1, "", units=0),
+        ),
+        (
+            {
+                "node_count": 1,
+                "flavor_detail": {
+                    "flavor_type": "GPU",
+                    "flavor_info": {"gpu": {"unit_num": "4"}},
+                },
+            },
+            Resources(1, "", "GPU", 4),
+        ),
+        (
+            {
+                "node_count": 1,
+                "flavor_detail": {"flavor_info": {"npu": {"product_name": "x"}}},
+            },
+            Resources(1, "", "x", None),
+        ),
+    ],
+    ids=str,
+)
+def test_what_resources_tell(resource, expected):
+    """What the API does not tell of a job's resources is unknown, not zero."""
+    item = {"metadata": {"id": "x"}, "spec": {"resource": resource}}
+    answer = v2_search.decode(json.dumps({"items": [item]}))
+
+    assert answer.items[0].resources == expected
+
+
+@pytest.mark.parametrize(
+    ("quotas", "created", "remaining"),
+    [
+        ([{"resource": "job-num", "quota": 5000, "used": 120}], 120, 4880),
+        ([{"resource": "job-num", "quota": "50", "used": "60"}], 60, 0),
+        ([{"resource": "job-num", "quota": -1, "used": 7}], 7, None),
+        ([{"resource": "job-num", "quota": 10}], None, None),
+    ],
+)
+def test_what_quotas_tell(quotas, created, remaining):
+    """What is left is the quota less what is used, where both are told."""
+    quota = v2_quotas.decode(json.dumps({"quotas": quotas})).jobs
+
+    assert (quota.created, quota.remaining) == (created, remaining)
+    assert quota.running is None
+
+
+@given(st.none() | st.text() | st.integers())
+def test_any_phase_is_a_status(phase):
+    """A phase is known by its name in any case; all others are unrecognized."""
+    assert v2_status(phase) in {*V2_STATUSES.values(), UNRECOGNIZED}
+    for name, status in V2_STATUSES.items():
+        assert v2_status(name.upper()) is status

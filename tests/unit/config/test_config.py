@@ -1,0 +1,465 @@
+"""Configuration files: what is read, and what is said of errors."""
+
+import textwrap
+
+from pathlib import Path
+
+import pytest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config import (
+    AccessKeyAuth,
+    EcsAgencyAuth,
+    JobSeries,
+    PasswordAuth,
+    Secret,
+    TrainingApi,
+    load,
+)
+from exporter.errors import ConfigurationError, SecretError
+from exporter.kinds import Kind
+
+
+MINIMAL = """\
+clouds:
+  otc:
+    provider: otc
+    region: eu-de
+    auth:
+      password: {username: exporter, password: canary, domain: OTC00000000001000000001}
+projects:
+  - name: vision
+    cloud: otc
+    project_id: 0123456789abcdef0123456789abcdef
+"""
+
+
+def read(folder: Path, text: str, **environment: str):
+    """Load `text` as a configuration file in `folder`."""
+    file = folder / "modelarts.yml"
+    file.write_text(textwrap.dedent(text))
+    return load(str(file), environment)
+
+
+def mistakes(folder: Path, text: str, **environment: str) -> list[str]:
+    """Return the errors in `text`, each as `line: path: message`."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(folder, text, **environment)
+    prefix = str(folder / "modelarts.yml")
+    return [line.removeprefix(f"{prefix}:").lstrip() for line in caught.value.lines()]
+
+
+def test_defaults(tmp_path):
+    """A minimal file gives the documented defaults."""
+    configuration = read(tmp_path, MINIMAL)
+    cloud = configuration.clouds[0]
+    project = configuration.projects[0]
+
+    assert cloud.iam_url == "https://iam.eu-de.otc.t-systems.com"
+    assert cloud.modelarts_url == "https://modelarts.eu-de.otc.t-systems.com"
+    assert isinstance(cloud.auth, PasswordAuth)
+    assert cloud.auth.password.reveal() == "canary"
+    assert project.kinds == (Kind.TRAINING, Kind.VISUALIZATION)
+    assert project.workspace_id == "0"
+    assert configuration.collection.timeout is None
+    assert configuration.collection.max_concurrent_requests == 32
+    assert configuration.collection.page_size == 1000
+    assert configuration.collection.duration_buckets[0] == 60.0
+    assert configuration.collection.duration_buckets[-1] == 7 * 86400.0
+
+
+def test_everything(tmp_path):
+    """Every documented key is read."""
+    (tmp_path / "secret").write_text("file-canary\n")
+    configuration = read(
+        tmp_path,
+        """\
+        clouds:
+          hw:
+            provider: huaweicloud
+            region: cn-north-4
+            iam_url: https://iam.example.com/
+            modelarts_url: https://modelarts.example.com/base/
+            auth:
+              access_key: {access_key: AK, secret_key_file: secret, security_token: tok}
+            tls: {insecure_skip_verify: true}
+            proxy_url: http://user:pass@proxy:3128
+            rate_limit: {requests_per_second: 0.5, burst: 3}
+        projects:
+          - name: a
+            cloud: hw
+            project_id: 12345678901234567890123456789012
+            workspace_id: w1
+            collectors: [visualization_jobs]
+            training_api: v2
+            labels: {team: no, size: 5, empty: ""}
+        collection:
+          timeout: 1m30s
+          timeout_offset: 250ms
+          max_concurrent_requests: 8
+          min_interval: 10s
+          page_size: 100
+          listing_limit: 700
+          job_series: {enabled: true, max_per_project: 7}
+          duration_buckets: [1m, 1h, 1d]
+        """,
+    )
+    cloud = configuration.clouds[0]
+    project = configuration.projects[0]
+
+    assert cloud.iam_url == "https://iam.example.com"
+    assert cloud.modelarts_url == "https://modelarts.example.com/base"
+    assert isinstance(cloud.auth, AccessKeyAuth)
+    assert cloud.auth.secret_key.reveal() == "file-canary"
+    assert cloud.auth.security_token is not None
+    assert cloud.auth.security_token.reveal() == "tok"
+    assert cloud.rate_limit is not None
+    assert cloud.rate_limit.requests_per_second == 0.5
+    assert project.kinds == (Kind.VISUALIZATION,)
+    assert dict(project.labels) == {"team": "no", "size": "5", "empty": ""}
+    assert configuration.collection.timeout == 90.0
+    assert configuration.collection.timeout_offset == 0.25
+    assert configuration.collection.min_interval == 10.0
+    assert configuration.collection.listing_limit == 700
+    assert configuration.collection.job_series == JobSeries(
+        enabled=True, max_per_project=7
+    )
+    assert project.training_api is TrainingApi.V2
+    assert configuration.collection.duration_buckets == (60.0, 3600.0, 86400.0)
+
+
+@pytest.mark.parametrize(
+    "project_id",
+    ["01234567890123456789012345678901", "12e34", '"12e34"', "0x1F", "1_000", "on"],
+)
+def test_project_ids_are_text(tmp_path, project_id):
+    """A project ID that YAML reads as a number or boolean stays as it is written."""
+    text = MINIMAL.replace("0123456789abcdef0123456789abcdef", project_id)
+
+    assert read(tmp_path, text).projects[0].project_id == project_id.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            ("cloud: otc", "cloud: otx"),
+            '9: projects[0].cloud: no cloud named "otx"; did you mean "otc"?',
+        ),
+        (
+            ("provider: otc", "provider: aws"),
+            (
+                '3: clouds.otc.provider: "aws" is not known here; '
+                "it is one of otc, huaweicloud"
+            ),
+        ),
+        (
+            ("region: eu-de", "regoin: eu-de"),
+            '4: clouds.otc.regoin: unknown key; did you mean "region"?',
+        ),
+        (("    region: eu-de\n", ""), "3: clouds.otc.region: missing"),
+        (
+            ("username: exporter, ", ""),
+            "6: clouds.otc.auth.password.username: missing",
+        ),
+        (
+            ("password: canary", "password_file: nowhere"),
+            (
+                "6: clouds.otc.auth.password.password_file: "
+                "nowhere: No such file or directory"
+            ),
+        ),
+        (
+            ("password: canary, ", ""),
+            "6: clouds.otc.auth.password.password: missing; give it, or password_file",
+        ),
+        (
+            ("password: canary", "password: canary, password_file: x"),
+            (
+                "6: clouds.otc.auth.password.password: "
+                "give password or password_file, not both"
+            ),
+        ),
+        (
+            ("cloud: otc\n", "cloud: otc\n    cloud: otc\n"),
+            "10: projects[0].cloud: given twice; first in line 9",
+        ),
+        (
+            ("name: vision", "name:"),
+            "8: projects[0].name: has no value",
+        ),
+        (
+            ("0123456789abcdef0123456789abcdef", "../admin"),
+            "10: projects[0].project_id: letters, digits, - and _ are allowed, 64 at most",
+        ),
+        (
+            ("    cloud: otc\n", "    cloud: otc\n    labels: {a-b: c}\n"),
+            (
+                "10: projects[0].labels.a-b: not a label name: letters, digits and _, "
+                "not first a digit or __"
+            ),
+        ),
+        (
+            ("projects:", "collection: {timeout: 9}\nprojects:"),
+            (
+                '7: collection.timeout: "9" is not a duration; '
+                "write it like 9s, 500ms or 1h30m"
+            ),
+        ),
+        (
+            ("projects:", "collection: {page_size: 5000}\nprojects:"),
+            "7: collection.page_size: 5000 is not between 1 and 1000",
+        ),
+        (
+            ("projects:", "collection: {listing_limit: 0}\nprojects:"),
+            "7: collection.listing_limit: 0 is not between 1 and 100000000",
+        ),
+        (
+            ("projects:", "collection: {job_series: {enable: true}}\nprojects:"),
+            ('7: collection.job_series.enable: unknown key; did you mean "enabled"?'),
+        ),
+        (
+            ("projects:", "collection: {duration_buckets: [1h, 1m]}\nprojects:"),
+            (
+                "7: collection.duration_buckets: must be above 0 and rise from one to the "
+                "next"
+            ),
+        ),
+        (
+            (
+                "    region: eu-de\n",
+                "    region: eu-de\n    tls: {insecure_skip_verify: no}\n",
+            ),
+            '5: clouds.otc.tls.insecure_skip_verify: "no" is neither true nor false',
+        ),
+        (
+            ("    region: eu-de\n", "    region: eu-de\n    iam_url: ftp://x\n"),
+            "5: clouds.otc.iam_url: not a URL that starts with https:// or http://",
+        ),
+        (
+            ("    region: eu-de\n", "    region: eu-de\n    iam_url: https://u:p@x\n"),
+            "5: clouds.otc.iam_url: must be scheme, host and perhaps a path, no more",
+        ),
+        (
+            ("vision", "${NAME_OF_PROJECT}"),
+            "8: projects[0].name: the environment variable NAME_OF_PROJECT is not set",
+        ),
+        (
+            ("vision", "${NAME"),
+            (
+                "8: projects[0].name: ${ starts a variable like ${NAME}; "
+                "for a literal ${ write $${"
+            ),
+        ),
+        (
+            ("vision", "!secret vision"),
+            (
+                "8: projects[0].name: YAML tags are not used here; "
+                "quote a value that starts with !"
+            ),
+        ),
+        (
+            ("vision", "[vision]"),
+            "8: projects[0].name: expected a single value, got a list",
+        ),
+        (
+            ("projects:\n", "projects: []\nothers:\n"),
+            "7: projects: the list is empty",
+        ),
+    ],
+)
+def test_mistakes(tmp_path, change, expected):
+    """An error is a line with file, line number, key path and what to do."""
+    old, new = change
+    assert old in MINIMAL
+
+    found = mistakes(tmp_path, MINIMAL.replace(old, new, 1))
+
+    assert expected in found
+
+
+def test_all_mistakes_at_once(tmp_path):
+    """Every error is reported, in the order of the lines."""
+    found = mistakes(
+        tmp_path,
+        MINIMAL.replace("region: eu-de", "region: EU").replace("- name:", "- nam:"),
+    )
+
+    assert [line.split(": ")[1] for line in found] == [
+        "clouds.otc.region",
+        "projects[0].nam",
+        "projects[0].name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agency", "expected"),
+    [
+        ("", "http://169.254.169.254"),
+        ("{}", "http://169.254.169.254"),
+        ("{metadata_url: http://10.0.0.1/}", "http://10.0.0.1"),
+    ],
+)
+def test_ecs_agency(tmp_path, agency, expected):
+    """An agency needs no more than to be named."""
+    start, _, rest = MINIMAL.partition("      password:")
+    text = f"{start}      ecs_agency: {agency}\n{rest.partition(chr(10))[2]}"
+
+    assert read(tmp_path, text).clouds[0].auth == EcsAgencyAuth(metadata_url=expected)
+
+
+def test_one_credential_only(tmp_path):
+    """Two credentials are an error."""
+    text = MINIMAL.replace("    auth:\n", "    auth:\n      ecs_agency: {}\n")
+
+    assert mistakes(tmp_path, text) == [
+        "6: clouds.otc.auth: exactly one of password, access_key, ecs_agency is needed"
+    ]
+
+
+def test_duplicate_projects(tmp_path):
+    """Two projects of one name, or one listing under two names, are errors."""
+    project = MINIMAL.partition("projects:\n")[2]
+    found = mistakes(tmp_path, MINIMAL + project)
+
+    assert found == [
+        "11: projects[1].name: the name is that of projects[0] already",
+        (
+            "11: projects[1].project_id: projects[0] lists the training jobs of this project "
+            "and workspace already; they would be counted twice"
+        ),
+        (
+            "11: projects[1].project_id: projects[0] lists the visualization jobs of this "
+            "project and workspace already; they would be counted twice"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "clouds: missing; at least one cloud is needed"),
+        ("- a\n- b\n", "expected a mapping, got a list"),
+        ("a: [1\nb: 2\n", "not valid YAML"),
+        ("a: *hunter2\n", "a value that starts with * or & must be quoted"),
+        ("a: 1\n---\nb: 2\n", "one document is expected"),
+        ("a: \x00\n", "a character that YAML forbids"),
+        ("[" * 5000, "nested too deep"),
+    ],
+)
+def test_not_a_configuration(tmp_path, text, expected):
+    """What is no configuration at all is said in words, without a traceback."""
+    found = mistakes(tmp_path, text)
+
+    assert any(expected in line for line in found)
+    assert not any("hunter2" in line for line in found)
+
+
+def test_missing_file(tmp_path):
+    """A file that is not there is named."""
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yml: No such file"):
+        load(str(tmp_path / "nowhere.yml"), {})
+
+
+def test_environment(tmp_path):
+    """`${NAME}` is the variable's value, and `$${` a literal `${`."""
+    text = MINIMAL.replace("canary", "'a${PART}z$${x}'").replace("vision", "${NAME}")
+
+    configuration = read(tmp_path, text, PART="-b-", NAME="speech")
+
+    auth = configuration.clouds[0].auth
+    assert isinstance(auth, PasswordAuth)
+    assert auth.password.reveal() == "a-b-z${x}"
+    assert configuration.projects[0].name == "speech"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("region: eu-de", "region: ${SECRET}"),
+        ("provider: otc", "provider: ${SECRET}"),
+        ("cloud: otc", "cloud: ${SECRET}"),
+        ("project_id: 0", "project_id: ${SECRET}/"),
+        ("    region: eu-de\n", "    region: eu-de\n    proxy_url: ${SECRET}\n"),
+        (
+            "    region: eu-de\n",
+            "    region: eu-de\n    tls: {insecure_skip_verify: '${SECRET}'}\n",
+        ),
+        ("projects:", "collection: {timeout: '${SECRET}'}\nprojects:"),
+    ],
+)
+def test_messages_do_not_show_the_environment(tmp_path, old, new):
+    """A message never prints a variable's value: it may be a secret."""
+    assert old in MINIMAL
+
+    found = mistakes(tmp_path, MINIMAL.replace(old, new, 1), SECRET="S3cr3t Canary")
+
+    assert found
+    assert not any("S3cr3t Canary" in line for line in found)
+
+
+def test_secret_file_is_read_again_when_it_changes(tmp_path):
+    """A rotated secret is used without a reload."""
+    file = tmp_path / "secret"
+    file.write_text("old\n")
+    secret = Secret.from_file(file)
+    assert secret.reveal() == "old"
+
+    replacement = tmp_path / "new"
+    replacement.write_text("newer\n")
+    replacement.rename(file)
+
+    assert secret.reveal() == "newer"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_unusable_secret_files(tmp_path, content):
+    """An empty or unreadable secret is an error that names the file, not its content."""
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+
+    with pytest.raises(SecretError, match=str(file)):
+        Secret.from_file(file).reveal()
+
+
+def test_secrets_are_not_shown(tmp_path):
+    """Neither a secret nor what holds it shows it."""
+    configuration = read(tmp_path, MINIMAL.replace("canary", "c4n4ry"))
+
+    assert "c4n4ry" not in repr(configuration)
+    assert "<secret>" in repr(configuration)
+    assert "c4n4ry" not in str(Secret("c4n4ry"))
+    assert "c4n4ry" not in f"{Secret('c4n4ry')!r:>20}"
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(tmp_path_factory, text):
+    """Whatever stands in a file, the answer is a configuration or a list of errors."""
+    file = tmp_path_factory.getbasetemp() / "any.yml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(str(file), {})
+
+    assert caught.value.lines()
+
+
+@given(st.data())
+def test_broken_configurations_are_refused_in_words(tmp_path_factory, data):
+    """A configuration with a piece cut out or doubled never raises anything else."""
+    start = data.draw(st.integers(0, len(MINIMAL)))
+    end = data.draw(st.integers(start, len(MINIMAL)))
+    insert = data.draw(
+        st.sampled_from(["", MINIMAL[start:end] * 2, ": ", "\n- ", "{", "&a *a "])
+    )
+    file = tmp_path_factory.getbasetemp() / "broken.yml"
+    file.write_text(MINIMAL[:start] + insert + MINIMAL[end:])
+
+    try:
+        result = load(str(file), {}).projects
+    except ConfigurationError as error:
+        result = error.lines()
+
+    assert result

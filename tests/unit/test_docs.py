@@ -1,0 +1,144 @@
+"""What the documentation says is so."""
+
+import ast
+import re
+
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from docs.build import DOCUMENTS, built
+from docs.reference import configuration_keys
+from exporter.config import load
+
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "exporter"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+# A package imports only from those that stand below it, in the list after its name.
+VOCABULARY = {"", "apis", "deadline", "errors", "kinds"}
+BELOW = {
+    "metrics": set(),
+    "config": set(),
+    "cloud": {"config", "metrics"},
+    "collectors": {"cloud", "config", "metrics"},
+    "collection": {"collectors", "cloud", "config", "metrics"},
+    "web": {"collection", "collectors", "cloud", "config", "metrics"},
+    "check": {"collection", "collectors", "cloud", "config", "metrics"},
+    "simulator": set(),
+}
+# What puts them together may import all of them.
+TOP = {"__main__", "app", "cli", "demo", "logs"}
+# Pure tables, which are true of the API and so of the simulated one, too.
+ALSO_SIMULATED = {"collectors.jobs.statuses"}
+
+
+def test_the_readmes_configuration(tmp_path):
+    """The README's configuration is one, apart from secrets that are yours."""
+    text = (ROOT / "README.md").read_text()
+    yaml = re.search(r"<!-- The tests.*?```yaml\n(.*?)```", text, re.DOTALL)[1]
+    for name in ("otc-password", "huawei-secret-key"):
+        (tmp_path / name).write_text("secret")
+    file = tmp_path / "modelarts.yml"
+    file.write_text(yaml.replace("/run/secrets/", f"{tmp_path}/"))
+
+    configuration = load(str(file), {"HUAWEI_ACCESS_KEY": "key"})
+
+    assert [project.name for project in configuration.projects] == ["vision", "speech"]
+
+
+def test_the_example_configuration(tmp_path):
+    """The example in `deploy/` is a configuration, and has every key that is read."""
+    text = (ROOT / "deploy/modelarts.example.yml").read_text()
+    (tmp_path / "secrets").mkdir()
+    for name in ("otc-password", "huawei-secret-key"):
+        (tmp_path / "secrets" / name).write_text("secret")
+    file = tmp_path / "modelarts.yml"
+    file.write_text(text)
+
+    assert load(str(file), {"HUAWEI_ACCESS_KEY": "key"}).projects
+    keys = {path.rpartition(".")[2].strip("*[]") for path in configuration_keys()}
+    assert len(keys) > 20
+    assert not [key for key in keys if not re.search(f"{key}(_file)?:", text)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_references_are_what_the_code_says(document):
+    """Keys, flags, metrics and statuses, with their types, labels and defaults."""
+    text = document.read_text()
+
+    assert text.count("made by make docs") >= 4
+    assert built(text) == text
+
+
+def test_a_reference_is_corrected():
+    """A default, a type and a row that are not the code's do not stay."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    wrong = text.replace("| 1 to 1,000 | `1000` |", "| text | `999` |")
+    wrong = re.sub(r"\| `min_interval` .*\n", "", wrong)
+    rows = built(wrong)
+
+    assert wrong != text
+    assert "| 1 to 1,000 | `1000` |" in rows
+    assert "| `min_interval` | duration | `0s` |" in rows
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))],
+)
+def test_links_lead_somewhere(document):
+    """Every link to a file of the project leads to one."""
+    path = ROOT / document
+    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def imports(path):
+    """Return the modules of the exporter that a module imports, without `exporter.`."""
+    package = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        base = package[: len(package) - node.level + 1]
+        for alias in node.names:
+            parts = [*base, *(node.module or "").split("."), alias.name]
+            parts = [part for part in parts if part]
+            is_module = PACKAGE.joinpath(*parts).with_suffix(".py").exists()
+            is_package = PACKAGE.joinpath(*parts, "__init__.py").exists()
+            yield ".".join(parts if is_module or is_package else parts[:-1])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_go_down(path):
+    """A module imports only from its own package, those below, and the vocabulary."""
+    room = path.parts[0].removesuffix(".py").removesuffix("__init__")
+    if room in TOP:
+        return
+    assert room in BELOW.keys() | VOCABULARY
+    allowed = {room} | BELOW.get(room, set()) | VOCABULARY
+    for found in imports(PACKAGE / path):
+        is_table = room == "simulator" and found in ALSO_SIMULATED
+        assert found.partition(".")[0] in allowed or is_table, f"imports {found}"
+
+
+def test_imports_make_no_circle():
+    """Modules can be read one after the other, each after those that it imports."""
+    graph = {}
+    for path in MODULES:
+        name = ".".join(path.with_suffix("").parts).removesuffix("__init__").strip(".")
+        graph[name] = set(imports(PACKAGE / path)) - {name}
+
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_modules_are_short(path):
+    """A module is read in a minute or two, and its first line says why it is there."""
+    source = (PACKAGE / path).read_text()
+    docstring = ast.get_docstring(ast.parse(source))
+
+    assert source.count("\n") <= 320
+    assert docstring

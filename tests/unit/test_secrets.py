@@ -1,0 +1,149 @@
+"""Canary secrets are planted everywhere and looked for everywhere."""
+
+import gc
+import io
+import logging
+import traceback
+
+from dataclasses import dataclass
+
+import pytest
+
+from harness import (
+    PASSWORD,
+    SECRET_KEY,
+    SECURITY_TOKEN,
+    configuration,
+    exporting,
+    simulated,
+    with_cloud,
+)
+
+from exporter.config import AccessKeyAuth, PasswordAuth, Secret
+from exporter.logs import LogFormat, LogLevel, configure
+from exporter.simulator import Effect, Fault, Key, serve
+
+
+PROXY_PASSWORD = "canary-proxy-password-12ab"
+
+FAULTS = [
+    None,
+    *(Fault(effect=effect) for effect in Effect if effect is not Effect.HANG),
+    Fault(effect=Effect.HANG),
+    Fault(effect=Effect.STATUS, status=401, code="APIG.0301"),
+    Fault(effect=Effect.STATUS, status=404, api="auth_tokens"),
+    Fault(effect=Effect.TRUNCATED, api="auth_tokens"),
+]
+
+
+@dataclass
+class Trace:
+    """All that the exporter said."""
+
+    text: str
+    secrets: set[str]
+
+    def check(self):
+        """Assert that it told no secret, and something at all."""
+        assert "modelarts_up" in self.text
+        for secret in self.secrets:
+            assert len(secret) > 5
+            assert secret not in self.text
+
+
+@pytest.mark.parametrize(
+    ("log_format", "auth"),
+    [
+        (LogFormat.LOGFMT, "password"),
+        (LogFormat.JSON, "wrong password"),
+        (LogFormat.JSON, "key"),
+        (LogFormat.LOGFMT, "wrong key"),
+        (LogFormat.LOGFMT, "temporary"),
+    ],
+)
+async def test_no_secret_is_told(log_format, auth, monkeypatch):
+    """
+    No password, key or token is in any log at debug level, page, metric or `repr`.
+
+    That holds in success and for every fault; gateways echo signed headers in theirs.
+    """
+    monkeypatch.setattr("exporter.cloud.client._FIRST_BACKOFF_SECONDS", 0.001)
+    cloud = simulated("a")
+    cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
+    stream, handlers = io.StringIO(), logging.getLogger().handlers
+    configure(LogLevel.DEBUG, log_format, stream)
+    pages = []
+    try:
+        async with serve(cloud) as url:
+            proxy = Secret(f"http://user:{PROXY_PASSWORD}@127.0.0.1:9")
+            base = configuration(cloud, url, _auth(auth), timeout=0.5)
+            for fault in FAULTS:
+                cloud.faults.clear()
+                if fault is not None:
+                    cloud.faults.add(fault)
+                pages += await _pages(base)
+            pages += await _pages(with_cloud(proxy_url=proxy)(base))
+            async with exporting(base) as exporter:
+                await exporter.scrape()
+                pages.append(_shown())
+    finally:
+        logging.getLogger().handlers = handlers
+
+    tokens = set(cloud.identity._tokens)
+    assert tokens or "password" not in auth or "wrong" in auth
+    secrets = {
+        PASSWORD,
+        SECRET_KEY,
+        SECURITY_TOKEN,
+        PROXY_PASSWORD,
+        "canary-wrong",
+        *tokens,
+    }
+    Trace(stream.getvalue() + "".join(pages) + repr(base), secrets).check()
+
+
+async def _pages(configured) -> list[str]:
+    async with exporting(configured) as exporter:
+        return [
+            (await exporter.client.get(f"{exporter.url}{path}")).text
+            for path in ("/metrics", "/", "/-/healthy", "/nowhere")
+        ]
+
+
+def _shown() -> str:
+    """Return what a debugger or an error page would show of the objects in memory."""
+    return "".join(repr(one) for one in gc.get_objects() if _is_ours(one))
+
+
+def _is_ours(one) -> bool:
+    module = str(type(one).__module__)
+    return module.startswith("exporter.") and "simulator" not in module
+
+
+def _auth(name):
+    match name:
+        case "password" | "wrong password":
+            secret = PASSWORD if name == "password" else "canary-wrong"
+            return PasswordAuth(
+                username="exporter", password=Secret(secret), domain="OTC1"
+            )
+        case "key" | "wrong key":
+            secret = SECRET_KEY if name == "key" else "canary-wrong"
+            return AccessKeyAuth(access_key="AKCANARY", secret_key=Secret(secret))
+    return AccessKeyAuth(
+        access_key="TEMPORARY",
+        secret_key=Secret(SECRET_KEY),
+        security_token=Secret(SECURITY_TOKEN),
+    )
+
+
+def test_a_traceback_tells_no_secret(tmp_path):
+    """An error that starts in a secret's file does not carry what stands in it."""
+    file = tmp_path / "secret"
+    file.write_bytes(b"canary-\xff")
+    try:
+        Secret.from_file(file).reveal()
+    except Exception:  # noqa: BLE001 - whatever it is
+        told = traceback.format_exc()
+
+    assert "canary" not in told
