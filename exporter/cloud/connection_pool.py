@@ -29,8 +29,6 @@ def session_factory(context: ssl.SSLContext) -> Callable[[], aiohttp.ClientSessi
             max_line_size=_MAXIMUM_HEADER,
             max_field_size=_MAXIMUM_HEADER,
             response_class=_Response,
-            # What aiohttp holds of each answer before it is read is twice that.
-            read_bufsize=16 * 1024,
         )
 
     return open_session
