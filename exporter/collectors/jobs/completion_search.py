@@ -8,13 +8,14 @@ from typing import Final
 
 from ..concurrency import run_together
 from ..numbers import to_millis_list
+from .aggregates import empty_counts
 from .api import NEWEST_JOBS, JobsApi, Query
 from .contradictions import raise_if_contradictory
-from .counting import _look_again
 from .job import Job
-from .page_scan import FetchPage, PagingHints
+from .page_scan import FetchPage, PagingHints, ScanOutcome, list_query
 from .pages import Page
 from .snapshot import Snapshot
+from .statuses import JobStatus
 
 
 _LONGEST_SEARCH: Final = 64
@@ -47,6 +48,25 @@ async def find_completions(
         if job_id not in known
     ]
     await run_together(_find(fetch, hints, snapshot, job) for job in gone if job.name)
+
+
+async def _look_again(
+    fetch: FetchPage, api: JobsApi, hints: PagingHints, snapshot: Snapshot
+) -> None:
+    # A job that starts after the running ones were listed, and before the waiting ones,
+    # is on neither list; numbers add up all the same if another job was counted twice.
+    # Later such a job is known, and looked up. At first, its end would not be noticed.
+    async def look(selection: tuple[JobStatus, ...]) -> None:
+        again = Snapshot(
+            empty_counts(snapshot.counts.bounds, api.statuses),
+            api.status_of,
+            snapshot.baseline,
+        )
+        result = await list_query(fetch, hints, lambda: again, Query(selection))
+        if result.outcome is ScanOutcome.COMPLETE:
+            snapshot.unfinished_not_counted |= result.snapshot.unfinished
+
+    await run_together(look(selection) for selection in api.unfinished)
 
 
 async def _read_back(fetch: FetchPage, hints: PagingHints, snapshot: Snapshot) -> None:

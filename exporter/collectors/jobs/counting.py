@@ -13,22 +13,34 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
+
+import structlog
 
 from ...cloud.error_codes import rejects_parameter
 from ...errors import CollectionError
 from ..concurrency import run_together
-from .aggregates import empty_counts
 from .api import NEWEST_JOBS, JobsApi, Query
 from .contradictions import ContradictionError, contradiction_of, length_of_pages
 from .job import JobId
-from .page_scan import FetchPage, PagingHints, list_jobs, list_query
+from .page_scan import (
+    FetchPage,
+    PagingHints,
+    ScanOutcome,
+    ScanResult,
+    list_jobs,
+    list_jobs_up_to,
+    list_query,
+)
 from .pages import Page
 from .snapshot import Snapshot
 from .statuses import JobStatus
 
+
+log: Final = structlog.get_logger(__name__)
 
 _ROUNDS: Final = 4
 _UNRELIABLE_SECONDS: Final = 3600.0
@@ -51,6 +63,9 @@ class CountingState:
     counts_unreliable: bool = False
     """Whether the last counts could not be used."""
 
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Whose jobs they are and which API lists them, for the log."""
+
 
 async def collect_jobs(
     fetch: FetchPage,
@@ -66,42 +81,42 @@ async def collect_jobs(
     `CollectionError`.
     """
     now = asyncio.get_running_loop().time()
+    was_unreliable = state.counts_unreliable
     if now >= state.counts_unreliable_until:
         if not state.is_counting:
-            snapshot = await list_jobs(fetch, state.hints, new_snapshot, max_jobs)
-            if snapshot is not None:
-                return snapshot
-        count = Count(fetch, api, state.hints, new_snapshot)
-        snapshot = await count.taken()
-        state.counts_unreliable = snapshot is None
-        state.is_counting = count.total > max_jobs * _STAY_BELOW
-        if snapshot is not None:
-            return snapshot
-        if count.filter_unsupported:
+            match await list_jobs_up_to(max_jobs, fetch, state.hints, new_snapshot):
+                case ScanResult(ScanOutcome.COMPLETE, listed):
+                    return listed
+        result = await Count(fetch, api, state.hints, new_snapshot).take()
+        state.is_counting = result.total > max_jobs * _STAY_BELOW
+        state.counts_unreliable = isinstance(result.counted, CountProblem)
+        if isinstance(result.counted, Snapshot):
+            return result.counted
+        if result.counted is CountProblem.UNSUPPORTED:
             state.counts_unreliable_until = now + _UNRELIABLE_SECONDS
     snapshot = await list_jobs(fetch, state.hints, new_snapshot)
-    if snapshot is None:
-        raise AssertionError("a listing without a limit ends complete or not at all")
+    if state.counts_unreliable and not was_unreliable:
+        log.warning(
+            "the API's numbers of jobs by status do not add up: all are listed",
+            **state.labels,
+            jobs=snapshot.counts.number,
+        )
     return snapshot
 
 
-async def _look_again(
-    fetch: FetchPage, api: JobsApi, hints: PagingHints, snapshot: Snapshot
-) -> None:
-    # A job that starts after the running ones were listed, and before the waiting ones,
-    # is on neither list; numbers add up all the same if another job was counted twice.
-    # Later such a job is known, and looked up. At first, its end would not be noticed.
-    async def look(selection: tuple[JobStatus, ...]) -> None:
-        again = Snapshot(
-            empty_counts(snapshot.counts.bounds, api.statuses),
-            api.status_of,
-            snapshot.baseline,
-        )
-        found = await list_query(fetch, hints, lambda: again, Query(selection))
-        if found is not None:
-            snapshot.unfinished_not_counted |= found.unfinished
+class CountProblem(Enum):
+    """Why counts by status cannot be relied on."""
 
-    await run_together(look(selection) for selection in api.unfinished)
+    JOBS_MOVED = "jobs moved each time: the next collection asks again"
+    UNSUPPORTED = "the API does not count as expected: asking again will not help"
+
+
+@dataclass(frozen=True, slots=True)
+class CountResult:
+    """The number of all jobs by the API's own count, and what the counts by status say."""
+
+    total: int
+    counted: Snapshot | CountProblem
 
 
 class Count:
@@ -114,44 +129,41 @@ class Count:
         hints: PagingHints,
         new_snapshot: Callable[[], Snapshot],
     ) -> None:
-        self.total = 0
-        self.filter_unsupported = False
-        """Whether asking again will not help: the API does not count as expected."""
-
         self._fetch = fetch
         self._api = api
         self._hints = hints
         self._new_snapshot = new_snapshot
+        self._total = 0
+        self._is_unsupported = False
         self._newest: Page | None = None
         self._listed: dict[tuple[JobStatus, ...], Snapshot] = {}
         self._counted: dict[tuple[JobStatus, ...], int] = {}
         self._differences: set[int] = set()
 
-    async def taken(self) -> Snapshot | None:
-        """Return what the numbers say; None if they cannot be relied on."""
+    async def take(self) -> CountResult:
+        """Return what the counts say. Raises `CollectionError`."""
         try:
-            return await self._taken()
+            counted = await self._take()
         except CollectionError as error:
             if not rejects_parameter(error.failure):
                 raise
-            self.filter_unsupported = True
-            return None
+            counted = CountProblem.UNSUPPORTED
+        return CountResult(self._total, counted)
 
-    async def _taken(self) -> Snapshot | None:
+    async def _take(self) -> Snapshot | CountProblem:
         unfinished = [self._list(selection) for selection in self._api.unfinished]
         finished = [self._count(selection) for selection in self._api.finished]
         await run_together([self._ask_newest(), *unfinished, *finished])
         for again in range(1, _ROUNDS + 1):
+            if self._is_unsupported:
+                return CountProblem.UNSUPPORTED
             if self._adds_up():
                 return self._snapshot()
-            if self.filter_unsupported or again == _ROUNDS:
-                break
-            await run_together([self._ask_newest(), *self._moved(again)])
+            if again < _ROUNDS:
+                await run_together([self._ask_newest(), *self._moved(again)])
         # What is missing every time is in a status that nobody asked for.
-        self.filter_unsupported |= (
-            len(self._differences) == 1 and 0 not in self._differences
-        )
-        return None
+        is_constant = len(self._differences) == 1 and 0 not in self._differences
+        return CountProblem.UNSUPPORTED if is_constant else CountProblem.JOBS_MOVED
 
     def _moved(self, again: int) -> Iterable[Coroutine[None, None, None]]:
         # Alternately: jobs leave the unfinished statuses, and later reach a final one.
@@ -164,36 +176,34 @@ class Count:
         self._newest = page
         length = length_of_pages(page, self._hints.page_size)
         contradiction = contradiction_of(page, 1, length)
-        self.filter_unsupported |= page.total is None or contradiction is not None
-        self.total = page.total or 0
+        self._is_unsupported |= page.total is None or contradiction is not None
+        self._total = page.total or 0
 
     async def _list(self, selection: tuple[JobStatus, ...]) -> None:
-        query = Query(selection)
         try:
-            snapshot = await list_query(
-                self._fetch, self._hints, self._new_snapshot, query
+            result = await list_query(
+                self._fetch, self._hints, self._new_snapshot, Query(selection)
             )
         except ContradictionError:
-            snapshot = None
-        if snapshot is None:
-            self.filter_unsupported = True
+            self._is_unsupported = True
+            return
+        if result.outcome is ScanOutcome.COMPLETE:
+            self._listed[selection] = result.snapshot
         else:
-            self._listed[selection] = snapshot
+            self._is_unsupported = True
 
     async def _count(self, selection: tuple[JobStatus, ...]) -> None:
         page = await self._fetch(Query(selection), 1, 1)
         statuses = {self._api.status_of(row.status) for row in page.rows}
         is_obeyed = statuses <= set(selection) and contradiction_of(page, 1, 1) is None
         if page.total is None or not is_obeyed:
-            self.filter_unsupported = True
+            self._is_unsupported = True
         else:
             self._counted[selection] = page.total
 
     def _adds_up(self) -> bool:
-        if self.filter_unsupported:
-            return False
         listed = [snapshot.counts.number for snapshot in self._listed.values()]
-        missing = self.total - sum(listed) - sum(self._counted.values())
+        missing = self._total - sum(listed) - sum(self._counted.values())
         self._differences.add(missing)
         ids: set[JobId] = set()
         for snapshot in self._listed.values():

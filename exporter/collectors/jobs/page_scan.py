@@ -21,6 +21,7 @@ import asyncio
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import chain, islice
 from operator import eq
 from typing import Final, Protocol, cast
@@ -63,26 +64,46 @@ class PagingHints:
     pages: dict[Query, int] = field(default_factory=dict)
 
 
+class ScanOutcome(Enum):
+    """How the scan of a query's pages ended."""
+
+    COMPLETE = "all jobs of the query were listed"
+    TOO_MANY_JOBS = "there are more jobs than were to be listed"
+    FILTER_IGNORED = "the API gave other jobs than those asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """How a scan ended; `snapshot` has the jobs read until then."""
+
+    outcome: ScanOutcome
+    snapshot: Snapshot
+
+
 async def list_jobs(
+    fetch: FetchPage, hints: PagingHints, new_snapshot: Callable[[], Snapshot]
+) -> Snapshot:
+    """Return the complete listing. Raises `CollectionError`."""
+    # Without a limit and a filter, a scan is complete or raises.
+    return (await list_jobs_up_to(None, fetch, hints, new_snapshot)).snapshot
+
+
+async def list_jobs_up_to(
+    max_jobs: int | None,
     fetch: FetchPage,
     hints: PagingHints,
     new_snapshot: Callable[[], Snapshot],
-    max_jobs: int | None = None,
-) -> Snapshot | None:
-    """
-    Return the complete listing; None if there are more than `max_jobs` jobs.
-
-    Raises `CollectionError`.
-    """
+) -> ScanResult:
+    """List all jobs unless there are more than `max_jobs`. Raises `CollectionError`."""
     try:
         return await list_query(fetch, hints, new_snapshot, ALL_JOBS, max_jobs)
     except CollectionError as error:
         if not may_do_with_small_pages(hints.page_size, error.failure):
             raise
         smaller = PagingHints(SMALL_PAGE)
-        snapshot = await list_query(fetch, smaller, new_snapshot, ALL_JOBS, max_jobs)
+        result = await list_query(fetch, smaller, new_snapshot, ALL_JOBS, max_jobs)
         hints.page_size, hints.pages = smaller.page_size, smaller.pages
-        return snapshot
+        return result
 
 
 def may_do_with_small_pages(size: int, failure: Failure) -> bool:
@@ -96,26 +117,23 @@ async def list_query(
     new_snapshot: Callable[[], Snapshot],
     query: Query,
     max_jobs: int | None = None,
-) -> Snapshot | None:
+) -> ScanResult:
     """
-    Return what all pages of `query` hold.
+    Read all pages of `query`, unless they hold more than `max_jobs` jobs.
 
-    None if that is more than `max_jobs` jobs, or not what was asked for: an API may ignore
-    the statuses in a query. Raises `CollectionError`.
+    Raises `CollectionError`.
     """
     first = PageScan(fetch, query, hints.page_size, new_snapshot())
     pages = hints.pages.get(query, 1)
     if max_jobs is not None:
         # The last listing may have been one without a limit.
         pages = min(pages, max_jobs // hints.page_size + 1)
-    if not await first.read_concurrently(pages, max_jobs):
-        return None
+    outcome = await first.read_concurrently(pages, max_jobs)
     page_scan = first
-    if not first.is_consistent():
+    if outcome is ScanOutcome.COMPLETE and not first.is_consistent():
         page_scan = PageScan(fetch, query, hints.page_size, new_snapshot())
-        if not await page_scan.read_concurrently(first.pages, max_jobs):
-            return None
-        if not page_scan.confirms(first):
+        outcome = await page_scan.read_concurrently(first.pages, max_jobs)
+        if outcome is ScanOutcome.COMPLETE and not page_scan.confirms(first):
             scan = await read_in_reverse(
                 page_scan.read,
                 hints.page_size,
@@ -124,9 +142,10 @@ async def list_query(
                 page_scan.records,
             )
             hints.pages[query] = scan.jobs // page_scan.page_length + 1
-            return scan.snapshot
-    hints.pages[query] = page_scan.jobs // page_scan.page_length + 1
-    return page_scan.snapshot
+            return ScanResult(outcome, scan.snapshot)
+    if outcome is ScanOutcome.COMPLETE:
+        hints.pages[query] = page_scan.jobs // page_scan.page_length + 1
+    return ScanResult(outcome, page_scan.snapshot)
 
 
 class PageScan:
@@ -156,22 +175,22 @@ class PageScan:
     def _longest(self) -> int:
         return max(1, 0, *(len(record.ids) for record in self.records.values()))
 
-    async def read_concurrently(self, pages: int, max_jobs: int | None) -> bool:
+    async def read_concurrently(self, pages: int, max_jobs: int | None) -> ScanOutcome:
         """
         Read `pages` pages at once, and then what else there turns out to be.
 
-        Return False as soon as that is more than `max_jobs` jobs, or not what was asked for.
+        Stops early if that is more than `max_jobs` jobs, or not what was asked for.
         """
         while True:
             numbers = range(self.pages + 1, pages + 1)
             await run_together(self._take(number) for number in numbers)
             self.pages = pages
-            if (
-                max_jobs is not None and self._total > max_jobs
-            ) or not self._obeys_the_query():
-                return False
+            if max_jobs is not None and self._total > max_jobs:
+                return ScanOutcome.TOO_MANY_JOBS
+            if not self._obeys_the_query():
+                return ScanOutcome.FILTER_IGNORED
             if self._is_exhausted():
-                return True
+                return ScanOutcome.COMPLETE
             self._check_that_pages_differ()
             more = max(0, self._total - self.jobs) // self._longest + 1
             self._check_end(pages + more)

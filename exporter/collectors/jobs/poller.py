@@ -12,9 +12,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, TypeVar
-
-import structlog
+from typing import TypeVar
 
 from ...cloud.client import CloudClient
 from ...config import CollectionSettings, Project
@@ -35,8 +33,6 @@ from .snapshot import Snapshot
 from .statuses import Phase
 from .versions import jobs_api
 
-
-log: Final = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -101,13 +97,11 @@ class Poller:
         )
 
     async def _jobs(self, deadline: Deadline) -> Snapshot:
-        state = self._counting
-        counts_unreliable = state.counts_unreliable
         baseline = self._tracker.baseline
-        snapshot = await collect_jobs(
+        return await collect_jobs(
             partial(self.api.page, deadline),
             self.api,
-            state,
+            self._counting,
             lambda: Snapshot(
                 empty_counts(self._bounds, self.api.statuses),
                 self.api.status_of,
@@ -115,15 +109,6 @@ class Poller:
             ),
             self._settings.listing_limit or self.api.default_listing_limit,
         )
-        if state.counts_unreliable and not counts_unreliable:
-            log.warning(
-                "the API's numbers of jobs by status do not add up: all are listed",
-                project=self._project.name,
-                kind=self._kind,
-                api=self.api.api,
-                jobs=snapshot.counts.number,
-            )
-        return snapshot
 
     async def _add_quota(
         self,
@@ -185,7 +170,12 @@ class Poller:
 
     def _new_counting_state(self) -> CountingState:
         return CountingState(
-            PagingHints(min(self._settings.page_size, self.api.largest_page))
+            PagingHints(min(self._settings.page_size, self.api.largest_page)),
+            labels={
+                "project": self._project.name,
+                "kind": self._kind,
+                "api": self.api.api,
+            },
         )
 
 
