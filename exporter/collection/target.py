@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from ..cloud.client import CloudClient
-from ..collectors.jobs.poller import PartialResult, Poller, attempt
+from ..collectors.jobs.poller import Poller, Progress, attempt
 from ..config import CollectionSettings, Project
 from ..deadline import Deadline
 from ..errors import Failure, Reason
@@ -31,7 +31,7 @@ from .shared_run import SharedRun, SharedRuns
 log: Final = structlog.get_logger(__name__)
 
 
-Run = SharedRun[PartialResult, Outcome]
+Run = SharedRun[Progress, Outcome]
 """A collection under way, for the scrapes that wait for it."""
 
 
@@ -68,7 +68,7 @@ class Target:
         self._log = FailureLog(project, kind, self._poller.api.api)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
-        self._runs: SharedRuns[PartialResult, Outcome] = SharedRuns(self._collect)
+        self._runs: SharedRuns[Progress, Outcome] = SharedRuns(self._collect)
         self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
@@ -83,7 +83,7 @@ class Target:
         run = self._runs.current
         if run is None:
             # A deadline of its own: a scrape that joins later may extend it.
-            run = self._runs.start(PartialResult(Deadline(deadline.remaining)))
+            run = self._runs.start(Progress(Deadline(deadline.remaining)))
         else:
             run.progress.deadline.extend(deadline)
             self._telemetry.coalesced()
@@ -99,9 +99,9 @@ class Target:
         if run.result is not None:
             return run.result
         timeout = _timeout(run)
-        stands = run.progress.listing
-        result = stands and stands.interrupted(timeout)
-        return Outcome(result or timeout, _now() - run.started)
+        partial_result = run.progress.partial_result
+        result = partial_result.frozen([timeout]) if partial_result else timeout
+        return Outcome(result, _now() - run.started)
 
     def leave(self, run: Run, outcome: Outcome) -> None:
         """Wait no longer, since the scrape's time is over: it reports `outcome`."""

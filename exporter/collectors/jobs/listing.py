@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...errors import Failure
@@ -26,10 +26,10 @@ class Listing:
     What a collection found out of one project and kind.
 
     `complete` means that all jobs were listed, not only counted. `resources` are those
-    of the running jobs, of which `longest` has run longest. `remaining`, which is
-    filled as it is reported, has the milliseconds that are left before selected jobs
-    stop by themselves. `partial_failures` say why something is missing that the jobs'
-    numbers do not depend on.
+    of the running jobs, of which `longest` has run longest. `remaining` has the
+    milliseconds that are left before selected jobs stop by themselves.
+    `partial_failures` say why something is missing that the jobs' numbers do not
+    depend on.
     """
 
     counts: JobCounts
@@ -38,12 +38,26 @@ class Listing:
     resources: tuple[Resources, ...] = ()
     longest: Job | None = None
     selection: Selection | None = None
-    remaining: dict[JobId, int] = field(default_factory=dict)
+    remaining: Mapping[JobId, int] = field(default_factory=dict)
     partial_failures: tuple[Failure, ...] = ()
 
-    def interrupted(self, why: Failure) -> Listing:
-        """Return what is known by now; it does not grow any more."""
-        return replace(self, remaining=dict(self.remaining), partial_failures=(why,))
+
+@dataclass(slots=True)
+class PartialResult:
+    """The jobs, and what goes with them as far as it has been answered."""
+
+    jobs: Listing
+    quota: JobQuota = field(default_factory=JobQuota)
+    remaining: dict[JobId, int] = field(default_factory=dict)
+
+    def frozen(self, partial_failures: Iterable[Failure]) -> Listing:
+        """Return what there is by now; `partial_failures` say why the rest is missing."""
+        return replace(
+            self.jobs,
+            quota=self.quota,
+            remaining=dict(self.remaining),
+            partial_failures=tuple(partial_failures),
+        )
 
 
 def longest_running(jobs: Iterable[Job]) -> Job | None:

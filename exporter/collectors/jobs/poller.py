@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from .completion_search import find_completions
 from .completions import Completions, CompletionTracker
 from .counting import CountingState, collect_jobs
 from .job import Job
-from .listing import Listing, longest_running, select_jobs
+from .listing import Listing, PartialResult, longest_running, select_jobs
 from .page_scan import PagingHints
 from .quota import JobQuota
 from .snapshot import Snapshot
@@ -38,12 +38,12 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class PartialResult:
-    """What a poll has found so far, and its deadline."""
+class Progress:
+    """How far a poll has got, and its deadline."""
 
     deadline: Deadline
-    listing: Listing | None = None
-    """What stands already, while what goes with it is still asked for."""
+    partial_result: PartialResult | None = None
+    """None until the jobs have been collected."""
 
 
 class Poller:
@@ -75,26 +75,26 @@ class Poller:
         if earlier.page_size != settings.page_size:
             self._counting = self._new_counting_state()
 
-    async def poll(self, partial_result: PartialResult) -> Listing:
+    async def poll(self, progress: Progress) -> Listing:
         """
-        Return what there is to know; `partial_result` holds what stands meanwhile.
+        Return what there is to know; `progress` holds what stands meanwhile.
 
         Raises `CollectionError` if the jobs could not be collected.
         """
-        quota = asyncio.create_task(attempt(self.api.quota(partial_result.deadline)))
+        deadline = progress.deadline
+        quota = asyncio.create_task(attempt(self.api.quota(deadline)))
         try:
-            snapshot = await self._jobs(partial_result.deadline)
-            partial_result.listing = self._listing(snapshot)
+            snapshot = await self._jobs(deadline)
+            partial_result = PartialResult(self._listing(snapshot))
+            progress.partial_result = partial_result
             missing = await asyncio.gather(
                 self._add_quota(partial_result, snapshot, quota),
-                self._add_remaining(partial_result),
-                attempt(self._find_completions(partial_result.deadline, snapshot)),
+                self._add_remaining(partial_result, deadline),
+                attempt(self._find_completions(deadline, snapshot)),
             )
         finally:
             quota.cancel()
-        return replace(
-            partial_result.listing, partial_failures=tuple(filter(None, missing))
-        )
+        return partial_result.frozen(filter(None, missing))
 
     async def _jobs(self, deadline: Deadline) -> Snapshot:
         baseline = self._tracker.baseline
@@ -119,31 +119,25 @@ class Poller:
         quota = await asked
         if isinstance(quota, Failure):
             return quota
-        if partial_result.listing is not None:
-            partial_result.listing = replace(
-                partial_result.listing, quota=quota or snapshot.quota
-            )
+        partial_result.quota = quota or snapshot.quota
         return None
 
-    async def _add_remaining(self, partial_result: PartialResult) -> Failure | None:
-        if partial_result.listing is None or partial_result.listing.selection is None:
+    async def _add_remaining(
+        self, partial_result: PartialResult, deadline: Deadline
+    ) -> Failure | None:
+        selection = partial_result.jobs.selection
+        if selection is None or not self.api.reports_remaining_duration:
             return None
         failures: list[Failure] = []
-        remaining = partial_result.listing.remaining
 
         async def ask(job: Job) -> None:
-            milliseconds = await attempt(
-                self.api.remaining(partial_result.deadline, job)
-            )
+            milliseconds = await attempt(self.api.remaining(deadline, job))
             if isinstance(milliseconds, Failure):
                 failures.append(milliseconds)
             elif milliseconds is not None:
-                remaining[job.job_id] = milliseconds
+                partial_result.remaining[job.job_id] = milliseconds
 
-        if self.api.reports_remaining_duration:
-            await run_together(
-                ask(job) for job in partial_result.listing.selection.jobs
-            )
+        await run_together(ask(job) for job in selection.jobs)
         return failures[0] if failures else None
 
     async def _find_completions(self, deadline: Deadline, snapshot: Snapshot) -> None:

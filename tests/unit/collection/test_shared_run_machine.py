@@ -15,7 +15,7 @@ from exporter.apis import Api
 from exporter.collection.collector import Collector
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.completions import CompletionTracker
-from exporter.collectors.jobs.listing import Listing
+from exporter.collectors.jobs.listing import Listing, PartialResult
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.config import (
     Cloud,
@@ -68,9 +68,9 @@ class Client:
 class Question:
     """A poller's question that is under way: the machine answers it."""
 
-    def __init__(self, poller, partial_result):
+    def __init__(self, poller, progress):
         self.poller = poller
-        self.partial_result = partial_result
+        self.progress = progress
         self.answer = asyncio.get_running_loop().create_future()
         self.ended = None
         """How the machine let it end."""
@@ -90,7 +90,7 @@ class Pollers:
             api=SimpleNamespace(api=Api.TRAINING_JOBS),
             completions=CompletionTracker(()).so_far,
             reconfigure=lambda settings: None,
-            poll=lambda partial_result: self._ask(Question(poller, partial_result)),
+            poll=lambda progress: self._ask(Question(poller, progress)),
         )
         return poller
 
@@ -236,7 +236,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         """The jobs are there; what goes with them is still asked for."""
         data.draw(
             st.sampled_from(self.pollers.under_way)
-        ).partial_result.listing = listing()
+        ).progress.partial_result = PartialResult(listing())
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 100.0]))
     def wait(self, seconds):
@@ -309,7 +309,7 @@ class SharedRunMachine(RuleBasedStateMachine):
                     else result.partial_failures[0]
                 )
                 assert why.reason is Reason.TIMEOUT
-                assert (result is why) == (question.partial_result.listing is None)
+                assert (result is why) == (question.progress.partial_result is None)
             case "listing":
                 assert result is question.answer.result()
             case "failure":
