@@ -56,13 +56,15 @@ async def _look_again(
     # A job that starts after the running ones were listed, and before the waiting ones,
     # is on neither list; numbers add up all the same if another job was counted twice.
     # Later such a job is known, and looked up. At first, its end would not be noticed.
-    async def look(selection: tuple[JobStatus, ...]) -> None:
-        again = Snapshot(
+    def new_snapshot() -> Snapshot:
+        return Snapshot(
             empty_counts(snapshot.counts.bounds, api.statuses),
             api.status_of,
             snapshot.baseline,
         )
-        result = await list_query(fetch, hints, lambda: again, Query(selection))
+
+    async def look(selection: tuple[JobStatus, ...]) -> None:
+        result = await list_query(fetch, hints, new_snapshot, Query(selection))
         if result.outcome is ScanOutcome.COMPLETE:
             snapshot.unfinished_not_counted |= result.snapshot.unfinished
 

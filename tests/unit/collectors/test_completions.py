@@ -262,6 +262,19 @@ class Exporting:
         return True
 
 
+@APIS
+def test_young_jobs_are_looked_at_twice(api):
+    """A job that counting missed is known, also if jobs may move while it is looked for."""
+    moving = MovingJobs(api, Jobs(Kind.TRAINING), random.Random(1), 0.0)
+    moving.jobs.create_job(8, created=NOW)
+    described, status_of = DESCRIBED[api]
+    missed = Snapshot(empty_counts((), described.statuses), status_of, complete=False)
+
+    asyncio.run(find_completions(moving.fetch, described, PagingHints(50), missed))
+
+    assert len(missed.unfinished_not_counted) == 1
+
+
 # `EXAMPLES=20000` takes about half an hour, and was run: the examples are what it found.
 @APIS
 @example(seed=734, pace=0.3, fails=0.02, limits=[4], size=3)
