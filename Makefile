@@ -14,7 +14,8 @@ help:
 	@echo "make docs       write into the documents' tables what the code says"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
 	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
-	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10'"
+	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10',"
+	@echo "                and the status page in Chromium"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
@@ -46,6 +47,8 @@ manifests: $(VENV)/test.stamp
 	$(BIN)/python -m deploy.build
 
 pictures: $(VENV)/test.stamp
+	STATUS_PAGE_PICTURE=docs/images/status-page.png $(BIN)/python -m pytest \
+		tests/integration/test_status_page.py -k 1100-light
 	$(BIN)/python dashboards/draw.py $(ARGS)
 
 benchmark: $(VENV)/test.stamp
