@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
-	@echo "make test-unit  those without other programs and browsers: the loop to work in"
+	@echo "make test-unit  the quick ones, without other programs: the loop to work in"
 	@echo "make lint       formatting, lint and types"
 	@echo "make docs       write into the documents' tables what the code says"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
@@ -31,6 +31,10 @@ demo: $(VENV)/runtime.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+test-unit: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/unit --numprocesses=auto --dist=worksteal \
+		-m "not slow and not needs" --hypothesis-profile=quick $(ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check

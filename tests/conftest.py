@@ -7,12 +7,15 @@ import shutil
 
 import pytest
 
+from examples import QUICK
 from hypothesis import settings
 
 from exporter.logs import LogFormat, LogLevel, configure
 
 
 settings.register_profile("default", deadline=None)
+# Chosen with --hypothesis-profile=quick.
+settings.register_profile(QUICK, deadline=None, max_examples=10)
 settings.load_profile("default")
 
 

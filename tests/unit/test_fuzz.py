@@ -7,7 +7,6 @@ Each test tries a few hundred inputs; `make fuzz EXAMPLES=100000` tries as many 
 import asyncio
 import contextlib
 import json
-import os
 
 import httpx
 import msgspec
@@ -15,6 +14,7 @@ import pytest
 import trustme
 import yaml
 
+from examples import examples
 from harness import Scrape, configuration, exporting, simulated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ from exporter.web.middleware import AccessMiddleware
 
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "200")),
+    max_examples=examples(200),
     suppress_health_check=list(HealthCheck),
 )
 

@@ -51,6 +51,7 @@ class Trace:
             assert secret not in self.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("log_format", "auth"),
     [

@@ -201,6 +201,7 @@ async def test_a_clock_that_is_wrong():
     assert "NTP" in findings[0].problems[-1].advice
 
 
+@pytest.mark.slow
 async def test_the_command(tmp_path):
     """It prints a table, or JSON; its status is 0 if all is well and 1 if not."""
     async with serve(demo_cloud()) as url:

@@ -40,6 +40,7 @@ async def test_one_login_for_each_project():
     assert cloud.identity.logins == 3
 
 
+@pytest.mark.slow
 async def test_a_token_is_renewed_before_it_ends():
     """A token that is about to end is replaced without a request that fails."""
     cloud = simulated("a", clock=RealClock())
@@ -244,6 +245,7 @@ async def test_a_revoked_access_key_is_not_used_again(tmp_path):
         assert all_up(await exporter.scrape())
 
 
+@pytest.mark.slow
 async def test_a_hanging_first_request_does_not_stop_the_cloud():
     """An unproved key's first request may hang: the other projects still come."""
     cloud = simulated("a", "b", "c")

@@ -7,6 +7,7 @@ import subprocess
 import msgspec
 import pytest
 
+from examples import examples
 from harness import configuration, exporting, exporting_from, simulated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,7 @@ async def told(exporter, project="a"):
     return scrape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "api", "field"), CASES)
 async def test_numbers_that_cannot_be_meant(version, api, field, logged):
     """
@@ -278,6 +280,7 @@ NAMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("limit", [None, 5], ids=["listed", "counted"])
 @pytest.mark.parametrize("lie", LIES)
@@ -426,7 +429,8 @@ ALTERATIONS = st.builds(
 )
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
 @given(
     version=st.sampled_from(["v1", "v2"]),
     limit=st.sampled_from([None, 5]),

@@ -244,6 +244,7 @@ async def test_no_cookie_is_kept_or_sent():
     assert not [head for head in cloud.heads if "cookie" in head.lower()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "retry_after",
     [

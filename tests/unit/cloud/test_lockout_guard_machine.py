@@ -1,5 +1,6 @@
 """Uses of a credential, in any order of everything that can happen to them."""
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -258,4 +259,4 @@ class TrialMachine(RuleBasedStateMachine):
 
 
 TestTrial = TrialMachine.TestCase
-TestTrial.settings = settings(max_examples=100, stateful_step_count=40)
+TestTrial.settings = settings(max_examples=examples(100), stateful_step_count=40)

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -178,7 +179,9 @@ class Memory(RuleBasedStateMachine):
 
 
 TestMemory = Memory.TestCase
-TestMemory.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMemory.settings = settings(
+    max_examples=examples(60), stateful_step_count=30, deadline=None
+)
 
 
 async def settled():

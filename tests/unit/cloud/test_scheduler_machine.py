@@ -5,6 +5,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -233,7 +234,7 @@ async def throttle(cloud, delay):
 
 TestScheduler = Scheduler.TestCase
 TestScheduler.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None
+    max_examples=examples(150), stateful_step_count=30, deadline=None
 )
 
 

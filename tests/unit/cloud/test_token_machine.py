@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -384,6 +385,6 @@ def key(text, ends):
 
 
 TestTokens = TokenMachine.TestCase
-TestTokens.settings = settings(max_examples=40, stateful_step_count=40)
+TestTokens.settings = settings(max_examples=examples(40), stateful_step_count=40)
 TestKeys = KeyMachine.TestCase
-TestKeys.settings = settings(max_examples=40, stateful_step_count=40)
+TestKeys.settings = settings(max_examples=examples(40), stateful_step_count=40)

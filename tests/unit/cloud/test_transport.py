@@ -248,6 +248,7 @@ async def test_an_unknown_host(logged):
     assert any("name is not known" in line for line in logged())
 
 
+@pytest.mark.slow
 async def test_a_request_that_takes_too_long(monkeypatch, logged):
     """A single request has a time of its own, too."""
     monkeypatch.setattr("exporter.cloud.transport._READ_SECONDS", 0.2)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from examples import examples
 from harness import (
     configuration,
     exporting,
@@ -209,6 +210,7 @@ async def test_compressed_answers_and_cookies():
         agrees(await exporter.scrape(), cloud)
 
 
+@pytest.mark.slow
 async def test_hanging_projects_do_not_cost_the_deadline():
     """Of 20 projects three hang: a scrape is answered in time with the other 17."""
     names = [f"p{number:02}" for number in range(20)]
@@ -227,6 +229,7 @@ async def test_hanging_projects_do_not_cost_the_deadline():
         agrees(await exporter.scrape(20), cloud)
 
 
+@pytest.mark.slow
 async def test_simultaneous_scrapes_share_their_requests():
     """Ten scrapes at once cost the requests of one."""
     cloud = simulated("a", "b")
@@ -358,7 +361,9 @@ async def test_a_result_is_not_served_again_without_min_interval():
         (Fault(effect=Effect.STATUS, status=503), 1, 2),
         (Fault(effect=Effect.RESET), 2, 3),
         (Fault(effect=Effect.BREAK), 1, 2),
-        (Fault(effect=Effect.STATUS, status=429), 3, 4),
+        pytest.param(
+            Fault(effect=Effect.STATUS, status=429), 3, 4, marks=pytest.mark.slow
+        ),
         (Fault(effect=Effect.STATUS, status=429, retry_after="1"), 1, 2),
     ],
     ids=["500", "503", "reset", "break", "429", "429 with Retry-After"],
@@ -402,6 +407,7 @@ async def test_refusals_are_not_retried(status):
     assert len(cloud.asked("training_jobs")) == (2 if status == 401 else 1)
 
 
+@pytest.mark.slow
 async def test_a_retry_that_would_be_late_is_not_made():
     """Where the deadline leaves no room for `Retry-After`, the failure is told at once."""
     cloud = simulated("a", "b")
@@ -474,7 +480,11 @@ async def test_max_concurrent_requests():
     assert most == 3
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(
+    max_examples=examples(25),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     st.lists(
         st.tuples(

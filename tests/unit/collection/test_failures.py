@@ -43,7 +43,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("auth", [password_auth, key_auth], ids=["password", "key"])
+@pytest.mark.parametrize(
+    "auth",
+    # All faults once more take half a minute.
+    [password_auth, pytest.param(key_auth, marks=pytest.mark.slow)],
+    ids=["password", "key"],
+)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
     """

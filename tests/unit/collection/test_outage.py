@@ -21,6 +21,7 @@ async def until(condition):
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reload", [False, True], ids=["as-it-is", "reloaded"])
 async def test_an_outage_ends_with_the_outage(reload):
     """A whole cloud that is slower than the scrape costs no later scrape anything."""
@@ -43,6 +44,7 @@ async def test_an_outage_ends_with_the_outage(reload):
             assert scrape.value(name, cloud="otc") == 0
 
 
+@pytest.mark.slow
 async def test_a_client_that_leaves_costs_the_others_nothing():
     """Anybody may ask and go away, with more requests than slots."""
     cloud = simulated(*PROJECTS)
@@ -57,6 +59,7 @@ async def test_a_client_that_leaves_costs_the_others_nothing():
         assert set((await exporter.scrape(60)).up().values()) == {1}
 
 
+@pytest.mark.slow
 async def test_waiting_requests_are_seen():
     """Requests in flight and waiting are the exporter's own metrics."""
     cloud = simulated(*PROJECTS)

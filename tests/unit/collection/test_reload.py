@@ -104,6 +104,7 @@ async def test_a_bad_file_changes_nothing(cloud):
         assert scrape.value("exporter_config_last_reload_successful") == 1
 
 
+@pytest.mark.slow
 async def test_a_scrape_under_way_ends_as_it_began(cloud):
     """A reload during a scrape does not change its answer, nor break it."""
     load = Reloading(configured(cloud, "a", "b"))

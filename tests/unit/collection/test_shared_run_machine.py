@@ -6,6 +6,7 @@ import contextlib
 from types import SimpleNamespace
 from unittest import mock
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -339,4 +340,4 @@ class SharedRunMachine(RuleBasedStateMachine):
 
 
 TestSharedRuns = SharedRunMachine.TestCase
-TestSharedRuns.settings = settings(max_examples=80, stateful_step_count=40)
+TestSharedRuns.settings = settings(max_examples=examples(80), stateful_step_count=40)

@@ -1,7 +1,6 @@
 """Jobs that end are counted once each, whatever happens to the scrapes."""
 
 import asyncio
-import os
 import random
 
 from collections import Counter
@@ -9,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -84,7 +84,7 @@ async def test_each_end_is_counted_once(api, limit):
     "fault",
     [
         Fault(effect=Effect.STATUS, status=403, code="ModelArts.0108"),
-        Fault(effect=Effect.HANG),
+        pytest.param(Fault(effect=Effect.HANG), marks=pytest.mark.slow),
         Fault(effect=Effect.STATUS, status=400, from_page=2),
     ],
     ids=["refused", "hangs", "partial"],
@@ -281,7 +281,7 @@ def test_young_jobs_are_looked_at_twice(api):
 @example(seed=872, pace=0.3, fails=0.1, limits=[4], size=3)
 @example(seed=2_861_553, pace=0.3, fails=0.1, limits=[4], size=3)
 @example(seed=2_437, pace=0.3, fails=0.02, limits=[4], size=3)
-@settings(max_examples=int(os.environ.get("EXAMPLES", "300")))
+@settings(max_examples=examples(300))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.0, 0.05, 0.3]),
@@ -338,6 +338,7 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
         assert durations.number <= number
 
 
+@pytest.mark.slow
 def test_memory_follows_the_unfinished_and_the_young():
     """Of a hundred thousand jobs, those are kept that go on or are young."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)

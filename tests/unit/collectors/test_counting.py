@@ -7,6 +7,7 @@ from itertools import chain
 
 import pytest
 
+from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +63,15 @@ def asked(cloud):
 
 
 @APIS
-@pytest.mark.parametrize("jobs", [10, 1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        10,
+        1_000,
+        pytest.param(100_000, marks=pytest.mark.slow),
+        pytest.param(1_000_000, marks=pytest.mark.slow),
+    ],
+)
 async def test_requests_follow_the_unfinished_jobs(api, jobs):
     """
     However long the history, a scrape costs the statuses and the unfinished jobs.
@@ -120,6 +129,7 @@ async def test_a_counted_project_says_what_is_true(api):
         assert scrape.value("job_quota", **TRAINING) == 5
 
 
+@pytest.mark.slow
 @APIS
 async def test_the_limit_is_the_apis_own_by_default(api):
     """v1 lists up to 20,000 jobs, v2 up to 500."""
@@ -269,7 +279,7 @@ async def test_a_failing_count_fails_the_collection(api):
 
 
 @APIS
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]),
@@ -325,7 +335,7 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
 
 
 @APIS
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.02, 0.5]),

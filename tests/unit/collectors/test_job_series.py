@@ -126,7 +126,7 @@ async def test_a_job_that_does_not_stop_by_itself():
         (Fault(effect=Effect.STATUS, status=403, code="ModelArts.0112"), "permission"),
         (Fault(effect=Effect.NOT_SUCCESSFUL), "api"),
         (Fault(effect=Effect.TRUNCATED), "response"),
-        (Fault(effect=Effect.HANG), "timeout"),
+        pytest.param(Fault(effect=Effect.HANG), "timeout", marks=pytest.mark.slow),
         (Fault(effect=Effect.STATUS, status=400, code="ModelArts.0102"), None),
     ],
     ids=["refused", "unsuccessful", "truncated", "hangs", "gone"],

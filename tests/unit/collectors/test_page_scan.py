@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     start=st.integers(0, 12),
     size=st.integers(1, 4),

@@ -151,7 +151,7 @@ async def test_a_cloud_without_the_quota_api(logged):
         (Fault(effect=Effect.STATUS, status=404, code="ModelArts.2786"), "permission"),
         (Fault(effect=Effect.HTML, status=200), "response"),
         (Fault(effect=Effect.STATUS, status=500), "api"),
-        (Fault(effect=Effect.HANG), "timeout"),
+        pytest.param(Fault(effect=Effect.HANG), "timeout", marks=pytest.mark.slow),
     ],
     ids=lambda value: (
         value if isinstance(value, str) else f"{value.effect}-{value.status}"

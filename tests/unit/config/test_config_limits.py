@@ -161,6 +161,7 @@ def test_surrogates_in_a_web_configuration(tmp_path):
     assert f":2: basic_auth_users.?: {SURROGATE}" in found
 
 
+@pytest.mark.slow
 def test_a_variable_of_other_bytes(tmp_path):
     """A real environment with the byte 0xFF ends in one line and status 2."""
     file = tmp_path / "config.yml"

@@ -1,5 +1,6 @@
 """The limits on connections, driven through everything that clients can do."""
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -192,4 +193,6 @@ class Limits(RuleBasedStateMachine):
 
 
 TestLimits = Limits.TestCase
-TestLimits.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestLimits.settings = settings(
+    max_examples=examples(200), stateful_step_count=40, deadline=None
+)

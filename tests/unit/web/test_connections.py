@@ -15,6 +15,7 @@ from exporter.web.connections import MAX_HEAD
 from exporter.web.server import allow_many_connections
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "beginning",
     [b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "],
@@ -40,6 +41,7 @@ async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
     assert len(found) > MOST_CONNECTIONS
 
 
+@pytest.mark.slow
 async def test_a_thousand_connections_that_never_shake_hands(tmp_path):
     """The same where TLS is spoken, before any handshake."""
     allow_many_connections()
@@ -80,6 +82,7 @@ async def test_a_second_request_may_come_later(monkeypatch):
             await asyncio.sleep(0.4)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_not_read(monkeypatch):
     """A client that asks and never reads does not stay for ever."""
     monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.3)

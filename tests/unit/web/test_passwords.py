@@ -12,6 +12,7 @@ import bcrypt
 import httpx
 import pytest
 
+from examples import examples
 from harness import configuration, exporting, simulated
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -307,7 +308,9 @@ class Checks(RuleBasedStateMachine):
 
 
 TestChecks = Checks.TestCase
-TestChecks.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestChecks.settings = settings(
+    max_examples=examples(60), stateful_step_count=30, deadline=None
+)
 
 
 class Held:
@@ -343,6 +346,7 @@ async def guarded(tmp_path):
         yield one
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 async def test_wrong_passwords_do_not_stop_scrapes(tmp_path, monkeypatch):
     """While 600 are tried, who was right before is served, and who is new gets a turn."""
@@ -387,6 +391,7 @@ async def settled(tasks):
     return tasks
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 async def test_waiting_checks_die_with_their_client(tmp_path, monkeypatch):
     """Who leaves is not waited for: the next who asks does not pay for it."""
@@ -442,6 +447,7 @@ async def test_a_hash_that_cannot_be_compared(tmp_path, monkeypatch, logged):
     assert "canary" not in str(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", [4, 31])
 def test_sigterm_ends_whatever_is_checked(tmp_path, cost):
     """A check that would take weeks holds nothing up, and there is no traceback."""

@@ -203,6 +203,7 @@ async def test_the_landing_page(empty):
     assert 'href="/metrics"' in response.text
 
 
+@pytest.mark.slow
 async def test_other_requests_are_answered_while_a_collection_hangs():
     """Health is told at once even if every cloud hangs."""
     cloud = simulated("a")

@@ -37,6 +37,7 @@ async def status(exporter, path="/sd", **more):
     return (await exporter.client.get(f"{exporter.url}{path}", **more)).status_code
 
 
+@pytest.mark.slow
 async def test_users(files):
     """A user with the right password may ask, nobody else; health is open to all."""
     async with guarded(files, f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n") as one:
@@ -202,6 +203,7 @@ async def test_a_new_client_ca_beside_half_a_new_pair(files):
                 await asking.get(f"{one.url}/sd")
 
 
+@pytest.mark.slow
 def test_check_says_it_in_one_line(files, tmp_path):
     """`--config.check` ends with status 2 and a line, whatever is raised."""
     (tmp_path / "config.yml").write_text(
@@ -286,6 +288,7 @@ async def test_half_a_new_pair_does_no_harm(files, logged):
     assert [line for line in logged() if "certificate not read again" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [TLS, "", None], ids=["https", "http", "nothing"])
 async def test_the_images_health_check(files, text):
     """It finds an exporter healthy with TLS and without, and fails if there is none."""
