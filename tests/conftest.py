@@ -19,10 +19,10 @@ settings.register_profile(QUICK, deadline=None, max_examples=10)
 settings.load_profile("default")
 
 
-@pytest.fixture(autouse=True)
-def _needed_programs(request):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
     """Skip a test whose programs are not installed; in CI that is a failure."""
-    marks = request.node.iter_markers("needs")
+    marks = item.iter_markers("needs")
     missing = [name for mark in marks for name in mark.args if not shutil.which(name)]
     if missing:
         reason = f"not installed: {', '.join(missing)}"

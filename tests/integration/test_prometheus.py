@@ -17,7 +17,8 @@ from exporter.collectors.jobs.statuses import V1_STATUSES
 pytestmark = pytest.mark.needs("prometheus", "promtool")
 
 
-@pytest.fixture
+# One for all tests here: the demo stands still, and nothing changes it.
+@pytest.fixture(scope="module")
 def demo():
     """Run the demo; return the addresses of the exporter and of the cloud."""
     with subprocess.Popen(
@@ -43,11 +44,11 @@ def demo():
         process.terminate()
 
 
-@pytest.fixture
-def prometheus(tmp_path, demo):
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory, demo):
     """Run a Prometheus that scrapes the demo; return a function that queries it."""
     with a_prometheus(
-        tmp_path,
+        tmp_path_factory.mktemp("prometheus"),
         f"""\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
