@@ -212,7 +212,7 @@ def _internal_error(error: Exception) -> Failure:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return Failure(
         reason=Reason.RESPONSE,
-        problem=f"an error in the exporter itself: {type(error).__name__} in "
+        problem=f"an internal error in the exporter: {type(error).__name__} in "
         f"{Path(place.filename).name}, line {place.lineno}",
         advice="report it with this line",
     )

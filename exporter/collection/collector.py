@@ -1,4 +1,4 @@
-"""All projects' collections: for a scrape together, under one scheduler, reconfigurable."""
+"""Collects all projects for a scrape, under one request scheduler; can be reconfigured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _everything(project: Project, kind: Kind) -> bool:
 
 
 class Collector:
-    """Collects what a configuration names."""
+    """Collects the projects of a configuration."""
 
     def __init__(self, configuration: Configuration, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -41,11 +41,11 @@ class Collector:
 
     def configure(self, configuration: Configuration) -> None:
         """
-        Go on with another configuration, from the next scrape on.
+        Use another configuration from the next scrape on.
 
-        Connections, tokens and results of what has not changed are kept; credentials
-        that were refused are tried once more, since they may have been repaired. Scrapes
-        that are under way end with the configuration that they began with.
+        Unchanged clouds and projects keep their connections, tokens and results.
+        Rejected credentials are tried once more, since they may have been corrected.
+        Running scrapes finish with the configuration that they started with.
         """
         targets, clients = self._targets, list(self._clients.values())
         self._apply(configuration)
@@ -100,10 +100,9 @@ class Collector:
         self, seconds: float, wanted: Callable[[Project, Kind], bool] = _everything
     ) -> list[Report]:
         """
-        Return a report of every project and kind that is wanted.
+        Return a report of every wanted project and kind within `seconds`.
 
-        That takes at most `seconds`. What is not complete by then is reported as a
-        failure with reason `timeout`.
+        A collection that is not complete by then is a failure with reason `timeout`.
         """
         deadline = Deadline(seconds)
         outcomes = {
@@ -137,7 +136,7 @@ class Collector:
         return self._scheduler
 
     def failed(self, report: Report) -> Report:
-        """Return what there is instead of `report`, which cannot be told."""
+        """Return the report of an internal error, since `report` cannot be encoded."""
         instead = report.failed(INTERNAL_ERROR)
         for target in self._targets:
             if (target.project, target.kind) == (report.project, report.kind):
@@ -145,17 +144,17 @@ class Collector:
         return instead
 
     def latest(self) -> list[Latest]:
-        """Return every project's and kind's last collection; none is started."""
+        """Return the last collection of every project and kind; starts none."""
         return [target.latest for target in self._targets]
 
     def end_within(self, seconds: float) -> None:
-        """Let every scrape that is under way end after at most `seconds`."""
+        """End every running scrape within `seconds`."""
         latest = asyncio.get_running_loop().time() + seconds
         for wait in self._waits:
             wait.reschedule(min(latest, wait.when() or latest))
 
     async def aclose(self) -> None:
-        """Cancel what is under way and close the clients of all clouds."""
+        """Cancel running collections and close the clients of all clouds."""
         for target in (*self._targets, *self._retired):
             await target.aclose()
         await asyncio.gather(*self._retiring)

@@ -1,8 +1,8 @@
 """
-Keeps what goes wrong with one project and kind from costing the others.
+Contains an internal error: it affects one project and kind, not the others.
 
-What is made of everybody's results is made at once, which is quick. If that fails, each
-result is tried alone, and those that it fails for are reported as failures instead.
+All results are processed together, which is fast. If that fails, each result is tried
+alone, and those that fail are reported as failures.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ log: Final = structlog.get_logger(__name__)
 
 INTERNAL_ERROR: Final = Failure(
     reason=Reason.RESPONSE,
-    problem="an error in the exporter itself",
-    advice="report it with the log's lines about an internal error",
+    problem="an internal error in the exporter",
+    advice='report it with the log lines that say "internal error"',
 )
 
 
 class OfTarget(Protocol):
-    """What is told of one project and kind."""
+    """A result of one project and kind."""
 
     @property
     def project(self) -> Project:
@@ -44,7 +44,7 @@ T = TypeVar("T", bound=OfTarget)
 def failing_alone(
     results: Sequence[T], make: Callable[[Sequence[T]], object]
 ) -> list[T]:
-    """Return those results that `make` fails for by themselves, which is logged."""
+    """Return the results for which `make` fails alone; logs each failure."""
     failing = []
     for result in results:
         try:

@@ -1,8 +1,8 @@
 """
-What is logged of collections: when they begin to fail, when they end to, and how.
+Logs when collections start to fail, why, and when they recover.
 
-A project that fails for an hour is a line at the start, one at the end, and one every
-ten minutes between, not one for every scrape.
+A project that fails for an hour causes one line at the start, one at the end and one
+every ten minutes in between, not one per scrape.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _SUMMARY_SECONDS: Final = 600.0
 
 
 class FailureLog:
-    """The log of one project and kind, whose jobs `api` lists."""
+    """The failure log of one project and kind; `api` lists its jobs."""
 
     def __init__(self, project: Project, kind: Kind, api: Api) -> None:
         self._project = project
         self._kind = kind
         self._failures = _Ongoing(project, kind, api, "collection failed")
         self._partial_failures = _Ongoing(
-            project, kind, api, "collected, but something beside the jobs is missing"
+            project, kind, api, "jobs collected, but not everything else"
         )
 
     def succeeded(
         self, jobs: int, seconds: float, partial_failures: Sequence[Failure] = ()
     ) -> None:
-        """Log a complete collection: at level debug, unless others failed before."""
-        self._failures.over("collection succeeds again")
+        """Log a complete collection: at level debug, or info after a failure."""
+        self._failures.over("collection recovered")
         if partial_failures:
             self._partial_failures.met(partial_failures[0])
         else:
@@ -54,12 +54,12 @@ class FailureLog:
         )
 
     def failed(self, failure: Failure) -> None:
-        """Log a failure, unless the same was logged a short while ago."""
+        """Log a failure, unless the same one was logged in the last ten minutes."""
         self._failures.met(failure)
 
 
 class _Ongoing:
-    """A sort of failure that may last, and what was logged of it."""
+    """A failure that may last, and when it was last logged."""
 
     def __init__(self, project: Project, kind: Kind, api: Api, event: str) -> None:
         self._project = project

@@ -1,7 +1,7 @@
 """
-Every metric of a scrape: those of the jobs, of the collections and of the projects.
+All metric families of a scrape: jobs, collections and projects.
 
-Families are new for each scrape; what is not known has no sample.
+Families are built anew for each scrape; unknown values have no sample.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PROJECT_INFO_LABELS: Final = (
 
 
 def up(reported: Reported) -> Metric:
-    """Return whether each project and kind was collected."""
+    """Return the family that says whether each project and kind was collected."""
     return gauge(
         "modelarts_up",
         "1 if the project's jobs of this kind were collected completely, else 0.",
@@ -47,10 +47,10 @@ def up(reported: Reported) -> Metric:
 
 
 def completion_families(reported: Reported) -> Iterator[Metric]:
-    """Return how many jobs were seen to end, and how long they had run."""
+    """Return the number of finished jobs observed, and their running durations."""
     name = "modelarts_jobs_finished"
     numbers = Metric(
-        name, "Jobs seen to end since the exporter's first collection.", "counter"
+        name, "Finished jobs observed since the exporter's first collection.", "counter"
     )
     numbers.samples = [
         Sample(f"{name}_total", target.phases[phase], float(number))
@@ -61,7 +61,7 @@ def completion_families(reported: Reported) -> Iterator[Metric]:
     name = "modelarts_finished_job_duration_seconds"
     family = Metric(
         name,
-        "Running durations of the jobs seen to end, where the API reports them.",
+        "Running durations of the finished jobs observed, where the API reports them.",
         "histogram",
     )
     for target, report in reported:
@@ -77,10 +77,10 @@ def completion_families(reported: Reported) -> Iterator[Metric]:
 
 
 def collection_families(reported: Reported) -> Iterator[Metric]:
-    """Return how long collections take, when they succeeded, and how they failed."""
+    """Return durations, last successes and failures of collections."""
     yield gauge(
         "modelarts_collection_duration_seconds",
-        "Time that the last collection took.",
+        "Duration of the last collection.",
         [(target.own, report.outcome.seconds) for target, report in reported],
     )
     yield gauge(
@@ -99,11 +99,11 @@ def collection_families(reported: Reported) -> Iterator[Metric]:
 
 
 def project_info(projects: Sequence[Project]) -> Metric:
-    """Return what is known of projects from the configuration."""
+    """Return the projects' IDs, clouds and labels, from the configuration."""
     extra = sorted({name for project in projects for name, _ in project.labels})
     family = GaugeMetricFamily(
         "modelarts_project_info",
-        "1; what is known of a project, its configured labels included.",
+        "1; a project's ID, cloud, region, API version and configured labels.",
         labels=[*_PROJECT_INFO_LABELS, *(f"label_{name}" for name in extra)],
     )
     for project in projects:
@@ -126,7 +126,7 @@ def families(
     reports: Sequence[Report], projects: Sequence[Project], bounds: Sequence[float]
 ) -> list[Metric]:
     """
-    Return all families of a scrape, each once, with the samples of all reports.
+    Return all families of a scrape, with the samples of all reports.
 
     `bounds` are the upper bounds of the duration histograms, in seconds.
     """

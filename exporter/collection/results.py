@@ -1,4 +1,4 @@
-"""How a collection ended, and what a scrape says of it."""
+"""Results of a collection, and what a scrape reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a collection ended: a listing or a failure, and the seconds that it took."""
+    """The result of a collection, and the seconds that it took."""
 
     result: Listing | Failure
     seconds: float
@@ -22,7 +22,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a scrape says of one project and kind."""
+    """What a scrape reports about one project and kind."""
 
     project: Project
     kind: Kind
@@ -34,19 +34,19 @@ class Report:
     completions: Completions
 
     def failed(self, why: Failure) -> Report:
-        """Return the report that there is instead if this one cannot be told."""
+        """Return this report with a failure in place of its outcome."""
         outcome = Outcome(why, self.outcome.seconds)
         return replace(self, outcome=outcome, completions=Completions({}, {}))
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The last collection of one project and kind; no outcome if there was none yet."""
+    """The last collection of one project and kind; `outcome` is None before the first."""
 
     project: Project
     kind: Kind
     outcome: Outcome | None
     collected_at: float
-    """Unix time of its end."""
+    """Unix time of the last collection's end."""
 
     last_success: float | None

@@ -1,10 +1,10 @@
 """
-Work that several callers wait for together: started once, canceled when all have left.
+Work shared by several waiters: started once, canceled when all have left.
 
-A caller's time may be over while the work goes on for the others. If it hangs, those who
-come later must not hang with it: they start a second run. The first one goes on, since
-whoever still waits for it has time left, and may have asked for more than the others
-because the work does take that long. There are never more than two.
+A waiter may time out while the work continues for the others. The work may hang, so
+later callers start a second run instead of joining it. The first run continues: its
+other waiters have time left, perhaps because the work is known to take long. There are
+never more than two runs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 class SharedRun(Generic[P, T]):
     """
-    One run of the work; `progress` is what can be seen of it meanwhile.
+    One run of the work; `progress` is its partial result.
 
-    Whoever joins it leaves it once.
+    Each `join` is followed by one `leave`.
     """
 
     def __init__(
@@ -37,34 +37,34 @@ class SharedRun(Generic[P, T]):
         self.started = asyncio.get_running_loop().time()
         self.is_canceled = False
         self.is_overdue = False
-        """Somebody's time was over before the work had ended."""
+        """Whether a waiter timed out before the work ended."""
 
         self._waiters = 0
         self._task = asyncio.create_task(work(self))
 
     @property
     def task(self) -> asyncio.Task[T]:
-        """What to wait for; never to be canceled from outside."""
+        """The task to wait for; use `leave` or `cancel` to cancel it."""
         return self._task
 
     @property
     def is_under_way(self) -> bool:
-        """Return whether the work goes on, so that one can join."""
+        """Whether the work still runs, so that it can be joined."""
         return not self.is_canceled and not self._task.done()
 
     @property
     def result(self) -> T | None:
-        """How the work ended; None if it has not, or was canceled."""
+        """The result; None while the work runs, or if it was canceled."""
         if self._task.done() and not self._task.cancelled():
             return self._task.result()
         return None
 
     def join(self) -> None:
-        """Wait for the work, too."""
+        """Add a waiter."""
         self._waiters += 1
 
     def leave(self) -> bool:
-        """Wait no longer; return whether that canceled the work: nobody else waits."""
+        """Remove a waiter; cancel the work and return True if it was the last one."""
         self._waiters -= 1
         if self._waiters or not self.is_under_way:
             return False
@@ -72,24 +72,24 @@ class SharedRun(Generic[P, T]):
         return True
 
     def cancel(self) -> None:
-        """End the work, whoever waits for it."""
+        """Cancel the work, even if there are waiters."""
         self.is_canceled = True
         self._task.cancel()
 
 
 class SharedRuns(Generic[P, T]):
-    """The runs of the same work, `work`: the newest, and one that is overdue."""
+    """The runs of `work`: the newest, and perhaps an overdue one."""
 
     def __init__(
         self, work: Callable[[SharedRun[P, T]], Coroutine[None, None, T]]
     ) -> None:
         self._work = work
-        # The oldest first, and those that were canceled until they have ended.
+        # Oldest first; canceled runs stay until they have ended.
         self._runs: list[SharedRun[P, T]] = []
 
     @property
     def current(self) -> SharedRun[P, T] | None:
-        """The run to join; None if a new one has to be started."""
+        """The run to join; None if a new one is needed."""
         under_way = [run for run in self._runs if run.is_under_way]
         if not under_way:
             return None
@@ -99,19 +99,19 @@ class SharedRuns(Generic[P, T]):
         return newest
 
     def start(self, progress: P) -> SharedRun[P, T]:
-        """Start a new run, which nobody has joined yet."""
+        """Start a new run, without waiters."""
         run = SharedRun(self._work, progress)
         self._runs.append(run)
         run.task.add_done_callback(lambda _: self._runs.remove(run))
         return run
 
     async def ended(self) -> None:
-        """Wait until all runs that are under way have ended."""
+        """Wait until all runs have ended."""
         while self._runs:
             await asyncio.wait([run.task for run in self._runs])
 
     async def aclose(self) -> None:
-        """Cancel the runs that are under way."""
+        """Cancel all runs and wait for their end."""
         for run in self._runs:
             run.cancel()
         await self.ended()

@@ -1,7 +1,7 @@
 """
-One project's jobs of one kind: their collection, shared by the scrapes that want it.
+Collects one project's jobs of one kind; concurrent scrapes share a run.
 
-Whatever happens in it costs that project and kind alone.
+An error in it affects that project and kind only.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ log: Final = structlog.get_logger(__name__)
 
 
 Run = SharedRun[Progress, Outcome]
-"""A collection under way, for the scrapes that wait for it."""
+"""A running collection that scrapes wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """
-    How the last run ended, when on the event loop's clock, and in Unix time.
+    The outcome of the last run.
 
-    `started` is when it began, on the event loop's clock.
+    `started` and `at` (its end) are on the event loop's clock, `timestamp` is the end in
+    Unix time.
     """
 
     outcome: Outcome
@@ -50,7 +51,7 @@ class Finished:
 
 
 class Target:
-    """One project and kind: its run, if there is one, and what is kept between runs."""
+    """One project and kind: its current runs, and the state between runs."""
 
     def __init__(
         self,
@@ -72,17 +73,17 @@ class Target:
         self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
-        """Return the last outcome if it is young enough to be served again."""
+        """Return the last outcome if it is younger than `min_interval`."""
         finished = self._finished
         if finished is None or _now() - finished.at >= self._settings.min_interval:
             return None
         return finished.outcome
 
     def join(self, deadline: Deadline) -> Run:
-        """Wait for the run that is under way, or for a new one."""
+        """Join the current run, or start one."""
         run = self._runs.current
         if run is None:
-            # A deadline of its own: a scrape that joins later may extend it.
+            # Its own deadline, which scrapes that join later may extend.
             run = self._runs.start(Progress(Deadline(deadline.remaining)))
         else:
             run.progress.deadline.extend(deadline)
@@ -92,9 +93,10 @@ class Target:
 
     def outcome(self, run: Run) -> Outcome:
         """
-        Return how `run` ended.
+        Return the outcome of `run`.
 
-        If it did not, that is a timeout: of all, or of what goes with the jobs.
+        If it still runs, that is a timeout: a failure, or a partial one if the jobs are
+        complete and only other data is missing.
         """
         if run.result is not None:
             return run.result
@@ -104,7 +106,7 @@ class Target:
         return Outcome(result, _now() - run.started)
 
     def leave(self, run: Run, outcome: Outcome) -> None:
-        """Wait no longer, since the scrape's time is over: it reports `outcome`."""
+        """Leave `run` at the scrape's deadline; the scrape reports `outcome`."""
         if run.result is not None:
             run.leave()
             return
@@ -114,12 +116,12 @@ class Target:
         self._count(outcome)
 
     def abandon(self, run: Run) -> None:
-        """Wait no longer, since the scrape went away."""
+        """Leave `run`, since the scraper disconnected."""
         if run.leave():
             self._errors[Reason.CANCELED] += 1
 
     def fits(self, project: Project, kind: Kind, settings: CollectionSettings) -> bool:
-        """Return whether this target can go on with another configuration."""
+        """Return whether this target can be kept in another configuration."""
         buckets = self._settings.duration_buckets
         return (self.project, self.kind, buckets) == (
             project,
@@ -128,26 +130,26 @@ class Target:
         )
 
     def reconfigure(self, settings: CollectionSettings) -> None:
-        """Go on with other settings, from the next collection on."""
+        """Use other settings from the next collection on."""
         self._settings = settings
         self._poller.reconfigure(settings)
 
     def collect_again(self) -> None:
-        """Let no failure be served again: what caused it may have been repaired."""
+        """Do not reuse the last failure: its cause may have been fixed."""
         finished = self._finished
         if finished is not None and isinstance(finished.outcome.result, Failure):
             self._finished = replace(finished, at=-math.inf)
 
     async def ended(self) -> None:
-        """Wait until what is under way has ended."""
+        """Wait until all runs have ended."""
         await self._runs.ended()
 
     async def aclose(self) -> None:
-        """Cancel what is under way."""
+        """Cancel all runs."""
         await self._runs.aclose()
 
     def report(self, outcome: Outcome) -> Report:
-        """Return what a scrape says of this project and kind."""
+        """Return what a scrape reports about this project and kind."""
         return Report(
             self.project,
             self.kind,
@@ -158,7 +160,7 @@ class Target:
         )
 
     def finish_instead(self, report: Report) -> Report:
-        """Take the outcome of `report` for the last one, and return it with that counted."""
+        """Replace the last outcome by that of `report`; return the report with updated counts."""
         if self._finished is not None:
             self._finished = replace(self._finished, outcome=report.outcome)
         self._count(report.outcome)
@@ -180,7 +182,7 @@ class Target:
         try:
             result = await attempt(self._poller.poll(run.progress))
         except Exception:
-            # Whatever we did not think of must not cost the other projects.
+            # An unexpected error must not affect the other projects.
             log.exception("internal error", project=self.project.name, kind=self.kind)
             result = INTERNAL_ERROR
         outcome = Outcome(result, _now() - run.started)
@@ -190,7 +192,7 @@ class Target:
         return outcome
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
-        # A run that was overdue may end after a newer one.
+        # An overdue run may end after a newer one.
         if self._finished is None or self._finished.started <= run.started:
             self._finished = Finished(outcome, run.started, _now(), time.time())
 
@@ -215,7 +217,7 @@ def _now() -> float:
 def _timeout(run: Run) -> Failure:
     return Failure(
         reason=Reason.TIMEOUT,
-        problem=f"not complete when the scrape's time was over, after "
+        problem=f"not complete at the scrape's deadline, after "
         f"{_now() - run.started:.1f} s",
         advice="raise scrape_timeout, or look for a slow or hanging API",
     )

@@ -1,1 +1,1 @@
-"""Who asks: the listener, its limits and its users, and what each path answers."""
+"""The HTTP side: the listener, limits on clients, users, and the routes."""

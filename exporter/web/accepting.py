@@ -1,8 +1,8 @@
 """
-Accepts connections, and shakes hands where TLS is spoken.
+Accepts connections, with a TLS handshake where TLS is configured.
 
-asyncio's own servers accept thousands at once, tell nobody of a connection before its
-handshake is over, and log a traceback each time when file descriptors run out.
+asyncio's own servers accept thousands at once, report a connection only after its
+handshake, and log a traceback each time file descriptors run out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BACKLOG: Final = 1024
 
 
 class Accepting:
-    """Accepts the connections of one socket, one in each round of the event loop."""
+    """Accepts the connections of one socket, one per event loop iteration."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Accepting:
         self._start()
 
     def close(self) -> None:
-        """Accept no more; connections that were accepted stay."""
+        """Stop accepting; existing connections stay open."""
         self._stop()
         if self._retry is not None:
             self._retry.cancel()
@@ -69,7 +69,7 @@ class Accepting:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError as error:
-            # No file descriptors, mostly: an idle connection has one.
+            # Usually out of file descriptors: closing an idle connection frees one.
             self._failed.warn(problem=os.strerror(error.errno or 0))
             self._limits.drop_oldest()
             self._stop()
@@ -84,7 +84,7 @@ class Accepting:
             accepted.setblocking(False)
             await self._loop.connect_accepted_socket(self._protocol, accepted)
         except OSError as error:
-            # A TLS context that cannot be made, or a client that is gone already.
+            # The TLS context cannot be built, or the client has left already.
             accepted.close()
             self._failed.warn(problem=error.strerror or type(error).__name__)
         except BaseException:
@@ -99,9 +99,9 @@ class Accepting:
 
 
 class _TlsConnection(SSLProtocol):
-    """asyncio's TLS, but a connection is counted before its handshake."""
+    """asyncio's TLS, except that a connection is counted before its handshake."""
 
-    # asyncio keeps a buffer of 256 kB for each connection.
+    # asyncio's default is a buffer of 256 kB per connection.
     max_size = 32 * 1024
 
     def __init__(
@@ -115,7 +115,7 @@ class _TlsConnection(SSLProtocol):
             loop,
             connection,
             context,
-            None,  # type: ignore[arg-type] # nobody waits for the handshake
+            None,  # type: ignore[arg-type] # no waiter for the handshake
             server_side=True,
             ssl_handshake_timeout=HANDSHAKE_SECONDS,
             ssl_shutdown_timeout=READ_SECONDS,
@@ -125,29 +125,29 @@ class _TlsConnection(SSLProtocol):
         self._is_lower_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, and shake hands."""
+        """Count the connection and start the handshake."""
         super().connection_made(transport)
         if isinstance(transport, asyncio.Transport):
             self._connection.accepted(transport, shakes_hands=True)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget a connection, also one that HTTP has not begun on."""
+        """Forget the connection, even if HTTP has not started on it."""
         super().connection_lost(exc)
         self._limits.closed(self._connection)
 
     def pause_writing(self) -> None:
-        """Tell HTTP, too: asyncio only does so after another half a megabyte."""
+        """Pause HTTP at once; asyncio would only do so after another 512 kB."""
         self._is_lower_paused = True
         super().pause_writing()
-        self._tell()
+        self._forward_pause()
 
     def resume_writing(self) -> None:
-        """Send what was held back, and tell HTTP if that was all."""
+        """Send what was held back, and resume HTTP if that was all."""
         self._is_lower_paused = False
         super().resume_writing()
-        self._tell()
+        self._forward_pause()
 
-    def _tell(self) -> None:
+    def _forward_pause(self) -> None:
         if self._is_lower_paused:
             self._connection.pause_writing()
         else:

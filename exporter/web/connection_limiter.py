@@ -1,8 +1,8 @@
 """
-Limits on connections: how many there are, and how much they keep in memory.
+Limits on connections: their number, and the memory that they hold.
 
-An exporter is asked by a few scrapers, so that a thousand connections are somebody
-else's: the one that has waited longest for its client makes room for a new one.
+An exporter serves a few scrapers, so a thousand connections are not theirs. At the
+limit, the connection that has been idle longest is closed in favor of a new one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Final, Protocol
 from .log_limit import LimitedWarning
 
 
-MOST_CONNECTIONS: Final = 512
-MOST_HANDSHAKES: Final = 128
-MOST_BUFFERED_BYTES: Final = 64 * 1024 * 1024
-"""Of answers that clients have not read yet, and of requests that wait."""
+MAX_CONNECTIONS: Final = 512
+MAX_HANDSHAKES: Final = 128
+MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
+"""Responses that clients have not read yet, plus requests that wait."""
 
-_FEWEST_CONNECTIONS: Final = 4
+_MIN_CONNECTIONS: Final = 4
 
 
 class Connection(Protocol):
@@ -28,50 +28,56 @@ class Connection(Protocol):
 
     @property
     def buffered_bytes(self) -> int:
-        """How much memory waits for the client, or for its turn."""
+        """Bytes of unread responses and of requests not parsed yet."""
 
     def drop(self) -> None:
-        """Close it at once, whatever is still to be sent."""
+        """Close at once and discard what is still to be sent."""
 
 
 class ConnectionLimiter:
     """
     All connections of a listener.
 
-    A connection *waits* while its client is to do something: shake hands, send a
-    request, or read an answer. It *works* while the exporter prepares an answer.
+    A connection *waits* while it is the client's move: to finish the handshake, send a
+    request, or read a response. It *works* while the exporter prepares a response.
     """
 
     def __init__(
         self,
         allowed_sans: Callable[[], tuple[str, ...]] = lambda: (),
-        limit: int = MOST_CONNECTIONS,
+        limit: int = MAX_CONNECTIONS,
     ) -> None:
         self.allowed_sans = allowed_sans
         self._limit = limit
-        self._handshake_limit = max(1, min(MOST_HANDSHAKES, limit // 4))
+        self._handshake_limit = max(1, min(MAX_HANDSHAKES, limit // 4))
         self._waiting: dict[Connection, None] = {}
-        """In the order in which they began to wait; those that shake hands, too."""
+        """Longest wait first; includes connections in a handshake."""
         self._working: dict[Connection, None] = {}
         self._handshaking: dict[Connection, None] = {}
-        self._too_many = LimitedWarning("too many connections, the oldest idle closed")
-        self._all_work = LimitedWarning("too many connections, a new one refused")
-        self._unread = LimitedWarning("too much is not read, the slowest reader closed")
+        self._too_many = LimitedWarning(
+            "too many connections, the longest idle one closed"
+        )
+        self._all_work = LimitedWarning(
+            "too many connections, all busy: new connection rejected"
+        )
+        self._unread = LimitedWarning(
+            "too many unread response bytes, slowest reader closed"
+        )
 
     def __len__(self) -> int:
-        """Return how many connections there are."""
+        """Return the number of connections."""
         return len(self._waiting) + len(self._working)
 
     @property
     def handshakes(self) -> int:
-        """How many of them shake hands."""
+        """How many connections are in a TLS handshake."""
         return len(self._handshaking)
 
     def opened(self, connection: Connection, *, shakes_hands: bool = False) -> None:
         """
-        Count a new connection; the one that has waited longest makes room for it.
+        Count a new connection; at the limit, the longest idle one is dropped for it.
 
-        If all others work, the new one is dropped.
+        If none is idle, the new one is dropped.
         """
         if shakes_hands and len(self._handshaking) >= self._handshake_limit:
             self._too_many.warn(limit=self._handshake_limit)
@@ -85,20 +91,20 @@ class ConnectionLimiter:
             self._handshaking[connection] = None
 
     def closed(self, connection: Connection) -> None:
-        """Forget a connection; it may be forgotten already."""
+        """Forget a connection; does nothing if it is unknown."""
         for known in (self._waiting, self._working, self._handshaking):
             known.pop(connection, None)
 
     def waits(self, connection: Connection) -> None:
-        """Note that a connection waits for its client from now on."""
+        """Mark a connection as waiting for its client."""
         self._move(connection, self._waiting)
 
     def works(self, connection: Connection) -> None:
-        """Note that a connection has a request that is answered."""
+        """Mark a connection as working on a request."""
         self._move(connection, self._working)
 
     def drop_oldest(self) -> bool:
-        """Drop the connection that has waited longest; tell whether there was one."""
+        """Drop the longest idle connection; return False if there is none."""
         oldest = next(iter(self._waiting), None)
         if oldest is None:
             return False
@@ -107,14 +113,14 @@ class ConnectionLimiter:
         return True
 
     def limit_buffers(self, connection: Connection) -> None:
-        """Drop the oldest readers while they and `connection` buffer too much."""
-        buffered = sum(one.buffered_bytes for one in self._all())
-        for other in [one for one in self._waiting if one is not connection]:
-            if buffered <= MOST_BUFFERED_BYTES:
+        """Drop the longest waiting readers, except `connection`, until the buffers fit."""
+        buffered = sum(each.buffered_bytes for each in self._all())
+        for other in [each for each in self._waiting if each is not connection]:
+            if buffered <= MAX_BUFFERED_BYTES:
                 return
             if other.buffered_bytes:
                 buffered -= other.buffered_bytes
-                self._unread.warn(limit_bytes=MOST_BUFFERED_BYTES)
+                self._unread.warn(limit_bytes=MAX_BUFFERED_BYTES)
                 self._drop(other)
 
     def drop_all(self) -> None:
@@ -127,13 +133,13 @@ class ConnectionLimiter:
         yield from self._working
 
     def _move(self, connection: Connection, where: dict[Connection, None]) -> None:
-        # One that was dropped may still tell what it does before it is closed.
+        # A dropped connection may still report its state before it is closed.
         if connection in self._waiting or connection in self._working:
             self.closed(connection)
             where[connection] = None
 
     def _drop(self, connection: Connection) -> None:
-        # At once, since its transport only tells in the loop's next round.
+        # Now, since the transport reports the loss only in the next loop iteration.
         self.closed(connection)
         connection.drop()
 
@@ -142,9 +148,9 @@ def connection_limit() -> int:
     """
     Return how many connections this process can serve.
 
-    At most half of its file descriptors: the others are for the cloud's APIs.
+    At most half of its file descriptors; the rest are for the cloud's APIs.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return max(_FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, soft // 2))
+        return MAX_CONNECTIONS
+    return max(_MIN_CONNECTIONS, min(MAX_CONNECTIONS, soft // 2))

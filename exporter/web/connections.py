@@ -1,8 +1,8 @@
 """
-One HTTP connection of uvicorn's, with limits on what its client may cost.
+A uvicorn HTTP connection with limits on what its client can use.
 
-uvicorn has none for idle and slow clients, nor for those that send requests and do not
-read the answers. Here the next request is parsed when the last answer was read.
+uvicorn has no limits for idle and slow clients, or for clients that pipeline requests
+without reading responses. Here a request is parsed once the last response was read.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from uvicorn.server import ServerState
 
 from .config import is_allowed
 from .connection_limiter import ConnectionLimiter
-from .invalid_requests import LARGEST_BODY, InvalidRequests, refusal
+from .invalid_requests import MAX_BODY_SIZE, InvalidRequests, refusal
 
 
 MAX_HEAD: Final = 32 * 1024
 """Bytes of a request line with all headers."""
 
 ANSWER_SECONDS: Final = 600.0
-"""How long an answer may take, from its request on until it is sent."""
+"""From the request's head until the response is sent."""
 
 READ_SECONDS: Final = 60
-"""How long a client may take to read an answer that is there."""
+"""How long a client may take to read a complete response."""
 
 HEAD_SECONDS: Final = 10.0
-"""How long a request's head may take, from the connection on or from its first byte."""
+"""How long a request's head may take, from the connection or from its first byte."""
 
 _HEAD_END: Final = b"\r\n\r\n"
-_LARGEST_PART: Final = 4096
-"""Bytes that are parsed at once: so few that few requests are in them."""
+_MAX_PART: Final = 4096
+"""Bytes parsed at once: small, so that they hold few requests."""
 
 _READ_AHEAD: Final = 16 * 1024
-"""Bytes of waiting requests from which on a connection is not read any further."""
+"""Reading pauses when more than this many bytes of requests wait."""
 
 
-class Turns:
+class ParseQueue:
     """
-    Lets requests that waited behind others go on: one in each round of the event loop.
+    Resumes parsing on connections with pipelined requests, one per loop iteration.
 
-    So a client that sends many at once does not keep those waiting that send one.
+    A client that pipelines many requests does not delay clients that send one.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Callable[[], None]] = deque()
 
-    def wait(self, go_on: Callable[[], None]) -> None:
-        """Call `go_on` when it is its turn."""
-        self._waiting.append(go_on)
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Call `resume` after those that are queued already."""
+        self._waiting.append(resume)
         if len(self._waiting) == 1:
             self._loop.call_soon(self._next)
 
@@ -74,49 +74,49 @@ class Turns:
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """One connection of uvicorn's, with limits."""
+    """A uvicorn connection with limits."""
 
     def __init__(
         self,
         limiter: ConnectionLimiter,
-        turns: Turns,
+        parse_queue: ParseQueue,
         invalid: InvalidRequests,
         config: Config,
         server_state: ServerState,
     ) -> None:
         super().__init__(config, server_state, {}, asyncio.get_running_loop())
         self._limiter = limiter
-        self._turns = turns
+        self._parse_queue = parse_queue
         self._invalid = invalid
         self._served: ASGIApp = self.app
         self._lower: asyncio.Transport | None = None
-        """What carries TLS; without TLS it is the transport itself."""
+        """The TCP transport below TLS; without TLS, the transport itself."""
         self._reading: _Reading | None = None
         self._unparsed = bytearray()
         self._head = 0
         self._body = 0
         self._is_in_head = True
         self._is_answering = False
-        """Whether a request was received as a whole and its answer is not complete."""
+        """Whether a complete request has no complete response yet."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def buffered_bytes(self) -> int:
-        """Answers that the client has not read, and requests that wait."""
+        """Bytes of unread responses and of requests not parsed yet."""
         return self._unread_bytes() + len(self._unparsed)
 
     def accepted(self, transport: asyncio.Transport, *, shakes_hands: bool) -> None:
-        """Count the connection, which HTTP begins on now or after a handshake."""
+        """Count the connection, before its TLS handshake if there is one."""
         self._lower = transport
         self._limiter.opened(self, shakes_hands=shakes_hands)
 
     def drop(self) -> None:
-        """Close it at once, whatever is still to be sent."""
+        """Close at once and discard what is still to be sent."""
         if self._lower is not None:
             self._lower.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin: the head of the first request is to come soon."""
+        """Check the client certificate, and start the timer for the first request."""
         super().connection_made(transport)
         self._reading = self.flow = _Reading(transport)
         if self._lower is None:
@@ -130,14 +130,14 @@ class LimitedConnection(HttpToolsProtocol):
         self._start_timer(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Stop the timer and forget the connection."""
         self._stop_timer()
         self._unparsed.clear()
         self._limiter.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request, or several requests."""
+        """Buffer and parse a part of a request, or several requests."""
         self._unset_keepalive_if_required()
         is_first = not self._unparsed
         self._unparsed += data
@@ -148,7 +148,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._limiter.limit_buffers(self)
 
     def on_headers_complete(self) -> None:
-        """Answer a request whose head is complete."""
+        """Answer the request, or reject it if it is invalid."""
         self._start_timer(ANSWER_SECONDS)
         self._is_in_head = False
         self._head = self._body = 0
@@ -161,39 +161,39 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body, which no request here needs."""
+        """Take a part of a body; no request here needs one."""
         self._body += len(body)
-        if self._body > LARGEST_BODY:
+        if self._body > MAX_BODY_SIZE:
             self.transport.abort()
             return
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Go on with the next request's head, after this one's answer."""
+        """Expect the next request's head, after this response."""
         self._is_in_head = True
         self._is_answering = not self.cycle.response_complete
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the client to read the answer, and for the next request."""
+        """Wait for the client to read the response, and for the next request."""
         self._is_answering = False
         self._limiter.waits(self)
         self._start_timer(READ_SECONDS, self._drop_if_unread)
         self._limiter.limit_buffers(self)
         super().on_response_complete()
         if self._unparsed:
-            self._turns.wait(self._parse)
+            self._parse_queue.wait(self._parse)
 
     def pause_writing(self) -> None:
-        """Wait for the client, which reads more slowly than is written."""
+        """Wait for the client, which reads too slowly."""
         if self._reading is None:
-            # A handshake.
+            # Still in the handshake.
             return
         super().pause_writing()
         self._limiter.waits(self)
 
     def resume_writing(self) -> None:
-        """Go on: most of what was written is sent."""
+        """Continue: most of the response is sent."""
         if self._reading is None:
             return
         super().resume_writing()
@@ -202,27 +202,27 @@ class LimitedConnection(HttpToolsProtocol):
             return
         if not self.transport.is_closing():
             self._stop_timer()
-            self._turns.wait(self._parse)
+            self._parse_queue.wait(self._parse)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, also one whose client does not read."""
+        """Close an idle connection, even if its client does not read."""
         if self._unread_bytes():
             self.drop()
         else:
             super().timeout_keep_alive_handler()
 
     def _parse(self) -> None:
-        """Parse what has come, until there is a request to be answered."""
+        """Parse buffered bytes up to the end of one request."""
         while self._unparsed and not self._is_busy():
-            end = self._unparsed.find(_HEAD_END, 0, _LARGEST_PART)
-            size = _LARGEST_PART if end < 0 else end + len(_HEAD_END)
+            end = self._unparsed.find(_HEAD_END, 0, _MAX_PART)
+            size = _MAX_PART if end < 0 else end + len(_HEAD_END)
             part = bytes(self._unparsed[:size])
             del self._unparsed[:size]
             self._parse_part(part)
         self._hold()
 
     def _hold(self) -> None:
-        """Stop reading while requests wait, or go on."""
+        """Pause reading while too many requests wait, else resume."""
         if self.transport.is_closing():
             self._unparsed.clear()
         elif self._reading is not None:
@@ -241,15 +241,15 @@ class LimitedConnection(HttpToolsProtocol):
         try:
             self.parser.feed_data(part)
         except httptools.HttpParserUpgrade:
-            # It is answered as if it had not asked for an upgrade; what the parser
-            # would make of the bytes that follow is another protocol.
+            # Answered as if no upgrade was requested. The bytes that follow may be of
+            # another protocol, so they are dropped.
             self.cycle.keep_alive = False
             self._unparsed.clear()
             return
         except httptools.HttpParserError:
             self._refuse(HTTPStatus.BAD_REQUEST, "not valid HTTP")
             return
-        # A body that came with its head does not count as one.
+        # Body bytes that arrive with the head do not count as head.
         if self._is_in_head and self._head > MAX_HEAD:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "its head is too large"
@@ -259,7 +259,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._count_invalid(problem)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            # Its body is invalid: this is its answer.
+            # The body is invalid: this replaces the response.
             cycle.disconnected = True
             if cycle.response_started:
                 self.transport.abort()
@@ -295,12 +295,12 @@ class LimitedConnection(HttpToolsProtocol):
 
 
 class _Reading(FlowControl):
-    """uvicorn's flow control, in which reading also stops while requests wait."""
+    """uvicorn's flow control; reading also pauses while requests wait."""
 
     _is_held = False
 
     def hold(self, is_held: bool) -> None:
-        """Stop reading until this is called again, or go on."""
+        """Pause or resume reading."""
         self._is_held = is_held
         if is_held:
             self.pause_reading()
@@ -308,6 +308,6 @@ class _Reading(FlowControl):
             self.resume_reading()
 
     def resume_reading(self) -> None:
-        """Go on reading; uvicorn calls this for each request."""
+        """Resume reading unless held; uvicorn calls this for each request."""
         if not self._is_held:
             super().resume_reading()

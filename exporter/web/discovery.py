@@ -17,7 +17,7 @@ from ..config import Project
 
 
 class TargetGroup(msgspec.Struct):
-    """A target group as HTTP service discovery wants it."""
+    """A target group of HTTP service discovery."""
 
     targets: tuple[str, ...]
     labels: dict[str, str]
@@ -25,28 +25,27 @@ class TargetGroup(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `number` parts that the projects are split into; `index` is from 0."""
+    """One of `number` parts of the projects; `index` counts from 0."""
 
     index: int
     number: int
 
     def holds(self, project: str) -> bool:
         """
-        Return whether the project of that name belongs here.
+        Return whether the project of that name belongs to this shard.
 
-        By rendezvous hashing: each project goes to the shard that draws the highest
-        number for it, whatever other projects there are, and one shard more takes from
-        the others only what is its own from then on.
+        Rendezvous hashing: a project belongs to the shard with the highest hash for it,
+        whatever other projects exist. An additional shard moves projects only to itself.
         """
         return self.index == max(
-            range(self.number), key=lambda index: _draw(index, project)
+            range(self.number), key=lambda index: _hash(index, project)
         )
 
 
 def discover(
     projects: Iterable[Project], *, address: str, scheme: str, path: str
 ) -> bytes:
-    """Return the targets as JSON: one for each project, at `address`."""
+    """Return the targets as JSON, one per project, all at `address`."""
     return msgspec.json.encode(
         [
             TargetGroup(
@@ -63,5 +62,5 @@ def discover(
     )
 
 
-def _draw(index: int, project: str) -> bytes:
+def _hash(index: int, project: str) -> bytes:
     return hashlib.sha256(f"{index}/{project}".encode()).digest()

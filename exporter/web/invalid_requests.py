@@ -1,4 +1,4 @@
-"""What makes a request invalid before anything looks at its path."""
+"""Rejects requests that are invalid whatever their path."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from starlette.responses import PlainTextResponse
 from .log_limit import LimitedWarning
 
 
-LARGEST_BODY: Final = 64 * 1024
+MAX_BODY_SIZE: Final = 64 * 1024
 
-_DIGITS: Final = len(str(LARGEST_BODY))
+_DIGITS: Final = len(str(MAX_BODY_SIZE))
 
 
 class InvalidRequests:
-    """Counts invalid requests, and logs them at most once a minute."""
+    """Counts invalid requests and logs them at most once a minute."""
 
     def __init__(self, count: Callable[[], None] | None = None) -> None:
         self._count = count
         self._warning = LimitedWarning("invalid request")
 
     def seen(self, client: str | None, problem: str) -> None:
-        """Count one. Nothing of what the client sent may be in `problem`."""
+        """Count a request. `problem` must not quote what the client sent."""
         if self._count is not None:
             self._count()
         self._warning.warn(client=client, problem=problem)
@@ -35,9 +35,10 @@ def refusal(
     url: bytes, http_version: str, headers: Sequence[tuple[bytes, bytes]]
 ) -> PlainTextResponse | None:
     """
-    Return the answer to a request that is invalid, else None.
+    Return the error response to an invalid request, or None if it is valid.
 
-    The names of `headers` are in lower case. What makes the parser stop is not here.
+    The names of `headers` are in lower case. Errors that stop the parser are handled
+    in the connection.
     """
     problem = _problem(url, http_version, headers)
     if problem is None:
@@ -60,9 +61,9 @@ def _problem(
         if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             return 400, "A Transfer-Encoding that is not chunked."
         if name == b"content-length" and (
-            len(value.lstrip(b"0")) > _DIGITS or int(value) > LARGEST_BODY
+            len(value.lstrip(b"0")) > _DIGITS or int(value) > MAX_BODY_SIZE
         ):
-            return 413, f"The body is larger than {LARGEST_BODY} bytes."
+            return 413, f"The body is larger than {MAX_BODY_SIZE} bytes."
     return None
 
 

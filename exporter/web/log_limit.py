@@ -1,4 +1,4 @@
-"""Logs what strangers can cause at most once a minute."""
+"""Limits log lines that any client can cause to one a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTERVAL_SECONDS: Final = 60.0
 
 
 class LimitedWarning:
-    """One warning, logged at most once a minute with how often it happened since."""
+    """A warning logged at most once a minute, with the number of occurrences."""
 
     def __init__(self, event: str) -> None:
         self._event = event
@@ -23,7 +23,7 @@ class LimitedWarning:
         self._next = 0.0
 
     def warn(self, **details: str | int | None) -> None:
-        """Count an occurrence, and log it if the last line is a minute old."""
+        """Count an occurrence; log it if the last line is a minute old."""
         self._times += 1
         now = time.monotonic()
         if now < self._next:

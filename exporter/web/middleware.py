@@ -1,8 +1,8 @@
 """
 Authentication, rate limit and headers around the application.
 
-The order is that of Prometheus's exporter-toolkit: the web configuration as it is now,
-the rate limit, headers, then users. Health endpoints are open to everybody.
+The order is that of Prometheus's exporter-toolkit: the current web configuration, the
+rate limit, headers, then users. Health endpoints are open to everyone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPEN_PATHS: Final = frozenset(("/-/healthy", "/-/ready"))
 
 
 class AccessMiddleware:
-    """An ASGI application around another, which only sees requests that may pass."""
+    """An ASGI application that passes permitted requests to another."""
 
     def __init__(self, app: ASGIApp, current: CurrentWebConfiguration) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class AccessMiddleware:
         self._passwords = PasswordChecker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or hand it on."""
+        """Reject a request, or pass it to the application."""
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
@@ -53,7 +53,7 @@ class AccessMiddleware:
             )
             await response(scope, receive, send)
             return
-        if self._is_too_much(configuration.rate_limit):
+        if self._is_rate_limited(configuration.rate_limit):
             await PlainTextResponse("Too many requests.\n", 429)(scope, receive, send)
             return
         send = _with_headers(configuration.headers, send)
@@ -67,13 +67,13 @@ class AccessMiddleware:
             )
             await response(scope, watched, send)
         elif verdict is Verdict.UNCHECKED:
-            # Not 429: who gets this may be another than who asks too much.
+            # Not 429: other clients may have caused the load.
             response = PlainTextResponse(
                 "Too many passwords are being checked.\n", 503, {"Retry-After": "1"}
             )
             await response(scope, watched, send)
 
-    def _is_too_much(self, limit: RateLimit | None) -> bool:
+    def _is_rate_limited(self, limit: RateLimit | None) -> bool:
         if limit != self._limit:
             self._limit = limit
             self._bucket = TokenBucket(limit) if limit is not None else None
@@ -87,7 +87,7 @@ class AccessMiddleware:
     async def _verdict(
         self, users: Mapping[str, str], scope: Scope, watched: _Watched
     ) -> Verdict | None:
-        """Return whether who asks is a user; None if the client left meanwhile."""
+        """Return the verdict on the user; None if the client disconnects first."""
         if not users:
             return Verdict.RIGHT
         given = _credentials(Headers(scope=scope).get("authorization", ""))
@@ -110,9 +110,9 @@ class AccessMiddleware:
 
 class _Watched:
     """
-    What a client sends, looked at while its password is checked.
+    Watches for a disconnect while the password is checked.
 
-    The application gets all of it afterwards.
+    All messages reach the application afterwards.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -123,7 +123,7 @@ class _Watched:
         return self._seen.popleft() if self._seen else await self._receive()
 
     async def disconnect(self) -> None:
-        """Wait until the client leaves."""
+        """Wait until the client disconnects."""
         is_gone = False
         while not is_gone:
             message = await self._receive()
@@ -132,7 +132,7 @@ class _Watched:
 
 
 def _client(scope: Scope) -> str:
-    """Return who asks, for turns: of IPv6, everybody has 2⁶⁴ addresses at least."""
+    """Return the key for fair queuing: an IPv6 client is its /64 network."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ipaddress.IPv6Address(host)

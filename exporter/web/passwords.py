@@ -1,4 +1,4 @@
-"""Passwords of the listener's users, compared with bcrypt hashes."""
+"""Checks users' passwords against bcrypt hashes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_WAITING: Final = 64
 MAX_WAITING_PER_CLIENT: Final = 8
 MAX_REMEMBERED: Final = 1000
 MAX_WAIT_SECONDS: Final = 3.0
-"""Less than the server waits for requests under way when it ends."""
+"""Less than the server's grace period at shutdown."""
 
 _SLOW_COST: Final = 13
 _MAX_PASSWORD_BYTES: Final = 72
@@ -37,12 +37,12 @@ _BCRYPT_DIGITS: Final = (
 
 
 class Verdict(Enum):
-    """What came of a password."""
+    """The result of a password check."""
 
     RIGHT = auto()
     WRONG = auto()
     UNCHECKED = auto()
-    """There were too many others, it took too long, or it failed."""
+    """Too many checks were queued, it took too long, or it failed."""
 
 
 Done: TypeAlias = Callable[[Verdict], None]
@@ -51,7 +51,7 @@ Compare: TypeAlias = Callable[["Check", Done], None]
 
 @dataclass(eq=False, slots=True)
 class Check:
-    """A password that is compared with a hash, for everybody who waits for it."""
+    """A comparison with a hash, shared by all requests that wait for it."""
 
     key: bytes = field(repr=False)
     digest: bytes = field(repr=False)
@@ -63,13 +63,13 @@ class Check:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes a second or more, up to days."""
+        """Whether it takes a second or more (up to days)."""
         return int(self.digest[4:6]) >= _SLOW_COST
 
 
 def compare_in_thread(check: Check, done: Done) -> None:
     """
-    Call `done` in the event loop's thread when a password is compared.
+    Compare in a thread, then call `done` in the event loop's thread.
 
     Raises `RuntimeError` if no thread can be started.
     """
@@ -83,25 +83,25 @@ def compare_in_thread(check: Check, done: Done) -> None:
         except ValueError as error:
             log.error("password not checked", problem=type(error).__name__)  # noqa: TRY400
         finally:
-            # Closed, the loop has nobody left who waits.
+            # The loop is closed: nothing waits for the verdict.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(done, verdict)
 
-    # The process waits at its end for threads that are no daemons: a fraction of a
-    # second, in which a daemon could hit on an interpreter that is half gone.
+    # Not a daemon: the process waits for it at exit, for a fraction of a second. A
+    # daemon thread could run while the interpreter shuts down.
     thread = threading.Thread(target=work, name="bcrypt", daemon=check.is_slow)
     thread.start()
 
 
 class PasswordChecker:
-    """Tells whether passwords are right."""
+    """Checks passwords in threads, and remembers the results."""
 
     def __init__(self, compare: Compare = compare_in_thread) -> None:
         self._salt = secrets.token_bytes(32)
         self._right = _Memory()
         self._wrong = _Memory()
         self._checks: dict[bytes, Check] = {}
-        # A hash that takes minutes must not make those wait that take a moment.
+        # A hash that takes minutes must not delay those that take milliseconds.
         self._lanes = {
             is_slow: _Lane(compare, self._finished) for is_slow in (False, True)
         }
@@ -109,18 +109,18 @@ class PasswordChecker:
 
     @property
     def running(self) -> int:
-        """How many checks run."""
+        """Number of running checks."""
         return sum(lane.running is not None for lane in self._lanes.values())
 
     @property
     def waiting(self) -> int:
-        """How many checks wait for others."""
+        """Number of queued checks."""
         return sum(lane.waiting for lane in self._lanes.values())
 
     def remembered(
         self, users: Mapping[str, str], user: str, password: bytes
     ) -> Verdict | None:
-        """Return what came of the same password before, without waiting."""
+        """Return the remembered result for this password, if any."""
         key = self._key(user, users.get(user, ""), password)
         if key in self._right:
             return Verdict.RIGHT
@@ -132,14 +132,14 @@ class PasswordChecker:
         """
         Return whether `password` is that of `user`, whose hash is one of `users`.
 
-        A user who does not exist takes as long as the others do in the median.
-        `client` is who asks: clients get their turns one after the other.
+        An unknown user takes as long as the median user. Checks are queued round-robin
+        by `client`.
         """
         digest = users.get(user, "")
         key = self._key(user, digest, password)
         check = self._checks.get(key)
         if check is None:
-            # bcrypt takes neither; cut off, both could be the password of somebody.
+            # bcrypt rejects both; truncated, either could match a user's password.
             is_possible = len(password) <= _MAX_PASSWORD_BYTES and b"\0" not in password
             check = Check(
                 key=key,
@@ -161,7 +161,7 @@ class PasswordChecker:
             await asyncio.wait([check.verdict], timeout=MAX_WAIT_SECONDS)
         finally:
             check.waiters -= 1
-            # What runs already runs to its end, and is remembered.
+            # A running check continues, and its result is remembered.
             if not check.waiters and self._lanes[check.is_slow].drop(check):
                 del self._checks[check.key]
         return check.verdict.result() if check.verdict.done() else Verdict.UNCHECKED
@@ -181,14 +181,14 @@ class PasswordChecker:
         return f"$2b${cost:02}${'.' * 22}{self._decoy_tail}"
 
     def _key(self, user: str, digest: str, password: bytes) -> bytes:
-        # Not the password itself: it is not to be found in memory later.
+        # Keyed hash, so that the password itself does not stay in memory.
         parts = (user.encode(), digest.encode(), password)
         text = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.new(self._salt, text, hashlib.sha256).digest()
 
 
 class _Memory:
-    """The keys that were added last."""
+    """The most recently used keys, `MAX_REMEMBERED` at most."""
 
     def __init__(self) -> None:
         self._keys: OrderedDict[bytes, None] = OrderedDict()
@@ -206,7 +206,7 @@ class _Memory:
 
 
 class _Lane:
-    """Checks of which one runs at a time; the others wait, in turn by client."""
+    """Runs one check at a time; the others wait, round-robin by client."""
 
     def __init__(
         self, compare: Compare, finished: Callable[[Check, Verdict], None]
@@ -221,7 +221,7 @@ class _Lane:
         return sum(map(len, self._queues.values()))
 
     def add(self, check: Check) -> bool:
-        """Start a check or let it wait; False if there are too many already."""
+        """Start or queue a check; return False if the queue is full."""
         ahead = len(self._queues.get(check.client, ()))
         if ahead >= MAX_WAITING_PER_CLIENT:
             return False
@@ -235,7 +235,7 @@ class _Lane:
         return True
 
     def drop(self, check: Check) -> bool:
-        """Take a check out that waits; False if it does not."""
+        """Remove a queued check; return False if it is not queued."""
         queue = self._queues.get(check.client, ())
         if check not in queue:
             return False
@@ -250,7 +250,7 @@ class _Lane:
             try:
                 self._compare(check, partial(self._done, check))
             except RuntimeError as error:
-                # No thread can be started: there are too many in the system.
+                # The system has too many threads to start another.
                 log.error("password not checked", problem=str(error))  # noqa: TRY400
                 self.running = None
                 self._finished(check, Verdict.UNCHECKED)

@@ -40,7 +40,7 @@ OWN_PATHS: Final = frozenset(
         "/-/reload",
     )
 )
-"""Paths that metrics cannot be served at, but for `/`."""
+"""The exporter's own paths; metrics can only replace `/`."""
 
 _CLIENT_CLOSED_REQUEST: Final = 499
 _MAX_SHARDS: Final = 1000
@@ -118,8 +118,8 @@ class _Answers:
     async def healthy(self, request: Request) -> Response:
         if is_stalled(self._exporter.collector.scheduler):
             return PlainTextResponse(
-                "API requests wait and none is sent: an error in the exporter. "
-                "Restart it if this lasts, and report the log.\n",
+                "Internal error: API requests are waiting, but none is in flight. "
+                "Restart the exporter if this persists, and report the log.\n",
                 status_code=503,
             )
         return PlainTextResponse("ModelArts exporter is healthy.\n")
@@ -166,7 +166,7 @@ class _Answers:
 
 
 def _is_cross_origin(request: Request) -> bool:
-    """Return whether a page of another origin made a browser send `request`."""
+    """Return whether a browser sent `request` for a page of another origin."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site.lower() not in {"none", "same-origin"}:
         return True
@@ -242,5 +242,5 @@ async def _disconnect(request: Request) -> None:
 
 
 def _header(request: Request, name: str) -> str | None:
-    # A header that comes several times means the same as one with commas.
+    # A repeated header is equivalent to one with commas.
     return ",".join(request.headers.getlist(name)) or None

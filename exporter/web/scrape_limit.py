@@ -1,7 +1,7 @@
 """
-Limits how many scrapes are under way: those beyond are told to come again.
+Limits concurrent scrapes; further ones get HTTP 503 and should retry.
 
-A scrape that waits for a slow cloud costs a connection and some memory. A Prometheus
+A scrape that waits for a slow cloud costs a connection and some memory. Prometheus
 spreads its scrapes over the interval: 1,000 targets of `/probe` that take 3 s each, every
 15 s, are 200 at a time.
 """
@@ -17,13 +17,13 @@ from starlette.exceptions import HTTPException
 
 MOST_PROBES: Final = 256
 MOST_SCRAPES: Final = 64
-"""Scrapes of all projects together; each costs more than a probe of one."""
+"""Scrapes of all projects; each costs more than a probe of one project."""
 
 RETRY_AFTER_SECONDS: Final = 5
 
 
 class ScrapeLimit:
-    """How many scrapes of a path may be under way."""
+    """Limits the concurrent scrapes of one path."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -31,11 +31,11 @@ class ScrapeLimit:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Count a scrape while it is under way; raises `HTTPException` if full."""
+        """Count a scrape for the length of a `with` block. Raises `HTTPException` if full."""
         if self._under_way >= self._limit:
             raise HTTPException(
                 503,
-                f"{self._limit} scrapes are under way already; try again later.\n",
+                f"{self._limit} scrapes are running already; try again later.\n",
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         self._under_way += 1
@@ -47,9 +47,9 @@ class ScrapeLimit:
 
 def scrape_limits(connections: int) -> tuple[ScrapeLimit, ScrapeLimit]:
     """
-    Return the limits for all projects and for probes of one.
+    Return the limits for scrapes of all projects and for probes.
 
-    Together they leave a third of the `connections` that can be open to other requests.
+    Together they leave a third of the `connections` to other requests.
     """
     return (
         ScrapeLimit(max(1, min(MOST_SCRAPES, connections // 8))),

@@ -10,12 +10,11 @@ from ..config import DEFAULT_TIMEOUT, CollectionSettings
 
 def scrape_seconds(scrape_timeout: str | None, settings: CollectionSettings) -> float:
     """
-    Return how long a scrape may take.
+    Return how many seconds a scrape may take, five minutes at most.
 
-    `scrape_timeout` is the header `X-Prometheus-Scrape-Timeout-Seconds`; what is no
-    positive number counts as absent. Where it is not above the offset, half of it is
-    left: an answer in time with little in it is better than none. Nobody can ask for
-    more than five minutes.
+    `scrape_timeout` is the header `X-Prometheus-Scrape-Timeout-Seconds`; it is ignored
+    unless it is a positive number. If it is not above the offset, half of it is used: a
+    partial response in time is better than none.
     """
     try:
         asked = float(scrape_timeout or "nan")

@@ -1,4 +1,4 @@
-"""From a scrape to its answer: collect, write it down; and go on after a reload."""
+"""Answers scrapes: collects and encodes; also reloads the configuration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log: Final = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """How a scraper wants its answer."""
+    """The format and compression that a scraper accepts."""
 
     format: Format
     zipped: bool
@@ -38,7 +38,7 @@ class ResponseFormat:
 
 @dataclass(slots=True)
 class Exporter:
-    """All that answers a request: how to read the configuration, and what collects."""
+    """The collector, its configuration and the exporter's own metrics."""
 
     load: Callable[[], Configuration]
     collector: Collector
@@ -46,7 +46,7 @@ class Exporter:
     started: float = field(default_factory=time.time)
     configuration_read: float = field(default_factory=time.time)
     errors: Sequence[str] = ()
-    """Those of the file when it was last read, if it was not taken over."""
+    """Errors of the last reload; empty if it succeeded."""
 
     async def metrics(self, seconds: float, response_format: ResponseFormat) -> bytes:
         """Collect for at most `seconds` and return all metrics, encoded."""
@@ -69,7 +69,9 @@ class Exporter:
         body, listed = await self._encoded(
             configuration, configuration.projects, reports, response_format, None
         )
-        return body, all(isinstance(one.outcome.result, Listing) for one in listed)
+        return body, all(
+            isinstance(report.outcome.result, Listing) for report in listed
+        )
 
     async def probe(
         self,
@@ -95,9 +97,9 @@ class Exporter:
 
     def reload(self) -> None:
         """
-        Read the configuration again and go on with it.
+        Reload the configuration.
 
-        Raises `ConfigurationError` if it has errors; then nothing has changed.
+        Raises `ConfigurationError` if it has errors; the old one then stays in use.
         """
         try:
             configuration = self.load()
@@ -124,7 +126,7 @@ class Exporter:
             bounds = configuration.collection.duration_buckets
             return _encode(families(some, projects, bounds), telemetry, response_format)
 
-        # In a thread, since many projects take long to write.
+        # In a thread, since encoding many projects takes long.
         try:
             return await asyncio.to_thread(encoded, reports), reports
         except Exception:
@@ -133,7 +135,7 @@ class Exporter:
                 raise
         listed = [
             self.collector.failed(report)
-            if any(report is one for one in failing)
+            if any(report is failed for failed in failing)
             else report
             for report in reports
         ]

@@ -1,4 +1,4 @@
-"""Serves an ASGI application on a socket, and waits for the signal that ends it."""
+"""Serves an ASGI application on a socket until a signal ends it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..metrics.telemetry import Telemetry
 from .accepting import Accepting
 from .config import CurrentWebConfiguration
 from .connection_limiter import ConnectionLimiter, connection_limit
-from .connections import LimitedConnection, Turns
+from .connections import LimitedConnection, ParseQueue
 from .invalid_requests import InvalidRequests
 
 
@@ -56,7 +56,7 @@ def listen(address: str) -> socket.socket:
             return socket.create_server((host, int(port_text)), family=family)
         return _listen_everywhere(int(port_text))
     except (OSError, OverflowError) as error:
-        # What the socket module adds in brackets repeats the address.
+        # The socket module repeats the address in brackets.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
         raise ListenError(f"{address}: cannot listen there: {reason}") from error
 
@@ -93,15 +93,15 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave signals alone: uvicorn would send them on to us when it has ended."""
+        """Do nothing: uvicorn would raise the signals again after its shutdown."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, as uvicorn does, but with limits from the first byte on."""
+        """Listen like uvicorn, but with limits from the first byte on."""
         new_connection = partial(
             LimitedConnection,
             self._limiter,
-            Turns(),
+            ParseQueue(),
             self._invalid,
             self.config,
             self.server_state,
@@ -113,7 +113,7 @@ class _Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is under way for some seconds; then end whatever is left."""
+        """Finish running requests for some seconds, then cancel the rest."""
         for accepting in self._accepting:
             accepting.close()
         for listener in sockets or []:
@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
             connection.shutdown()
         await self._finished(_GRACE_SECONDS)
         self._limiter.drop_all()
-        # Those whose client leaves end by themselves, but for one that cannot.
+        # Requests end when their client disconnects, unless they hang.
         await self._finished(_LEAVING_SECONDS)
         tasks = list(self.server_state.tasks)
         for task in tasks:
@@ -133,20 +133,20 @@ class _Server(uvicorn.Server):
     async def _finished(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                # uvicorn tells of neither's end.
+                # uvicorn signals the end of neither.
                 while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
                     await asyncio.sleep(_POLL_SECONDS)
 
 
 class _EndsQuietly:
-    """An ASGI application whose requests may be canceled when the server ends."""
+    """An ASGI application whose requests may be canceled at shutdown."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; uvicorn would log that it was canceled as an error."""
-        # Only `_Server.shutdown` cancels one, when its client is gone.
+        """Answer a request; uvicorn would log its cancellation as an error."""
+        # Only `_Server.shutdown` cancels a request, after its client has left.
         with contextlib.suppress(asyncio.CancelledError):
             await self._app(scope, receive, send)
 
@@ -161,7 +161,7 @@ async def serving(
     """
     Serve `app` for the length of an `async with` block, over TLS if `web` says so.
 
-    At its end requests in flight are still answered, for almost four seconds.
+    At its end, running requests are still answered, for almost four seconds.
     `telemetry` counts invalid requests.
     """
     config = uvicorn.Config(
@@ -189,7 +189,7 @@ async def serving(
 
 
 def allow_many_connections() -> None:
-    """Raise the soft limit of open files to the hard one, as Go programs do."""
+    """Raise the soft limit on open files to the hard limit, as Go programs do."""
     with contextlib.suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -197,10 +197,10 @@ def allow_many_connections() -> None:
 
 def exit_in_time() -> None:
     """
-    End this process with status 0 within five seconds from now, whatever still waits.
+    Exit with status 0 within five seconds, even if threads still run.
 
-    A thread that checks a password, or looks up a name, cannot be stopped, and Python
-    waits for threads when it ends.
+    A thread that checks a password or resolves a name cannot be stopped, and Python
+    waits for threads at exit.
     """
     timer = threading.Timer(_EXIT_SECONDS, _exit)
     timer.daemon = True

@@ -1,4 +1,4 @@
-"""A web configuration as its file is now: read again whenever that changes."""
+"""The current web configuration: reloaded whenever its file changes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FileVersions: TypeAlias = tuple[FileVersion | None, ...]
 
 class CurrentWebConfiguration:
     """
-    What a web configuration file says, from request to request.
+    The current contents of a web configuration file.
 
-    Raises `ConfigurationError` when it is made of a file with errors.
+    Raises `ConfigurationError` if the file has errors at the start.
     """
 
     def __init__(self, file: str) -> None:
@@ -52,25 +52,25 @@ class CurrentWebConfiguration:
 
     @property
     def has_tls(self) -> bool:
-        """Whether the listener speaks TLS; that cannot change without a restart."""
+        """Whether the listener uses TLS; a change needs a restart."""
         return self._tls is not None
 
     @property
     def context(self) -> ssl.SSLContext | None:
-        """The listener's TLS context: it stands for the files as they are later."""
+        """The listener's TLS context, which follows changes of the files."""
         return CurrentContext.of(self._current_context) if self.has_tls else None
 
     @property
     def allowed_sans(self) -> tuple[str, ...]:
-        """The names, one of which a client's certificate must have; none: any."""
+        """Names, one of which a client's certificate must have; empty allows any."""
         return self._tls.client_allowed_sans if self._tls else ()
 
     def now(self) -> WebConfiguration:
         """
-        Return what the file says now.
+        Return the current contents of the file.
 
-        Raises `ConfigurationError` if that has errors, or cannot be applied: then
-        nobody is served, since who may be is not known.
+        Raises `ConfigurationError` if they have errors or cannot be applied. All requests
+        are then rejected, since it is not known which users are allowed.
         """
         version = _versions([Path(self._file)])
         if version != self._version:
@@ -84,7 +84,7 @@ class CurrentWebConfiguration:
         return self._found
 
     def _read(self, version: _FileVersions) -> None:
-        # Whatever goes wrong from here on, nobody is served as the old file says.
+        # From here on, an error must not leave the old users and rules in place.
         error = FileError(0, "", "not read yet")
         self._found = ConfigurationError(self._file, (error,))
         self._version = version
@@ -101,7 +101,7 @@ class CurrentWebConfiguration:
             self._tls_versions = None
         self._has_users = bool(found.users)
         self._found = found
-        log.info("web configuration read again", file=self._file)
+        log.info("web configuration reloaded", file=self._file)
         self._warn(found)
 
     def _check_restart(self, found: WebConfiguration) -> None:
@@ -110,19 +110,19 @@ class CurrentWebConfiguration:
             error = FileError(0, "tls_server_config", problem)
             raise ConfigurationError(self._file, (error,))
         if self._has_users and not found.users:
-            # Perhaps the file is just being written, and empty for a moment.
-            problem = "removing all users needs a restart: then everybody may ask"
+            # The file may be empty for a moment while it is written.
+            problem = "removing all users needs a restart, since it opens the listener to everyone"
             error = FileError(0, "basic_auth_users", problem)
             raise ConfigurationError(self._file, (error,))
 
     def _warn(self, found: WebConfiguration) -> None:
         if found.warnings:
             for line in ConfigurationError(self._file, found.warnings).lines():
-                log.warning("web configuration is not followed in full", what=line)
+                log.warning("web configuration only partly applied", what=line)
 
     def _current_context(self) -> ssl.SSLContext:
         with suppress(ConfigurationError):
-            # The request that follows is answered with an error.
+            # The request itself is answered with an error.
             self.now()
         self._renew_context()
         if self._context is None:
@@ -139,23 +139,23 @@ class CurrentWebConfiguration:
             return
         try:
             self._context = server_context(self._tls, pair)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must close
-            # The old context is good enough for health, and for nothing else.
+        except Exception as error:  # noqa: BLE001 - any error must reject all requests
+            # The old context still serves health endpoints, but nothing else.
             self._client_ca_error = unexpected(self._file, error)
-            log.error("client CA not read again: nobody is served", problem=str(error))  # noqa: TRY400
+            log.error("client CA not reloaded: access denied", problem=str(error))  # noqa: TRY400
             return
         self._client_ca_error = None
         if pair is not self._pair:
             self._pair = pair
-            log.info("certificate read again", file=self._file)
+            log.info("certificate reloaded", file=self._file)
 
     def _usable_pair(self, tls: ServerTls) -> Pair | None:
         try:
             pair = read_pair(tls)
             server_context(replace(tls, client_auth=ClientAuth.NONE), pair)
-        except Exception as error:  # noqa: BLE001 - the old pair opens nothing
-            # Half of a new pair, perhaps: the old one is good until the rest comes.
-            log.error("certificate not read again", problem=str(error))  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - the old pair grants no access
+            # Perhaps only half of the new pair is written yet: keep the old one until then.
+            log.error("certificate not reloaded", problem=str(error))  # noqa: TRY400
             return self._pair
         return pair
 

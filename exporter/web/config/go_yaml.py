@@ -1,7 +1,7 @@
 """
-Values as Go's YAML library reads them, which the exporter-toolkit's files are made for.
+Converts values as Go's YAML library does, for exporter-toolkit files.
 
-Each function raises `ValueError` with words for the user.
+Each function raises `ValueError` with a message for the user.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_NANOSECONDS: Final = 2**63 - 1
 
 
 def as_boolean(value: Scalar) -> bool:
-    """Return what a word of YAML 1.1 says."""
+    """Return the value of a YAML 1.1 boolean."""
     word = value.text
     if word in {word.lower(), word.title(), word.upper()}:
         if word.lower() in _TRUE:

@@ -1,4 +1,4 @@
-"""A web configuration: who may ask, over which TLS, how often, with which headers."""
+"""The web configuration: users, TLS, rate limit and headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import FileError
 
 
 class ClientAuth(StrEnum):
-    """What is asked of clients' certificates, as Go's `crypto/tls` calls it."""
+    """Whether client certificates are requested and verified, in the terms of Go's `crypto/tls`."""
 
     NONE = "NoClientCert"
     REQUEST = "RequestClientCert"
@@ -44,7 +44,7 @@ VERSIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """A certificate or key: in a file, or in the web configuration itself."""
+    """A certificate or key: in a file, or inline in the web configuration."""
 
     path: Path | None = None
     text: str = field(default="", repr=False)
@@ -52,7 +52,7 @@ class Pem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """The certificate that is shown, and what is asked of clients."""
+    """The server certificate, and the requirements on clients."""
 
     cert: Pem
     key: Pem
@@ -62,22 +62,22 @@ class ServerTls:
     min_version: TlsVersion = TlsVersion.TLS12
     max_version: TlsVersion = TlsVersion.TLS13
     ciphers: tuple[str, ...] = ()
-    """By their OpenSSL names, for TLS 1.2 and older; none: OpenSSL's own choice."""
+    """OpenSSL names, for TLS 1.2 and older; empty means OpenSSL's default."""
 
     prefers_own_ciphers: bool = True
     curve: str | None = None
-    """By its OpenSSL name."""
+    """OpenSSL name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfiguration:
-    """All that a web configuration file says; plain HTTP for everybody by default."""
+    """A web configuration file; the default is plain HTTP without users."""
 
     tls: ServerTls | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Names, and bcrypt hashes of passwords."""
+    """Bcrypt hashes of passwords by user name."""
 
     rate_limit: RateLimit | None = None
     warnings: tuple[FileError, ...] = ()
-    """What does not do all that the file says."""
+    """Settings that are only partly applied."""

@@ -1,8 +1,8 @@
 """
-From a web configuration file to a `WebConfiguration`.
+Reads a web configuration file into a `WebConfiguration`.
 
-The format is that of Prometheus's exporter-toolkit (`docs/web-configuration.md`), and
-so is what becomes of a file. Nothing is ignored without a word.
+Format and behavior are those of Prometheus's exporter-toolkit
+(`docs/web-configuration.md`). Nothing is ignored silently.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _LONG_COST: Final = 13
 
 def load_web_configuration(file: str) -> WebConfiguration:
     """
-    Return what stands in `file`.
+    Return the web configuration in `file`.
 
-    Raises `ConfigurationError` with every error that was found, and nothing else.
+    Raises `ConfigurationError` with every error found, and no other exception.
     """
     try:
         return _load(file)
@@ -61,14 +61,14 @@ def load_web_configuration(file: str) -> WebConfiguration:
 
 
 def unexpected(file: str, error: Exception) -> ConfigurationError:
-    """Return what to say of an error that nobody thought of: then nobody gets in."""
+    """Return an unexpected error as a configuration error, so that access is denied."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = ""
     if trace is not None:
         place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
-    # Not the error's own text: that could hold a value.
+    # Not the error's own text, which could contain a secret.
     problem = f"cannot be used: {type(error).__name__}{place}; please report this"
     return ConfigurationError(file, (FileError(0, "", problem),))
 
@@ -138,8 +138,8 @@ def _users(section: Section | None) -> dict[str, str]:
 
 
 def _normalized(digest: re.Match[str]) -> str:
-    """Return a hash as bcrypt's library wants it: Go takes what is not as strict."""
-    # Go compares all prefixes alike, and ignores the last 4 bits of the salt's text.
+    """Return a hash in the strict form of the bcrypt library; Go is more lenient."""
+    # Go treats all prefixes alike, and ignores the last 4 bits of the salt's text.
     last = _BCRYPT_DIGITS[_BCRYPT_DIGITS.index(digest["last"]) & 0b110000]
     return f"$2b${digest['cost']}${digest['salt']}{last}{digest['hash']}"
 
@@ -154,6 +154,6 @@ def _rate_limit(section: Section | None) -> RateLimit | None:
         return None
     if not burst:
         section.warning(
-            "without a burst of 1 or more every request is refused", "burst"
+            "needs a burst of at least 1: otherwise every request is rejected", "burst"
         )
     return RateLimit(requests_per_second=1 / interval, burst=burst)

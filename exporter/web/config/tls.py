@@ -1,4 +1,4 @@
-"""The listener's TLS: made of a web configuration, and again when its files change."""
+"""Builds the listener's TLS context, and rebuilds it when its files change."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _VERIFY_MODES: Final = {
 
 class CurrentContext(ssl.SSLContext):
     """
-    A context that stands for whichever is in use when a connection begins.
+    A TLS context that delegates to the current one for each connection.
 
-    asyncio takes one context for the life of a server. This one asks for the current
-    one at each handshake, so that new certificates need no restart.
+    asyncio takes one context for the life of a server. This one looks up the current
+    context at each handshake, so that new certificates need no restart.
     """
 
     _current: Callable[[], ssl.SSLContext]
 
     @classmethod
     def of(cls, current: Callable[[], ssl.SSLContext]) -> CurrentContext:
-        """Return a context that stands for what `current` returns."""
+        """Return a context that delegates to what `current` returns."""
         context = cls(ssl.PROTOCOL_TLS_SERVER)
         context._current = current
         return context
@@ -49,7 +49,7 @@ class CurrentContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """Begin a connection with the context that is in use now."""
+        """Start a connection with the current context."""
         return self._current().wrap_bio(
             incoming, outgoing, server_side, server_hostname, session
         )
@@ -64,16 +64,16 @@ class Pair:
 
 
 def read_pair(tls: ServerTls) -> Pair:
-    """Return the certificate and key as they are now. Raises `OSError`."""
+    """Return the current certificate and key. Raises `OSError`."""
     return Pair(_content(tls.cert), _content(tls.key))
 
 
 def server_context(tls: ServerTls, pair: Pair) -> ssl.SSLContext:
     """
-    Return a context for a listener that shows the certificate of `pair`.
+    Return a listener's context with the certificate of `pair`.
 
-    Raises `OSError` (`ssl.SSLError` is one) or `ValueError` if it or the client CA
-    cannot be used: these say what is wrong, but hold nothing of a key.
+    Raises `OSError` (which includes `ssl.SSLError`) or `ValueError` if the pair or the
+    client CA cannot be used; their messages do not contain key material.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def server_context(tls: ServerTls, pair: Pair) -> ssl.SSLContext:
     if tls.curve is not None:
         context.set_ecdh_curve(tls.curve)
     with _file(pair.cert) as cert, _file(pair.key) as key:
-        # Without a password: a question on the terminal would wait for ever.
+        # An empty password, since OpenSSL would otherwise ask on the terminal.
         context.load_cert_chain(cert, key, password="")
     _ask_clients(context, tls)
     return context
@@ -106,13 +106,13 @@ def _ask_clients(context: ssl.SSLContext, tls: ServerTls) -> None:
         with _file(_content(tls.client_ca)) as client_ca:
             context.load_verify_locations(cafile=client_ca)
     else:
-        # As in Go, the system's authorities.
+        # As in Go, the system's CAs.
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = _VERIFY_MODES[tls.client_auth]
 
 
 def files_of(tls: ServerTls) -> tuple[Path, ...]:
-    """Return the files that a context is made of."""
+    """Return the files that a context depends on."""
     pems = (tls.cert, tls.key, tls.client_ca)
     return tuple(pem.path for pem in pems if pem is not None and pem.path is not None)
 
@@ -121,8 +121,8 @@ def is_allowed(peer: Callable[[], object], allowed: tuple[str, ...]) -> bool:
     """
     Return whether a client's certificate has one of the `allowed` names.
 
-    `peer` returns what `ssl.SSLSocket.getpeercert` does. Names are DNS names, IP
-    addresses, e-mail addresses and URIs, and have to be equal.
+    `peer` is like `ssl.SSLSocket.getpeercert`. Names are DNS names, IP addresses, e-mail
+    addresses and URIs, and must match exactly.
     """
     certificate = peer()
     if certificate is None:
@@ -135,10 +135,10 @@ def is_allowed(peer: Callable[[], object], allowed: tuple[str, ...]) -> bool:
 
 
 def _name(kind: str, value: object) -> str | None:
-    """Return a name as Go writes it; None for those that Go does not look at."""
+    """Return a name as Go writes it; None for types that Go ignores."""
     if kind in {"DNS", "email", "URI"}:
         return str(value)
-    # OpenSSL writes IPv6 addresses in full, and in capitals.
+    # OpenSSL writes IPv6 addresses uncompressed and in upper case.
     return str(ipaddress.ip_address(str(value))) if kind == "IP Address" else None
 
 
@@ -148,8 +148,8 @@ def _content(pem: Pem) -> bytes:
 
 @contextmanager
 def _file(content: bytes) -> Iterator[str]:
-    """Give a name to what is in memory: OpenSSL reads only files."""
-    # Not on a disk, so that a key is never on one.
+    """Yield a path to data in memory, since OpenSSL reads only files."""
+    # Not a temporary file, so that a key never reaches a disk.
     descriptor = os.memfd_create("pem")
     try:
         with open(descriptor, "wb", closefd=False) as file:

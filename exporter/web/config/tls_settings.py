@@ -1,8 +1,8 @@
 """
-Reads `tls_server_config`: keys, what goes together, and what Python makes of it.
+Reads and checks `tls_server_config`.
 
-Outcomes are those of exporter-toolkit and Go's `crypto/tls`. Where Python's `ssl` can do
-only a part of what is asked for, that part is used and a warning says so.
+Results are those of exporter-toolkit and Go's `crypto/tls`. Where Python's `ssl`
+supports only part of a setting, that part is used, with a warning.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _CIPHERS: Final = {
         ("AES_256_CBC_SHA", "AES256-SHA"),
     )
 }
-"""Go's suites for TLS 1.2 and older, less those that it calls insecure."""
+"""Go's suites for TLS 1.2 and older, without those that it lists as insecure."""
 
 _TLS13_CIPHERS: Final = frozenset(
     ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 )
-"""Always on: neither Go nor Python lets them be chosen."""
+"""Always enabled: neither Go nor Python can select them."""
 
 _HTTP2_CIPHERS: Final = frozenset(
     f"TLS_ECDHE_{key}_WITH_AES_128_GCM_SHA256" for key in ("RSA", "ECDSA")
@@ -46,7 +46,7 @@ _CURVES: Final = {
     "CurveP384": "secp384r1",
     "CurveP521": "secp521r1",
 }
-"""The more clients know a curve, the earlier it stands."""
+"""Most widely supported first."""
 
 _VERSIONS: Final = list(TlsVersion)
 _FILES: Final = ("cert", "key", "client_ca")
@@ -60,9 +60,9 @@ class _Ciphers:
 
 def read_tls(section: Section | None, *, http2: bool) -> ServerTls | None:
     """
-    Return what `section` says, or None if it asks for no TLS.
+    Return the TLS settings, or None if TLS is not configured.
 
-    With `http2`, the cipher suites must have what HTTP/2 needs, as with Go.
+    With `http2`, the cipher suites must include one that HTTP/2 needs, as in Go.
     """
     if section is None:
         return None
@@ -185,7 +185,7 @@ def _check_http2(section: Section, ciphers: _Ciphers) -> None:
 
 
 def _curve(section: Section) -> str | None:
-    """Return the curve to use: before Python 3.15 there can be only one."""
+    """Return the curve to use; Python before 3.15 supports only one."""
     key = "curve_preferences"
     names = section.words(key)
     unknown = [name for name in names if name not in _CURVES]
@@ -219,8 +219,8 @@ def _try(section: Section, tls: ServerTls) -> None:
     try:
         server_context(tls, read_pair(tls))
     except (OSError, ValueError) as error:
-        # An SSLError's reason is a word such as KEY_VALUES_MISMATCH; other texts name
-        # files and settings.
+        # An SSLError's reason is a constant such as KEY_VALUES_MISMATCH; other messages
+        # name files and settings.
         reason = error.reason if isinstance(error, ssl.SSLError) else None
         problem = (reason or getattr(error, "strerror", None) or str(error)).lower()
         section.error(f"cannot be used: {problem.replace('_', ' ')}")

@@ -1,4 +1,4 @@
-"""The status page: what the last collections found out, for people. It starts none."""
+"""The status page: the results of the last collections. It starts none."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterStatus:
-    """What the page says of the exporter itself; times are Unix times."""
+    """What the page shows about the exporter itself; times are Unix times."""
 
     telemetry_path: str
     now: float
     started: float
     configuration_read: float
     errors: Sequence[str]
-    """Those of a configuration that could not be reloaded."""
+    """Errors of the last reload; empty if it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class _Project:
 
 
 def render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
-    """Return the page, with projects that could not be collected first."""
+    """Return the page as HTML; projects with failures come first."""
 
     def rendered(some: Sequence[Latest]) -> bytes:
         return _render(some, status)
@@ -117,10 +117,10 @@ def render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
             raise
     return rendered(
         [
-            replace(one, outcome=Outcome(INTERNAL_ERROR, 0.0))
-            if any(one is other for other in failing)
-            else one
-            for one in latest
+            replace(each, outcome=Outcome(INTERNAL_ERROR, 0.0))
+            if any(each is failed for failed in failing)
+            else each
+            for each in latest
         ]
     )
 
@@ -149,7 +149,7 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
 
 @cache
 def headers() -> Mapping[str, str]:
-    """Return the page's headers: nothing may run in it, or be loaded by it."""
+    """Return the page's headers: it runs no scripts and loads nothing."""
     digest = hashlib.sha256(_style().encode()).digest()
     style = f"'sha256-{base64.b64encode(digest).decode()}'"
     return {
@@ -162,7 +162,7 @@ def headers() -> Mapping[str, str]:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in words, with two units at most."""
+    """Return a duration as text, with two units at most, such as `1 h 30 min`."""
     left = max(0, round(seconds))
     words = []
     for size, unit in _UNITS:
@@ -200,12 +200,12 @@ def _kind(latest: Latest, now: float) -> _Kind:
         )
     result = latest.outcome.result
     when = (
-        f"Asked {span(now - latest.collected_at)} ago, "
-        f"which took {latest.outcome.seconds:.2f} s."
+        f"Last collection {span(now - latest.collected_at)} ago, "
+        f"took {latest.outcome.seconds:.2f} s."
     )
     if isinstance(result, Failure):
         if latest.last_success is not None:
-            when += f" Last complete {span(now - latest.last_success)} ago."
+            when += f" Last success {span(now - latest.last_success)} ago."
         return _Kind(
             title=title, state="down", state_words="down", when=when, failure=result
         )
@@ -263,7 +263,7 @@ def _with_number(number: int, noun: str) -> str:
 @cache
 def _style() -> Markup:
     text = resources.files(__package__).joinpath("status.css").read_text("utf-8")
-    # It is ours; escaping it would break it.
+    # Our own file; escaping would break it.
     return Markup(text)  # noqa: S704
 
 

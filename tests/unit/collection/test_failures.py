@@ -145,5 +145,5 @@ async def test_a_failure_that_lasts_is_logged_once(logged, monkeypatch):
     ]
     assert [line.partition("msg=")[2].partition(" project")[0] for line in lines] == [
         *['"collection failed"'] * 3,
-        '"collection succeeds again"',
+        '"collection recovered"',
     ]

@@ -134,7 +134,7 @@ async def test_a_look_up_that_fails_costs_only_itself(api, logged):
                 assert scrape.errors("a", "training") == {"permission": number}
         for _ in range(2):
             assert finished(await exporter.scrape())["succeeded"] == 3
-    warnings = [line for line in logged() if "something beside the jobs" in line]
+    warnings = [line for line in logged() if "not everything else" in line]
     assert len(warnings) == 1
 
 

@@ -173,7 +173,7 @@ async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
             assert scrape.errors("a", "training") == {reason: number}
         warnings = [line for line in logged() if "level=warn" in line]
         assert len(warnings) == 1
-        assert "something beside the jobs is missing" in warnings[0]
+        assert "jobs collected, but not everything else" in warnings[0]
         assert f"reason={reason}" in warnings[0]
 
         cloud.faults.clear()

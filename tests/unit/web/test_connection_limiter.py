@@ -11,7 +11,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from exporter.web.connection_limiter import MOST_BUFFERED_BYTES, ConnectionLimiter
+from exporter.web.connection_limiter import MAX_BUFFERED_BYTES, ConnectionLimiter
 
 
 class Client:
@@ -161,7 +161,7 @@ class Limits(RuleBasedStateMachine):
             assert other.buffered_bytes
             self._expect_drop(other)
         there = self.waiting + self.working
-        if sum(one.buffered_bytes for one in there) > MOST_BUFFERED_BYTES:
+        if sum(one.buffered_bytes for one in there) > MAX_BUFFERED_BYTES:
             others = [one for one in self.waiting if one is not client]
             assert not any(one.buffered_bytes for one in others)
 

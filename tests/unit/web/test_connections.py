@@ -10,7 +10,7 @@ from open_connections import opened
 from web_files import TLS, Files, guarded
 
 from exporter.web import connections
-from exporter.web.connection_limiter import MOST_CONNECTIONS
+from exporter.web.connection_limiter import MAX_CONNECTIONS
 from exporter.web.connections import MAX_HEAD
 from exporter.web.server import allow_many_connections
 
@@ -38,7 +38,7 @@ async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(1), 5) == b""
         assert not found[-1][0].at_eof()
-    assert len(found) > MOST_CONNECTIONS
+    assert len(found) > MAX_CONNECTIONS
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ async def is_gone(reader):
 
 async def test_many_that_do_not_read(ask, monkeypatch):
     """The oldest make room: what is kept for all of them together is limited."""
-    monkeypatch.setattr(connection_limiter, "MOST_BUFFERED_BYTES", 2 * LARGE)
+    monkeypatch.setattr(connection_limiter, "MAX_BUFFERED_BYTES", 2 * LARGE)
     found = [await ask() for _ in range(12)]
     gone = [await is_gone(reader) for reader, _ in found]
 

@@ -184,7 +184,7 @@ async def test_a_client_ca_that_breaks_closes(files, logged):
             # Without a new connection, too, it goes on when the CA is whole.
             (files.folder / "ca.pem").write_bytes(good)
             assert (await asking.get(f"{one.url}/sd")).status_code == 200
-    assert [line for line in logged() if "client CA not read again" in line]
+    assert [line for line in logged() if "client CA not reloaded" in line]
 
 
 async def test_a_new_client_ca_beside_half_a_new_pair(files):
@@ -263,7 +263,7 @@ async def test_inline_certificates(files, logged):
     async with guarded(files, text) as one:
         assert await status(one) == 200
     # They are read when the file changes, not for every connection.
-    assert [line for line in logged() if "certificate read again" in line] == []
+    assert [line for line in logged() if "certificate reloaded" in line] == []
 
 
 async def test_certificates_are_read_again(files):
@@ -285,7 +285,7 @@ async def test_half_a_new_pair_does_no_harm(files, logged):
         (files.folder / "server.key").write_bytes(old_key)
         async with httpx.AsyncClient(verify=files.context(), trust_env=False) as client:
             assert (await client.get(f"{one.url}/sd")).status_code == 200
-    assert [line for line in logged() if "certificate not read again" in line]
+    assert [line for line in logged() if "certificate not reloaded" in line]
 
 
 @pytest.mark.slow
@@ -590,7 +590,7 @@ def test_what_is_not_followed_in_full_is_logged(files, logged, text, expected):
     """Where only a part of what is asked for can be done, the log says which part."""
     CurrentWebConfiguration(files.write(text))
 
-    (line,) = [line for line in logged() if "not followed in full" in line]
+    (line,) = [line for line in logged() if "only partly applied" in line]
     assert expected in line
     assert "level=warn " in line
 
