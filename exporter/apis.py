@@ -1,4 +1,4 @@
-"""The API calls that the exporter makes, as the label `api` names them."""
+"""The API calls of the exporter, with their names in the label `api`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the parts together: the exporter that serves, and the one that collects once."""
+"""Assembles the exporter: to serve, or to collect once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .web.server import allow_many_connections, ending_signal, serving, url_of
 log: Final = structlog.get_logger(__name__)
 
 REVISION: Final = os.environ.get("MODELARTS_EXPORTER_REVISION", "unknown")
-"""The source revision, which an image's build sets."""
+"""The source revision, set by the image build."""
 
 _SHUTDOWN_SECONDS: Final = 3.0
 _THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
@@ -48,7 +48,7 @@ async def serve_exporter(
     """
     Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
 
-    SIGHUP calls `load` again. `on_end` is called when the signal is there. Raises
+    SIGHUP reloads with `load`. `on_end` is called when the signal arrives. Raises
     `ConfigurationError`, at the start only.
     """
     async with open_exporter(load) as exporter:
@@ -80,14 +80,14 @@ async def collect_once(load: Callable[[], Configuration]) -> bool:
     async with open_exporter(load) as exporter:
         settings = exporter.collector.configuration.collection
         body, is_complete = await exporter.once(settings.timeout or DEFAULT_TIMEOUT)
-    # As bytes: the terminal's encoding may not know the characters of a job's name.
+    # As bytes: the terminal's encoding may lack characters of job names.
     sys.stdout.buffer.write(body)
     return is_complete
 
 
 @asynccontextmanager
 async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Exporter]:
-    """Return an exporter for what `load` returns; it is closed at the end."""
+    """Yield an exporter for the configuration that `load` returns; close it at the end."""
     configuration = load()
     telemetry = Telemetry(REVISION)
     telemetry.configuration_read(time.time())
@@ -102,7 +102,7 @@ async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Expo
 
 
 def _reload(exporter: Exporter) -> None:
-    # Its errors are logged; nobody is there to be answered.
+    # Errors are logged; a signal has no reply.
     with suppress(ConfigurationError):
         exporter.reload()
 

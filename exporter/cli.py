@@ -34,7 +34,7 @@ _SIMULATOR_ADDRESS: Final = "127.0.0.1:10199"
 
 
 class Command(StrEnum):
-    """What to do; serving is the default."""
+    """What to do; the default is to serve."""
 
     SERVE = "serve"
     DEMO = "demo"
@@ -44,14 +44,14 @@ class Command(StrEnum):
 
 
 class CheckFormat(StrEnum):
-    """How the command check says what it found."""
+    """Output formats of the check command."""
 
     TABLE = "table"
     JSON = "json"
 
 
 class Flags(argparse.Namespace):
-    """What the command line says."""
+    """The parsed command line."""
 
     command: Command
     config_file: str | None
@@ -66,7 +66,7 @@ class Flags(argparse.Namespace):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; ends the process with its exit status."""
+    """Run the command and exit with its status."""
     parser = command_line()
     flags = parser.parse_args(arguments, namespace=Flags())
     _check(parser, flags)
@@ -100,7 +100,7 @@ def _run(flags: Flags) -> int:
         return _SUCCEEDED if _check_apis(read(), flags.check_format) else _FAILED
     if flags.command is Command.ONCE:
         return _SUCCEEDED if asyncio.run(collect_once(read)) else _FAILED
-    # A bad configuration is reported before a bad address.
+    # Report errors of the configuration before those of the address.
     read()
     web = _web(flags)
     listener = listen(address or _EXPORTER_ADDRESS)
@@ -129,13 +129,13 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in OWN_PATHS - {"/"}:
-        parser.error("--web.telemetry-path is that of something else already")
+        parser.error("--web.telemetry-path must not be a path of the exporter's own")
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Return the parser of the command line: flags, defaults, and words of help."""
+    """Return the parser of the command line: flags, defaults and help."""
     parser = argparse.ArgumentParser(
         prog="modelarts-exporter",
         description="Prometheus exporter for ModelArts jobs, quotas and durations.",
@@ -147,9 +147,9 @@ def command_line() -> argparse.ArgumentParser:
         type=Command,
         choices=list(Command),
         default=Command.SERVE,
-        help="serve (default); demo: serve a simulated cloud's jobs; simulator: the "
-        "simulated cloud alone; once: collect once and print the metrics; check: ask every "
-        "API, and say what works and what is missing",
+        help="serve (default); demo: serve a simulated cloud's jobs; simulator: serve "
+        "only the simulated cloud; once: collect once and print the metrics; check: query "
+        "every API and report problems",
     )
     parser.add_argument(
         "--config.file", dest="config_file", metavar="FILE", help="configuration file"
@@ -158,7 +158,7 @@ def command_line() -> argparse.ArgumentParser:
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="read the configuration, report its errors and end with status 0 or 2",
+        help="check the configuration, report its errors and exit with status 0 or 2",
     )
     parser.add_argument(
         "--web.listen-address",
@@ -172,7 +172,7 @@ def command_line() -> argparse.ArgumentParser:
         dest="telemetry_path",
         default="/metrics",
         metavar="PATH",
-        help="where metrics are served (default /metrics)",
+        help="path of the metrics (default /metrics)",
     )
     parser.add_argument(
         "--web.config.file",
@@ -188,7 +188,7 @@ def command_line() -> argparse.ArgumentParser:
         type=LogLevel,
         choices=list(LogLevel),
         default=LogLevel.INFO,
-        help="from which level on to log (default info)",
+        help="minimum level of log messages (default info)",
     )
     parser.add_argument(
         "--log.format",
@@ -196,7 +196,7 @@ def command_line() -> argparse.ArgumentParser:
         type=LogFormat,
         choices=list(LogFormat),
         default=LogFormat.LOGFMT,
-        help="how to write a line (default logfmt)",
+        help="format of log lines (default logfmt)",
     )
     parser.add_argument(
         "--simulator.speed",
@@ -204,7 +204,7 @@ def command_line() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         metavar="FACTOR",
-        help="demo and simulator: how much faster time goes there (default 1)",
+        help="demo and simulator: speed of simulated time, as a factor (default 1)",
     )
     parser.add_argument(
         "--format",
@@ -212,7 +212,7 @@ def command_line() -> argparse.ArgumentParser:
         type=CheckFormat,
         choices=list(CheckFormat),
         default=CheckFormat.TABLE,
-        help="check: a table for people or JSON (default table)",
+        help="check: output format (default table)",
     )
     parser.add_argument(
         "--version",

@@ -1,4 +1,4 @@
-"""Until when a collection may take."""
+"""The time until which a collection may run."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import asyncio
 
 
 class Deadline:
-    """A moment of the event loop's clock; it moves back when a later scrape joins."""
+    """A time on the event loop's clock, extended when a later scrape joins."""
 
     def __init__(self, seconds: float) -> None:
         self._at = asyncio.get_running_loop().time() + seconds
 
     def extend(self, other: Deadline) -> None:
-        """Let the later of both deadlines hold."""
+        """Extend this deadline to `other`, if that is later."""
         self._at = max(self._at, other._at)
 
     @property
     def at(self) -> float:
-        """The moment, on the event loop's clock."""
+        """The time on the event loop's clock."""
         return self._at
 
     @property
     def remaining(self) -> float:
-        """Seconds that are left; negative when it has passed."""
+        """Seconds until the deadline; negative after it."""
         return self._at - asyncio.get_running_loop().time()

@@ -26,21 +26,21 @@ from .web.server import ending_signal, url_of
 
 
 _SIGNED: Final = frozenset(("forecast", "sandbox"))
-"""The projects whose requests are signed; the others use tokens."""
+"""Projects whose requests are signed; the others use tokens."""
 
 _WELCOME: Final = """\
 The exporter's demo: {projects} projects of a simulated cloud.
 
   Page       {exporter}/
   Metrics    {exporter}{path}
-  Cloud      {cloud}/  (look into it, and break it)
+  Cloud      {cloud}/  (inspect it, inject faults)
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """
 
 
 async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -> None:
-    """Serve a simulated cloud and an exporter on it until a signal ends both."""
+    """Serve a simulated cloud and an exporter of it until a signal ends both."""
     cloud = demo_cloud(RealClock(speed))
     async with serve(cloud) as url:
         sys.stdout.write(
@@ -66,7 +66,7 @@ async def run_simulator(listener: socket.socket, speed: float) -> None:
 
 
 def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
-    """Return a configuration for `cloud` at `url`: both credentials are used."""
+    """Return a configuration for `cloud` at `url` that uses both kinds of credentials."""
     by_password = Cloud(
         name="demo",
         region="eu-de",

@@ -1,5 +1,5 @@
 """
-Everything that can go wrong, as values that end as words.
+Errors, as values with messages for the user.
 
 ExporterError
 ├── ConfigurationError   the configuration cannot be used
@@ -17,16 +17,16 @@ from .apis import Api
 
 
 class ExporterError(Exception):
-    """The root of the exporter's own errors."""
+    """The base class of the exporter's own errors."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileError:
     """
-    One thing that is wrong in a configuration file.
+    One error in a configuration file.
 
-    `line` counts from 1 and is 0 where the error has no line; `path` is the key's
-    path, such as `projects[2].cloud`, and is empty where the file itself is wrong.
+    `line` counts from 1, and is 0 if the error has no line. `path` is the key's path, such
+    as `projects[2].cloud`, and is empty for errors of the file as a whole.
     """
 
     line: int
@@ -59,7 +59,7 @@ class ConfigurationError(ExporterError):
 
 
 class SecretError(ExporterError):
-    """A secret's file cannot be read, or holds nothing: `problem` says which."""
+    """A secret's file cannot be read or is empty; `problem` says which."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.problem = problem
@@ -84,11 +84,10 @@ class Failure:
     """
     Why the jobs of one project and kind could not be listed.
 
-    `problem` says what happened and `advice` what the user can do about it. `status`
-    and `error_code` are the API's, where it answered; its own message is left out
-    because gateways repeat signed headers in theirs. `transient` means that the same
-    request may succeed a moment later, `retry_after` in how many seconds, where the API
-    says so.
+    `problem` says what happened, and `advice` what the user can do about it. `status` and
+    `error_code` are from the API's response, if any; its message is omitted because
+    gateways quote signed headers in theirs. `transient` means that a retry may succeed,
+    after `retry_after` seconds if the API says so.
     """
 
     reason: Reason

@@ -1,4 +1,4 @@
-"""The kinds of jobs that are collected, as configuration and labels name them."""
+"""The kinds of jobs, with their names in configuration and labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What sort of job: each has its own listing, quota and limit."""
+    """A kind of job, with its own listing, quota and limit."""
 
     TRAINING = "training"
     VISUALIZATION = "visualization"

@@ -1,4 +1,4 @@
-"""One event a line on stderr, as logfmt or JSON."""
+"""Configures logging: one event per line on stderr, as logfmt or JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 class LogFormat(StrEnum):
-    """How a line is written."""
+    """The format of a line."""
 
     LOGFMT = "logfmt"
     JSON = "json"
 
 
 class LogLevel(StrEnum):
-    """From which level on events are written, named as Prometheus names them."""
+    """The minimum level of events, with Prometheus's names."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -41,7 +41,7 @@ _NAMES: Final = {"warning": "warn", "critical": "error", "exception": "error"}
 def configure(
     level: LogLevel, log_format: LogFormat, stream: TextIO | None = None
 ) -> None:
-    """Send all logging of this process, libraries' included, to `stream` or stderr."""
+    """Send all logging of this process, including libraries, to `stream` or stderr."""
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         _prometheus_level,
@@ -74,7 +74,7 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LEVELS[level])
-    # It logs at level info what ours log better.
+    # At level info, uvicorn duplicates the exporter's own messages.
     logging.getLogger("uvicorn").setLevel(max(_LEVELS[level], logging.WARNING))
     logging.getLogger("httpx").setLevel(max(_LEVELS[level], logging.WARNING))
 

@@ -1,4 +1,4 @@
-"""The command check: what works of the configured APIs, and what is missing."""
+"""The check command: tests the configured APIs and reports problems."""
 
 from .checks import check_all
 from .findings import Finding, Step, as_json, table

@@ -1,4 +1,4 @@
-"""Asks every configured API once, and says what works, what is missing, what to do."""
+"""Queries every configured API once, and reports problems with advice."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .findings import NOT_REACHED, Finding, Problem, Result, Step
 
 _SECONDS: Final = 20.0
 _ROW_SECONDS: Final = 60.0
-"""For all requests of a project and collector: an answer that never ends takes as long."""
+"""For all requests of a project and collector, in case a response never ends."""
 
 _CLOCK_TOLERANCE_SECONDS: Final = 300.0
-"""A third of what signatures are refused at."""
+"""A third of the skew at which signatures are rejected."""
 
 
 _FAILED_STEP: Final = {
@@ -45,8 +45,7 @@ async def check_all(
     configuration: Configuration, progress: Callable[[str], None]
 ) -> list[Finding]:
     """
-    Return a finding for each project and collector; `progress` is called with what is
-    done.
+    Return a finding for each project and collector; `progress` gets a line for each.
     """
     telemetry = Telemetry()
     settings = configuration.collection
@@ -117,11 +116,11 @@ class _Check:
             self._failed(
                 Failure(
                     reason=Reason.TIMEOUT,
-                    problem=f"no whole answer within {_ROW_SECONDS:.0f} s",
+                    problem=f"no complete response within {_ROW_SECONDS:.0f} s",
                     advice="look for a slow or hanging API or proxy",
                 )
             )
-        # Whatever we did not think of must not cost the other rows.
+        # An unexpected error must not affect the other rows.
         except Exception as error:  # noqa: BLE001
             self._failed(_internal_error(error))
 
@@ -136,7 +135,7 @@ class _Check:
                     raise
                 page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, SMALL_PAGE)
                 self._steps[Step.PAGE_SIZE] = Result(
-                    True, f"{SMALL_PAGE} ({size} refused)"
+                    True, f"{SMALL_PAGE} ({size} rejected)"
                 )
             else:
                 self._steps[Step.PAGE_SIZE] = Result(True, str(size))
@@ -181,7 +180,7 @@ class _Check:
             self._problems.append(
                 Problem(
                     f"this machine's clock differs from the API's by {skew:+.0f} s",
-                    "set it, for instance with NTP: signatures are refused above 900 s",
+                    "synchronize it, for instance with NTP: signatures are rejected above 900 s",
                 )
             )
 
@@ -193,7 +192,7 @@ class _Check:
         try:
             page: Page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, 1)
         except CollectionError:
-            # It may well not be there: that is no fault of what is configured.
+            # The other version may not exist here, which is not a configuration error.
             return
         if page.total or page.rows:
             self._steps[Step.JOBS] = Result(
@@ -208,7 +207,7 @@ class _Check:
 
 
 def _internal_error(error: Exception) -> Failure:
-    # Without its text, which may repeat a secret.
+    # Without its text, which may contain a secret.
     place = traceback.extract_tb(error.__traceback__)[-1]
     return Failure(
         reason=Reason.RESPONSE,

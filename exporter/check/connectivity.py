@@ -1,4 +1,4 @@
-"""Whether a cloud's hosts can be reached: their names, and TLS."""
+"""Checks whether a cloud's hosts resolve and accept TLS connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONNECT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Connectivity:
-    """Whether a cloud's hosts can be found, and reached over TLS."""
+    """The results for a cloud's hosts: name resolution and TLS."""
 
     name: Result
     tls: Result
@@ -27,7 +27,7 @@ class Connectivity:
 
 
 async def check_connectivity(cloud: Cloud) -> Connectivity:
-    """Resolve the names of a cloud's hosts, and connect to them, unless by proxy."""
+    """Resolve a cloud's hosts and connect to them, unless a proxy is configured."""
     urls = [cloud.modelarts_url]
     if isinstance(cloud.auth, PasswordAuth):
         urls.append(cloud.iam_url)
@@ -75,4 +75,4 @@ def _reason(error: OSError | TimeoutError) -> str:
         return error.verify_message
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS error").lower().replace("_", " ")
-    return error.strerror or f"nothing within {_CONNECT_SECONDS:.0f} s"
+    return error.strerror or f"no response within {_CONNECT_SECONDS:.0f} s"

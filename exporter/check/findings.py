@@ -1,4 +1,4 @@
-"""What a check found out, as a table for people and as JSON for programs."""
+"""The results of a check, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Step(StrEnum):
-    """What has to work, in this order."""
+    """The steps of a check, in order."""
 
     NAME = "name resolution"
     TLS = "TLS"
@@ -24,7 +24,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a step went: `ok` is None where it was not reached, or does not apply."""
+    """The result of a step: `ok` is None if it was not reached, or does not apply."""
 
     ok: bool | None
     words: str
@@ -35,7 +35,7 @@ NOT_REACHED: Final = Result(None, "-")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and what to do about it."""
+    """A problem, with advice."""
 
     problem: str
     advice: str
@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one project and collector."""
+    """The result of a check of one project and collector."""
 
     project: str
     collector: str
@@ -57,7 +57,7 @@ class Finding:
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """Return the findings for people: a row each, and below what to do."""
+    """Return a table with a row per finding, followed by problems and advice."""
     head = ("project", "collector", *Step)
     rows = [head] + [
         (
@@ -87,7 +87,7 @@ def table(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """Return the findings for programs: a list, with `ok`, `steps` and `problems`."""
+    """Return the findings as a JSON list of objects with `ok`, `steps` and `problems`."""
     content = [
         {
             "project": finding.project,

@@ -1,1 +1,1 @@
-"""How a cloud is asked: authenticated, in turn, and again where that helps."""
+"""Requests to a cloud: authentication, scheduling, transport and retries."""

@@ -1,4 +1,4 @@
-"""Asks one cloud: authenticated, in turn, and again where that helps."""
+"""The client of one cloud: authenticates, schedules and retries requests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 T = TypeVar("T")
 
-# Not the name alone: after a reload it may be another project's.
+# Not the name alone: after a reload, it may name another project.
 _ProjectKey: TypeAlias = tuple[str, str]
 
 
@@ -50,7 +50,8 @@ class Call:
     """
     A request of a project, unsigned.
 
-    `expected` says in words what it asks for, and `action` which permission it needs.
+    `expected` describes the response for error messages, and `action` is the permission
+    that the request needs.
     """
 
     api: Api
@@ -88,9 +89,9 @@ class CloudClient:
         self, project: Project, call: Call, deadline: Deadline
     ) -> httpx.Response:
         """
-        Return the answer to `call`, which has a status of success.
+        Return the response to `call`, whose status is a success.
 
-        Raises `CollectionError`, after as many tries as `deadline` allows.
+        Raises `CollectionError` if no attempt before `deadline` succeeds.
         """
         attempt = 0
         while True:
@@ -114,7 +115,7 @@ class CloudClient:
             await asyncio.sleep(delay)
 
     async def retain(self, projects: Iterable[Project]) -> None:
-        """Forget the tokens and rests of all projects but these."""
+        """Forget the tokens and cooldowns of all projects but these."""
         kept = {_key(project) for project in projects}
         forgotten = [self._auths.pop(key) for key in self._auths.keys() - kept]
         for key in [key for key in self._cooldown_until if key[0] not in kept]:
@@ -124,7 +125,7 @@ class CloudClient:
                 await auth.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections and give up logins that are under way."""
+        """Close all connections and cancel running logins."""
         await self.retain(())
         if isinstance(self._credential, AccessKeys):
             await self._credential.source.aclose()
@@ -132,7 +133,7 @@ class CloudClient:
         self._queue.close()
 
     def try_credentials_again(self) -> None:
-        """Let what was refused be sent once more: it may have been repaired."""
+        """Try rejected credentials once more: they may have been corrected."""
         self._credential.try_again()
         for auth in self._auths.values():
             if isinstance(auth, TokenAuth):
@@ -151,15 +152,15 @@ class CloudClient:
                 "project": project.name,
             },
         )
-        # httpx's stream and response refer to each other: that would keep every page's
-        # content until the garbage collector comes by.
+        # httpx's stream and response form a reference cycle, which would keep every
+        # page's content in memory until the next garbage collection.
         response.stream = httpx.ByteStream(b"")
         return response
 
     async def _wait_for_cooldown(
         self, api: Api, project: Project, deadline: Deadline
     ) -> None:
-        """Wait as long as the API's last `Retry-After` for this project asks for."""
+        """Wait for the end of the API's last `Retry-After` for this project."""
         cooldown = self._cooldown_until.get((_key(project), api), 0.0) - _now()
         if cooldown <= 0:
             return
@@ -167,8 +168,8 @@ class CloudClient:
             raise CollectionError(
                 Failure(
                     reason=Reason.THROTTLED,
-                    problem="the API throttles this account and wants no such request "
-                    f"for another {cooldown:.0f} s",
+                    problem="the API throttles this account and accepts no such "
+                    f"request for another {cooldown:.0f} s",
                     advice="set the cloud's rate_limit, or scrape less often",
                     api=api,
                 )
@@ -180,7 +181,7 @@ class CloudClient:
     ) -> float | None:
         throttled = failure.reason is Reason.THROTTLED
         backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**attempt)
-        # Not security: the jitter only keeps clients from coming back together.
+        # Not security: the jitter only keeps clients from retrying at the same time.
         delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311
         if failure.retry_after is not None:
             delay += failure.retry_after
@@ -226,7 +227,7 @@ def _now() -> float:
 
 
 def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Response) -> T:
-    """Return what an answer holds. Raises `CollectionError` if it is something else."""
+    """Return the decoded response. Raises `CollectionError` if it is not as expected."""
     try:
         return decode_json(decoder, response.content)
     except JsonError as error:
@@ -243,7 +244,7 @@ def check_length(
 
 
 def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
-    """Return the error that an answer is not what was asked for: `why` says why not."""
+    """Return the error for a response that is not as expected, for the reason `why`."""
     return CollectionError(
         Failure(
             reason=Reason.RESPONSE,
@@ -257,5 +258,5 @@ def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionErro
 
 
 def answered_at(response: httpx.Response) -> float:
-    """Return the API's clock at its answer, in Unix time; ours if it has none."""
+    """Return the response's `Date` in Unix time, or this machine's time without one."""
     return http_date(response.headers.get("Date", "")) or time.time()

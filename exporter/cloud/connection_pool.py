@@ -1,4 +1,4 @@
-"""Connections to a cloud: kept between scrapes, and dropped when they are out of step."""
+"""Pools connections to a cloud; drops those with unexpected data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import aiohttp
 
 # Tokens are several kB long; aiohttp's own limit is 8 kB a header.
 _MAXIMUM_HEADER: Final = 64 * 1024
-# Longer than a usual scrape interval, so that connections last from scrape to scrape.
+# Longer than common scrape intervals, so that connections survive between scrapes.
 _KEEP_ALIVE_SECONDS: Final = 90.0
 
 
 def session_factory(context: ssl.SSLContext) -> Callable[[], aiohttp.ClientSession]:
-    """Return what opens a session whose connections are made secure by `context`."""
+    """Return a function that opens a session with the TLS settings of `context`."""
 
     def open_session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -41,20 +41,20 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own name
     ) -> aiohttp.connector.Connection:
-        """Return a connection on which nothing has come that no request asked for."""
+        """Return a connection without unexpected data."""
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             if protocol is None or not protocol.should_close:
                 return connection
-            # aiohttp would take what came for the answer to this request, which may be
-            # another project's.
+            # aiohttp would take that data for the response to this request, which may be
+            # of another project.
             connection.close()
 
 
 class _Response(aiohttp.ClientResponse):
     async def start(self, connection: aiohttp.connector.Connection) -> Self:
-        """Read the head, without the words beside the status: they may be anything."""
+        """Read the head; discard the reason phrase, which may be any text."""
         await super().start(connection)
         self.reason = None
         return self

@@ -1,4 +1,4 @@
-"""Decodes JSON that comes from outside: into what was asked for, or a reason why not."""
+"""Decodes untrusted JSON into types; errors do not quote it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ T = TypeVar("T")
 
 
 class JsonError(ExporterError):
-    """It is not what was asked for: the text says why, and repeats nothing of it."""
+    """The JSON is not as expected; the message says why, and quotes none of it."""
 
 
 def decode_json(decoder: msgspec.json.Decoder[T], content: bytes) -> T:
-    """Return what `content` holds. Raises `JsonError`."""
+    """Return the decoded `content`. Raises `JsonError`."""
     if content.count(b"{") > MAX_OBJECTS:
         raise JsonError(f"it holds more than {MAX_OBJECTS} objects")
     try:
         return decoder.decode(content)
     except msgspec.DecodeError as error:
-        # msgspec names types and places, never the text that was decoded.
+        # msgspec names types and paths, never the content.
         problem = str(error)
     except UnicodeDecodeError:
         problem = "it is not UTF-8"
     except RecursionError:
         problem = "it is nested too deeply"
-    # Not in the handler: the error's own context would keep the content in memory.
+    # Not in the handler: the exception's context would keep the content in memory.
     raise JsonError(problem)

@@ -1,5 +1,5 @@
 """
-What the APIs' error answers mean, and what the user can do about them.
+Maps the APIs' error responses to causes and advice for the user.
 
 The same error code comes with several HTTP statuses and meanings, so the status
 decides first. Sources: ModelArts API reference, "Error Codes" (`modelarts_03_0095`)
@@ -27,8 +27,8 @@ from .decoding import JsonError, decode_json
 
 _MAX_RETRY_AFTER_SECONDS: Final = 300.0
 """
-A server that asks for years must not keep its project down after it is well again, and
-a request in five minutes burdens nobody.
+A server that asks for years must not keep its project down after it has recovered; one
+request every five minutes is no burden.
 """
 
 _ERROR_CODE: Final = re.compile(r"[A-Za-z]{2,16}\.[0-9]{1,6}")
@@ -43,7 +43,7 @@ class ErrorMeaning:
 
 _CREDENTIAL_REJECTED: Final = ErrorMeaning(
     Reason.AUTHENTICATION,
-    "the credential is refused",
+    "the API rejects the credential",
     "check the cloud's auth section, the secret's file and this machine's clock",
 )
 _NO_PERMISSION: Final = ErrorMeaning(
@@ -52,11 +52,11 @@ _NO_PERMISSION: Final = ErrorMeaning(
 _SUSPENDED: Final = ErrorMeaning(
     Reason.PERMISSION,
     "the account is suspended or restricted",
-    "settle it in the cloud's console",
+    "resolve it in the cloud's console",
 )
 _OTHER_PROJECT: Final = ErrorMeaning(
     Reason.PERMISSION,
-    "the project is not the credential's, or not in this region",
+    "the project does not belong to the credential, or is in another region",
     "check project_id and the cloud's region",
 )
 _SERVICE_NOT_AUTHORIZED: Final = ErrorMeaning(
@@ -71,9 +71,9 @@ _THROTTLED: Final = ErrorMeaning(
 )
 _NO_SUCH_API: Final = ErrorMeaning(
     Reason.API,
-    "there is no such API here",
+    "the API does not exist here",
     "check the cloud's URLs and region: ModelArts is not offered in every region. Where "
-    "v1 is gone, set training_api: v2",
+    "v1 is no longer offered, set training_api: v2",
 )
 _REDIRECT: Final = ErrorMeaning(
     Reason.RESPONSE,
@@ -82,11 +82,13 @@ _REDIRECT: Final = ErrorMeaning(
 )
 _REQUEST_REJECTED: Final = ErrorMeaning(
     Reason.API,
-    "the request is refused",
+    "the API rejects the request",
     "check project_id, workspace_id and page_size",
 )
 _CLOUD_FAULT: Final = ErrorMeaning(
-    Reason.API, "the cloud has a fault", "wait, or contact the cloud's support"
+    Reason.API,
+    "the cloud reports an internal error",
+    "wait, or contact the cloud's support",
 )
 
 _BY_CODE: Final[Mapping[tuple[int, str | None], ErrorMeaning]] = {
@@ -133,7 +135,7 @@ _error_decoder: Final = msgspec.json.Decoder(_ErrorBody)
 
 
 def error_code(response: httpx.Response) -> str | None:
-    """Return the error code in an answer's body, such as `APIG.0301`, if there is one."""
+    """Return the error code in a response's body, such as `APIG.0301`, if any."""
     try:
         body = decode_json(_error_decoder, response.content)
     except JsonError:
@@ -142,15 +144,15 @@ def error_code(response: httpx.Response) -> str | None:
 
 
 def plain_code(code: str | None) -> str | None:
-    """Return `code` if it looks like an error code: anything else is not repeated."""
+    """Return `code` if it looks like an error code; other text is not passed on."""
     return code if code and _ERROR_CODE.fullmatch(code) else None
 
 
 def is_credential_rejected(response: httpx.Response) -> bool:
     """
-    Return whether an answer rejects the token or the signature itself.
+    Return whether a response rejects the token or signature itself.
 
-    False for a 401 that means "no permission" or "suspended": no other token helps.
+    False for a 401 that means "no permission" or "suspended": a new token does not help.
     """
     if response.is_success:
         return False
@@ -159,7 +161,7 @@ def is_credential_rejected(response: httpx.Response) -> bool:
 
 def check(api: Api, response: httpx.Response, action: str) -> None:
     """
-    Raise `CollectionError` unless `response` has a status of success.
+    Raise `CollectionError` unless the status of `response` is a success.
 
     `action` is the permission that the request needs.
     """
@@ -192,7 +194,7 @@ def _meaning(status: int, code: str | None) -> ErrorMeaning:
 
 
 def check_success(api: Api, failed: bool, code: str | None) -> None:
-    """Raise `CollectionError` if an answer says in its body that the request failed."""
+    """Raise `CollectionError` if the body says that the request failed."""
     if not failed:
         return
     code = plain_code(code)
@@ -210,7 +212,7 @@ def check_success(api: Api, failed: bool, code: str | None) -> None:
 
 
 def rejects_parameter(failure: Failure) -> bool:
-    """Return whether the request itself was refused, perhaps for its page size."""
+    """Return whether the API rejected the request's parameters, such as the page size."""
     return failure.status == HTTPStatus.BAD_REQUEST or (
         failure.status == HTTPStatus.OK and failure.error_code in _PARAMETER_CODES
     )
@@ -218,16 +220,16 @@ def rejects_parameter(failure: Failure) -> bool:
 
 def retry_after(response: httpx.Response) -> float | None:
     """
-    Return the seconds that `Retry-After` asks for, written as number or date.
+    Return the seconds of a `Retry-After` number or date, 300 at most.
 
-    What is neither counts as absent, and what is over five minutes as five minutes.
+    None if it is neither.
     """
     text = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]+", text):
         # As a float: an int takes no more than 4,300 digits.
         return min(float(text), _MAX_RETRY_AFTER_SECONDS)
     until = http_date(text)
-    # Both dates are the server's: its clock may be wrong, the difference is not.
+    # Both dates are the server's, so the difference holds even if its clock is wrong.
     now = http_date(response.headers.get("Date", ""))
     if until is None or now is None:
         return None
@@ -236,7 +238,7 @@ def retry_after(response: httpx.Response) -> float | None:
 
 @lru_cache(maxsize=64)
 def http_date(text: str) -> float | None:
-    """Return the Unix time of an HTTP date; None if it is none."""
+    """Return the Unix time of an HTTP date; None if it is not one."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):

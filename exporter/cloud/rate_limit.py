@@ -1,4 +1,4 @@
-"""A token bucket: so many requests a second, so many at once."""
+"""A token bucket, which limits the rate and the burst of requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..config import RateLimit
 
 
 class TokenBucket:
-    """`requests_per_second` on average, `burst` at once after a pause."""
+    """Allows `requests_per_second` on average, and `burst` at once after a pause."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit
@@ -14,7 +14,7 @@ class TokenBucket:
         self._filled_at = 0.0
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a token is there; 0 if one is there now."""
+        """Return the seconds until a token is available, 0 if one is available now."""
         rate = self._limit.requests_per_second
         earned = max(0.0, now - self._filled_at) * rate
         self._tokens = min(float(self._limit.burst), self._tokens + earned)
@@ -22,5 +22,5 @@ class TokenBucket:
         return max(0.0, (1.0 - self._tokens) / rate)
 
     def take(self) -> None:
-        """Take the token that `wait` said is there."""
+        """Take a token; `wait` must have returned 0."""
         self._tokens -= 1.0

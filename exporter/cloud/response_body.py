@@ -1,4 +1,4 @@
-"""Reads the body of a response: with one coding at most, and a limit on its size."""
+"""Reads a response body, with a limit on its decompressed size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .response_memory import Share
 
 
 ACCEPT_ENCODING: Final = "gzip"
-"""What requests say of themselves: other codings are not read."""
+"""For requests; other codings are rejected."""
 
 _STEP: Final = 64 * 1024
 # A gzip header and trailer, as zlib counts them.
@@ -21,14 +21,14 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class BodyError(Exception):
-    """The body cannot be read: the text says what is wrong with it."""
+    """The body cannot be read; the message completes "the response ..."."""
 
 
 async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes:
     """
-    Return the body of `response`, decompressed, in memory taken from `share`.
+    Return the decompressed body of `response`; its memory is counted in `share`.
 
-    Raises `BodyError`: for one of more than `limit` bytes, before it is read whole.
+    Raises `BodyError`, for more than `limit` bytes before all of it is read.
     """
     codings = [
         coding.lower()
@@ -37,15 +37,15 @@ async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes
     ]
     if codings not in ([], ["gzip"]):
         named = codings[0] if len(codings) == 1 else "more than one content coding"
-        # A name from outside is repeated only if it is one.
+        # Untrusted text is quoted only if it looks like a name.
         named = named if named.isascii() and named.isprintable() else "something odd"
         raise BodyError(f"is compressed with {named[:40]}, which was not asked for")
     if not codings:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and len(length) <= len(str(limit)):
-            # All of it at once: what holds nothing cannot keep others waiting.
+            # All at once: a response that holds no memory cannot block others.
             await share.grow(min(int(length), limit))
-    # One buffer that grows: thousands of small pieces would fragment the memory.
+    # One growing buffer: thousands of small pieces would fragment the memory.
     body = bytearray()
     try:
         async for chunk in _gunzipped(response) if codings else _chunks(response):
@@ -56,12 +56,12 @@ async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes
         await share.complete()
         return bytes(body)
     finally:
-        # An error's traceback would keep it for longer than its share is taken.
+        # A traceback would keep it in memory after its share is released.
         body.clear()
 
 
 def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    # Without httpx's decoders, which take any codings in any number, and any memory.
+    # Not httpx's decoders: they accept any number of codings and use unbounded memory.
     if not isinstance(response.stream, httpx.AsyncByteStream):
         raise TypeError(response.stream)
     return aiter(response.stream)

@@ -1,10 +1,10 @@
 """
-Bounds the memory that responses take while they are read, over all clouds together.
+Bounds the memory of responses while they are read, over all clouds.
 
-A response takes memory in steps as it arrives, and waits for the next step while there
-is none. Requests that hold memory and wait for more could wait for each other, and a
-server can send half of a large response and then nothing: so a wait has an end, at
-which the responses that have stalled are given up, or if there are none, the largest.
+A response reserves memory in steps as it arrives, and waits while none is free.
+Responses that hold memory and wait for more could deadlock, and a server can stall in
+the middle of a large response. So a wait has a limit, after which stalled responses are
+dropped, or the largest one if none has stalled.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Final
 
 
 CAPACITY: Final = 32 * 1024 * 1024
-"""Bytes; 20 pages of 1,000 jobs. What is below `UNCOUNTED` comes on top."""
+"""Bytes: 20 pages of 1,000 jobs. The `UNCOUNTED` bytes per response are extra."""
 
 UNCOUNTED: Final = 64 * 1024
-"""Bytes of each response that are never waited for: most responses have fewer."""
+"""Bytes of each response that need no reservation; most responses are smaller."""
 
 _PATIENCE_SECONDS: Final = 0.5
 
 
-class GivenUpError(Exception):
-    """A response was given up, since others needed the memory that it held."""
+class ResponseDroppedError(Exception):
+    """A response was dropped, since others needed its memory."""
 
 
 class ResponseMemory:
-    """The memory for the responses of all clouds; `used` of it is taken."""
+    """The memory for responses of all clouds; `used` bytes are reserved."""
 
     def __init__(
         self, capacity: int = CAPACITY, patience: float = _PATIENCE_SECONDS
@@ -45,15 +45,15 @@ class ResponseMemory:
 
     @property
     def waiting(self) -> int:
-        """How many responses wait for memory."""
+        """Number of responses that wait for memory."""
         return len(self._queue)
 
     @asynccontextmanager
     async def share(self) -> AsyncIterator[Share]:
         """
-        Return the memory of one response, which is given back at the end.
+        Yield the share of one response, and release it at the end.
 
-        Raises `GivenUpError` within the block if others need the memory.
+        Raises `ResponseDroppedError` within the block if others need the memory.
         """
         share = Share(self)
         self._shares.add(share)
@@ -61,29 +61,29 @@ class ResponseMemory:
             async with share.scope:
                 yield share
         except TimeoutError as error:
-            if not share.is_given_up:
+            if not share.is_dropped:
                 raise
-            raise GivenUpError from error
+            raise ResponseDroppedError from error
         finally:
             self._shares.remove(share)
             self.used -= share.size
             self._wake()
 
     async def take(self, share: Share, size: int) -> None:
-        """Wait until there is room for `size` more bytes, and take them."""
+        """Wait until `size` more bytes are free, and reserve them."""
         if self._queue or self.used + size > self.capacity:
             await self._wait(share, size)
-        # In the same step as the check: what is canceled before has taken nothing.
+        # No await since the check: a cancellation cannot leave a reservation.
         self.used += size
         share.size += size
         share.grew_at = _now()
 
-    async def decoding_turn(self) -> None:
+    async def decoding_slot(self) -> None:
         """
-        Wait so that one large response at most is decoded per turn of the event loop.
+        Wait so that at most one large response is decoded per event loop iteration.
 
-        The caller decodes before it awaits anything else. Decoding takes some 30 ms for
-        each; without this, those that end together would stop the loop for seconds.
+        The caller decodes before it awaits anything else. Decoding takes about 30 ms;
+        otherwise, responses that complete together would block the loop for seconds.
         """
         async with self._decoding:
             await asyncio.sleep(0)
@@ -106,9 +106,9 @@ class ResponseMemory:
     def _make_room(self) -> None:
         wanted = sum(share.wanted for share in self._queue)
         wanted -= self.capacity - self.used
-        wanted -= sum(share.size for share in self._shares if share.is_given_up)
+        wanted -= sum(share.size for share in self._shares if share.is_dropped)
         holders = [
-            share for share in self._shares if share.size and not share.is_given_up
+            share for share in self._shares if share.size and not share.is_dropped
         ]
         latest = _now() - self.patience
         stalled = [
@@ -119,10 +119,10 @@ class ResponseMemory:
         for share in sorted(stalled, key=lambda share: share.grew_at):
             if wanted <= 0:
                 return
-            share.give_up()
+            share.drop()
             wanted -= share.size
         if wanted > 0 and holders and all(share.wanted for share in holders):
-            max(holders, key=lambda share: share.size + share.wanted).give_up()
+            max(holders, key=lambda share: share.size + share.wanted).drop()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -130,33 +130,33 @@ class ResponseMemory:
 
 
 class Share:
-    """The memory that one response takes, `size` bytes of it counted."""
+    """The memory of one response; `size` bytes are reserved."""
 
     def __init__(self, memory: ResponseMemory) -> None:
         self.size = 0
         self.wanted = 0
         self.grew_at = _now()
         self.is_complete = False
-        self.is_given_up = False
+        self.is_dropped = False
         self.scope = asyncio.timeout(None)
         self._memory = memory
 
     async def grow(self, size: int) -> None:
-        """Have memory for `size` bytes in all, if need be by waiting for it."""
+        """Reserve memory for `size` bytes in total; wait if none is free."""
         missing = size - UNCOUNTED - self.size
         if missing > 0:
-            # At least as much again as there is, so that there are few waits.
+            # At least double the reservation, to keep the number of waits small.
             await self._memory.take(self, max(missing, self.size, UNCOUNTED))
 
     async def complete(self) -> None:
-        """Say that the response is there; wait for the turn to decode it, if large."""
+        """Mark the response as complete; if large, wait until it may be decoded."""
         self.is_complete = True
         if self.size:
-            await self._memory.decoding_turn()
+            await self._memory.decoding_slot()
 
-    def give_up(self) -> None:
-        """Raise `GivenUpError` where this response is read."""
-        self.is_given_up = True
+    def drop(self) -> None:
+        """Drop the response: raise `ResponseDroppedError` in its reader."""
+        self.is_dropped = True
         self.scope.reschedule(_now())
 
 

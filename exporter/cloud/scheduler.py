@@ -1,9 +1,9 @@
 """
-Which request goes next: limits of a cloud and of all, fair between projects.
+Schedules API requests: limits per cloud and overall, fair between projects.
 
-All requests of all clouds wait here for a slot. Slots go round: cloud by cloud, and
-within a cloud project by project, so that a project with a hundred pages does not
-starve one with a single page.
+All requests wait here for a slot. Slots are assigned round-robin over the clouds, and
+within a cloud over its projects, so that a project with a hundred pages does not starve
+one with a single page.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .rate_limit import TokenBucket
 
 
 _LONGEST_PAUSE_SECONDS: Final = 1.0
-# What a client may ask for: above, one that hangs would keep what it waits for too long.
+# Limits the timeout that a scraper may set: a hanging scrape holds its resources.
 _LONGEST_SCRAPE_SECONDS: Final = 300.0
 
 
 class CloudQueue:
     """
-    The requests of one cloud: its queue, its rate, and what 429 taught.
+    The requests of one cloud: queue, rate limit and congestion window.
 
-    A 429 halves the number of requests in flight and every success adds a fraction
-    back, as TCP does with congestion; nothing is sent before the pause is over.
+    As in TCP congestion control, a 429 halves the window of requests in flight and every
+    success adds a fraction. After a 429, nothing is sent until a pause is over.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class CloudQueue:
 
     @asynccontextmanager
     async def slot(self, project: str) -> AsyncIterator[None]:
-        """Wait for a slot, in turn with the cloud's other projects, and hold it."""
+        """Wait for a slot and hold it; projects of the cloud take turns."""
         slot = asyncio.get_running_loop().create_future()
         self._queues.setdefault(project, {})[slot] = None
         self._waiting += 1
@@ -55,8 +55,8 @@ class CloudQueue:
             await slot
             yield
         finally:
-            # The slot may have been given to a request that is canceled in the same
-            # tick: whether it is held decides, not how far the request has got.
+            # The slot may be assigned and the request canceled in the same tick, so
+            # release it whether or not the request has seen it.
             self._held.discard(slot)
             self._forget(project, slot)
             self._scheduler.dispatch()
@@ -72,25 +72,25 @@ class CloudQueue:
 
     @property
     def in_flight(self) -> int:
-        """How many requests have been sent and not answered yet."""
+        """Number of requests sent and not answered yet."""
         return self._in_flight
 
     @property
     def held(self) -> int:
-        """How many slots are taken."""
+        """Number of slots in use."""
         return len(self._held)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a slot; any thread may ask."""
+        """Number of requests that wait for a slot; thread-safe."""
         return self._waiting
 
     def throttled(self, delay: float) -> None:
         """
-        Slow the whole cloud down: nothing for a moment, then less at once.
+        Pause the whole cloud, then continue with a smaller window.
 
-        The moment is `delay` seconds, but short: a wait imposed on one project must not
-        cost the others their scrape.
+        The pause is `delay` seconds, but capped: a delay for one project must not time
+        out the scrapes of the others.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._paused_until:
@@ -101,31 +101,31 @@ class CloudQueue:
 
     @property
     def paused_for(self) -> float:
-        """Seconds for which nothing is sent because the API throttles."""
+        """Seconds until the end of the pause; negative when it is over."""
         return self._paused_until - asyncio.get_running_loop().time()
 
     def succeeded(self) -> None:
-        """Let a little more be in flight again."""
+        """Widen the window by a fraction of a request."""
         self._window = min(
             float(self._scheduler.max_in_flight), self._window + 1 / self._window
         )
 
     def wait(self, now: float) -> float | None:
-        """Return the seconds until a waiting request may go; None if that is open."""
+        """Return the seconds until a request may be sent; None if none waits or no slot is free."""
         if self._first_waiting() is None or len(self._held) >= int(self._window):
             return None
         bucket = self._bucket.wait(now) if self._bucket else 0.0
         return max(self._paused_until - now, bucket, 0.0)
 
     def start_next(self) -> None:
-        """Give a slot to the first request of the project whose turn it is."""
+        """Assign a slot to the first request of the next project."""
         first = self._first_waiting()
         if first is None:
             return
         project, slot = first
         self._forget(project, slot)
         if rest := self._queues.pop(project, None):
-            # The project that had its turn goes to the end.
+            # Round-robin: the project goes to the end.
             self._queues[project] = rest
         if self._bucket:
             self._bucket.take()
@@ -133,12 +133,12 @@ class CloudQueue:
         slot.set_result(None)
 
     def reset_slots(self) -> None:
-        """Take all slots back, and end a pause: those who hold them have lost them."""
+        """Release all slots, even those that requests hold, and end a pause."""
         self._held.clear()
         self._paused_until = 0.0
 
     def close(self) -> None:
-        """Give the cloud's share back: it has no requests any more."""
+        """Remove the cloud from the scheduler."""
         self._scheduler.forget(self)
 
     def _first_waiting(self) -> tuple[str, asyncio.Future[None]] | None:
@@ -147,7 +147,7 @@ class CloudQueue:
             slot = next(iter(queue))
             if not slot.cancelled():
                 return project, slot
-            # Its task has been canceled and has not run since.
+            # Its task was canceled but has not run yet.
             self._forget(project, slot)
         return None
 
@@ -161,7 +161,7 @@ class CloudQueue:
 
 
 class RequestScheduler:
-    """The requests of all clouds: at most `max_in_flight` at the same time."""
+    """Schedules the requests of all clouds, at most `max_in_flight` at a time."""
 
     def __init__(self, max_in_flight: int) -> None:
         self.max_in_flight = max_in_flight
@@ -170,49 +170,49 @@ class RequestScheduler:
         self._due: float | None = None
 
     def cloud(self, rate_limit: RateLimit | None) -> CloudQueue:
-        """Return the share of one more cloud."""
+        """Add a cloud and return its queue."""
         cloud = CloudQueue(self, rate_limit)
         self._clouds.append(cloud)
         return cloud
 
     def forget(self, cloud: CloudQueue) -> None:
-        """Take a cloud's share back."""
+        """Remove a cloud."""
         self._clouds.remove(cloud)
 
     @property
     def in_flight(self) -> int:
-        """How many requests have been sent and not answered yet."""
+        """Number of requests sent and not answered yet."""
         return sum(cloud.in_flight for cloud in self._clouds)
 
     @property
     def held(self) -> int:
-        """How many slots are taken."""
+        """Number of slots in use."""
         return sum(cloud.held for cloud in self._clouds)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a slot."""
+        """Number of requests that wait for a slot."""
         return sum(cloud.waiting for cloud in self._clouds)
 
     @property
     def stalled_seconds(self) -> float:
         """
-        Seconds for which requests have waited for nothing: none is in flight.
+        Seconds for which requests have waited although none is in flight.
 
-        What a rate limit or a pause makes them wait does not count.
+        Waits for a rate limit or a pause do not count.
         """
         if self._due is None or self.in_flight:
             return 0.0
         return max(0.0, asyncio.get_running_loop().time() - self._due)
 
     def reset_slots(self) -> None:
-        """Take all slots back and give them anew: whoever held them sends nothing."""
+        """Release all slots and assign them anew; call only if no request is in flight."""
         for cloud in self._clouds:
             cloud.reset_slots()
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Give slots to waiting requests as long as there are any to give."""
+        """Assign free slots to waiting requests."""
         now = asyncio.get_running_loop().time()
         if self._timer:
             self._timer.cancel()
@@ -220,7 +220,7 @@ class RequestScheduler:
         wait: float | None = None
         while self.held < self.max_in_flight:
             waits = [cloud.wait(now) for cloud in self._clouds]
-            wait = min((one for one in waits if one is not None), default=None)
+            wait = min((each for each in waits if each is not None), default=None)
             if wait is None:
                 break
             if wait > 0:
@@ -229,13 +229,13 @@ class RequestScheduler:
             cloud = self._clouds[waits.index(0.0)]
             cloud.start_next()
             self._due = None
-            # The cloud that got a slot goes to the end.
+            # Round-robin: the cloud goes to the end.
             self._clouds.remove(cloud)
             self._clouds.append(cloud)
         self._note_due(now, wait)
 
     def _note_due(self, now: float, wait: float | None) -> None:
-        """Remember when the next slot is to be given, or was to be given already."""
+        """Remember since when the next slot is due."""
         if wait is not None and wait > 0:
             self._due = now + wait
         elif not self.held and not self.waiting:

@@ -1,6 +1,6 @@
 """
-The HTTP transport to a cloud: TLS, proxy, slots, measurement, and a limit on the size
-of answers.
+The HTTP transport to a cloud: TLS, proxy, slots, telemetry, and size limits for
+responses.
 
 httpx is the client and aiohttp its transport: with 32 requests in flight that costs a
 seventh of the processor time of httpx's own.
@@ -30,7 +30,7 @@ from ..metrics.telemetry import Telemetry
 from .connection_pool import session_factory
 from .error_codes import http_date
 from .response_body import ACCEPT_ENCODING, BodyError, read_body
-from .response_memory import GivenUpError, ResponseMemory, Share
+from .response_memory import ResponseDroppedError, ResponseMemory, Share
 from .scheduler import CloudQueue
 
 
@@ -44,15 +44,15 @@ _MAX_BODY_BYTES_OF: Final[Mapping[Api, int]] = {
     Api.AUTH_TOKENS: 1024 * 1024,
     Api.TRAINING_QUOTAS: 256 * 1024,
 }
-# Of an answer that is an error, no more than the code in it is of use.
+# Only the error code is used of an error response.
 _MAX_ERROR_BYTES: Final = 64 * 1024
 
 _KEPT_HEADERS: Final = ("Date", "Retry-After", "X-Request-Id", "X-Subject-Token")
 """
-The headers of a response that are handed on; a new use of another adds it here.
+The response headers that are passed on.
 
-Of the others some would do harm: httpx sends cookies to other projects, and parses the
-address of a redirect that it does not follow.
+Some others do harm: httpx would send cookies to other projects, and parses the address
+of a redirect even if it does not follow it.
 """
 
 _CONNECT_SECONDS: Final = 10.0
@@ -63,8 +63,8 @@ class CloudTransport(httpx.AsyncBaseTransport):
     """
     The transport of one cloud's client.
 
-    Every request carries the extensions `api` (an `Api`) and `project` (whose slot it
-    takes). An answer is read whole before it is handed on.
+    Every request has the extensions `api` (an `Api`) and `project` (a name, for fair
+    scheduling). Responses are read completely before they are returned.
     """
 
     def __init__(
@@ -119,12 +119,12 @@ class CloudTransport(httpx.AsyncBaseTransport):
         except aiohttp.ClientHttpProxyError as error:
             raise CollectionError(_network_failure(api, error)) from None
         except (aiohttp.ClientResponseError, ValueError):
-            # Without its text, which repeats what was sent.
+            # Without its text, which quotes what was sent.
             raise CollectionError(_no_http(api)) from None
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
             raise CollectionError(_network_failure(api, error)) from error
-        except GivenUpError:
-            raise CollectionError(_given_up(api)) from None
+        except ResponseDroppedError:
+            raise CollectionError(_dropped(api)) from None
 
     def _measure_clock(self, response: httpx.Response) -> None:
         date = http_date(response.headers.get("Date", ""))
@@ -152,7 +152,7 @@ def open_client(
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return how connections to the cloud are made secure."""
+    """Return the TLS context for connections to the cloud."""
     if tls.insecure_skip_verify:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -167,7 +167,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
-    """Return the proxy on the way to `url`, configured or from the environment."""
+    """Return the proxy for `url`, from the configuration or the environment."""
     if cloud.proxy_url is not None:
         return httpx.Proxy(cloud.proxy_url.reveal())
     parts = urlsplit(url)
@@ -176,7 +176,7 @@ def proxy_of(cloud: Cloud, url: str) -> httpx.Proxy | None:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(proxy).scheme not in {"http", "https"}:
-        # It is not repeated, as it may hold a password.
+        # The proxy is not quoted, as it may contain a password.
         message = f"the proxy for {parts.scheme} URLs is no http:// or https:// URL"
         raise ConfigurationError("environment", (FileError(0, "", message),))
     return httpx.Proxy(proxy)
@@ -199,7 +199,7 @@ async def _read(api: Api, response: httpx.Response, share: Share) -> httpx.Respo
     except BodyError as error:
         if response.is_success:
             raise CollectionError(_unreadable(api, status, str(error))) from None
-        # The status says enough.
+        # The status is sufficient.
         content = b""
     headers = [
         (name, response.headers[name])
@@ -229,10 +229,10 @@ def _no_http(api: Api) -> Failure:
     )
 
 
-def _given_up(api: Api) -> Failure:
+def _dropped(api: Api) -> Failure:
     return Failure(
         reason=Reason.RESPONSE,
-        problem="the answer was given up: it was large and came slowly, and others "
+        problem="the response was dropped: it was large and slow, and others "
         "needed its memory",
         advice="look for a slow API or proxy, or lower collection.page_size",
         api=api,
@@ -262,16 +262,19 @@ def _network_problem(cause: BaseException, *, timed_out: bool) -> tuple[str, str
         return "the API did not answer in time", "check the network and the cloud's URL"
     if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):
         return (
-            f"no secure connection ({type(cause).__name__})",
+            f"no TLS connection ({type(cause).__name__})",
             "check tls.ca_file, tls.cert_file and the cloud's URL",
         )
     if isinstance(
         cause, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
     ):
-        return "the proxy does not connect", "check proxy_url and the proxy's rules"
+        return (
+            "the proxy refuses the connection",
+            "check proxy_url and the proxy's rules",
+        )
     if isinstance(cause, aiohttp.ClientConnectorDNSError):
         return (
-            "the host's name is not known",
+            "the host name cannot be resolved",
             "check the cloud's URL and region, and DNS",
         )
     if isinstance(cause, aiohttp.ClientConnectorError):

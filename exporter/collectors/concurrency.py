@@ -1,4 +1,4 @@
-"""Requests at the same time, of which the first failure ends the others."""
+"""Runs requests concurrently; the first failure cancels the others."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ T = TypeVar("T")
 
 
 async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T]:
-    """Run them all at once; the first `CollectionError` ends the others."""
+    """Run all concurrently; the first `CollectionError` cancels the others and is raised."""
     failed: list[CollectionError] = []
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except* CollectionError as errors:
         failed.append(_first(errors))
-    # Raised within except*, it would be in a group again: Python 3.11.2 does that.
+    # Not within except*: Python 3.11.2 would wrap it in a group again.
     if failed:
         try:
             raise failed[0]
         finally:
-            # They hold an error that holds this frame: what was read would stay in
-            # memory until the garbage collector comes by.
+            # They form a reference cycle with this frame, which would keep responses in
+            # memory until the next garbage collection.
             del failed, group, tasks
     return [task.result() for task in tasks]
 

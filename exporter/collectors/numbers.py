@@ -1,4 +1,4 @@
-"""Numbers and times, however the APIs spell them."""
+"""Converts numbers and times from the forms that the APIs use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import CollectionError, Failure, Reason
 
 
 _LARGEST: Final = 2**53
-"""Up to here, a float holds every whole number."""
+"""Up to here, a float represents every integer exactly."""
 
 Number: TypeAlias = (
     Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
@@ -23,9 +23,9 @@ DecodedId: TypeAlias = (
     Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
     | Annotated[str, Meta(max_length=128)]
 )
-"""A job's ID, which is not shortened: it has to stay different from all others."""
+"""A job's ID; never truncated, since it must stay unique."""
 
-# 2001 to 2286 in milliseconds: what lies outside is no time of a job's creation.
+# 2001 to 2286, in milliseconds: other values are not plausible creation times.
 _EARLIEST: Final = 10**12
 _LATEST: Final = 10**13
 _LONGEST_SHOWN: Final = 20
@@ -35,7 +35,7 @@ _INTEGER: Final[set[type]] = {int}
 
 def to_int(number: Number, field: str) -> int | None:
     """
-    Return a whole number, however it is spelled; None if it is none.
+    Return a whole number, also from a text; None if it is not a number.
 
     Raises `CollectionError`, which names `field`, if it is out of range.
     """
@@ -44,7 +44,7 @@ def to_int(number: Number, field: str) -> int | None:
     if not isinstance(number, str):
         return None if number is None else int(number)
     try:
-        # In this order: there is no text that is too long for a float.
+        # The float first: int fails on very long texts, float does not.
         if not abs(float(number)) <= _LARGEST:
             raise _out_of_range(number, field)
         return int(number)
@@ -54,7 +54,7 @@ def to_int(number: Number, field: str) -> int | None:
 
 def to_limit(number: Number, field: str) -> int | None:
     """
-    Return a count or limit; None if it is not reported, or negative, that is unlimited.
+    Return a count or limit; None if absent or negative, which means unlimited.
 
     Raises `CollectionError`, which names `field`, if it is out of range.
     """
@@ -64,11 +64,11 @@ def to_limit(number: Number, field: str) -> int | None:
 
 def to_ints(numbers: list[Number], field: str) -> list[int]:
     """
-    Return those that are whole numbers.
+    Return the whole numbers among `numbers`.
 
     Raises `CollectionError`, which names `field`, if one is out of range.
     """
-    # Pages of a thousand jobs go through here: the common case must be fast.
+    # Called for pages of a thousand jobs: the common case must be fast.
     if set(map(type, numbers)) <= _INTEGER:
         return cast("list[int]", numbers)
     found = (to_int(number, field) for number in numbers)
@@ -77,7 +77,7 @@ def to_ints(numbers: list[Number], field: str) -> list[int]:
 
 def to_millis_list(numbers: list[Number], field: str) -> list[int]:
     """
-    Return those that are times, in milliseconds since the epoch.
+    Return the plausible times among `numbers`, in milliseconds since the epoch.
 
     Raises `CollectionError`, which names `field`, if one is out of range.
     """

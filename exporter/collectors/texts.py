@@ -1,4 +1,4 @@
-"""Texts that a cloud chooses, such as names, as they may become labels."""
+"""Makes texts from a cloud, such as job names, safe for labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 
 _LONGEST: Final = 256
-"""Far above what names of jobs and flavors have."""
+"""Far longer than names of jobs and flavors."""
 
-# Controls but for a tab and a new line, surrogates, and what else ends a line.
-_ODD: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+# Control characters except tab and newline, surrogates, and other line breaks.
+_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 def plain(text: str) -> str:
-    """Return a text with a `\ufffd` for each odd character, shortened if very long."""
+    """Return `text` with `\ufffd` for unsafe characters, truncated if very long."""
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
-    return text if text.isprintable() else _ODD.sub("\ufffd", text)
+    return text if text.isprintable() else _UNSAFE.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""The configuration: its types, and how a file is read into them."""
+"""The configuration: its types, and the reader of its file."""
 
 from .model import (
     DEFAULT_TIMEOUT,

@@ -1,4 +1,4 @@
-"""The configuration's `clouds`: endpoints, credential, TLS, proxy and rate limit."""
+"""Reads `clouds`: endpoints, credential, TLS, proxy and rate limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .section import Section
 
 _REGION: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
-# One region's ModelArts and all of Huawei Cloud Europe are under other domains.
+# One region's ModelArts and all of Huawei Cloud Europe use other domains.
 _HUAWEICLOUD_DOMAINS: Final = {"eu-west-101": "myhuaweicloud.eu"}
 _MODELARTS_HOSTS: Final = {
     "ap-southeast-1": "modelarts.ap-southeast-1.myhuaweicloud.cn"
@@ -49,7 +49,7 @@ def _cloud(name: str, section: Section) -> Cloud:
     provider = section.choice("provider", Provider) if "provider" in section else None
     region = section.text("region", "" if provider is None else None)
     if region and not _REGION.fullmatch(region):
-        section.error("not a region's name, such as eu-de", "region")
+        section.error("not a region name such as eu-de", "region")
         region = ""
     cloud = Cloud(
         name=name,
@@ -77,7 +77,7 @@ def _endpoint(
     text = section.text(key)
     url = _url(section, key, text, ("https", "http"))
     if url and (url.query or url.fragment or "@" in url.netloc):
-        section.error("must be scheme, host and perhaps a path, no more", key)
+        section.error("must be a scheme, a host and optionally a path", key)
     return text.rstrip("/")
 
 
@@ -93,7 +93,7 @@ def _default_endpoint(service: str, provider: Provider, region: str) -> str:
 def _url(
     section: Section, key: str, text: str, schemes: tuple[str, ...]
 ) -> SplitResult | None:
-    # The text is not quoted in messages: a URL can carry a password.
+    # Messages do not quote the text: a URL can contain a password.
     try:
         url = urlsplit(text)
         usable = url.scheme in schemes and bool(url.hostname) and url.port != 0

@@ -1,9 +1,9 @@
 """
-YAML as text with positions.
+Parses YAML into nodes with text and line numbers.
 
-`yaml.safe_load` forgets line numbers, lets the last of two equal keys win and reads
-`no` as false and `12e34` as a number. Here a file becomes PyYAML's node tree, whose
-scalars are still the text that the user wrote; `Section` gives them their types.
+`yaml.safe_load` discards line numbers, accepts duplicate keys, and reads `no` as false
+and `12e34` as a number. Here a file becomes PyYAML's node tree, whose scalars are still
+text; `Section` converts them to types.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ _SCALAR_TAGS: Final = frozenset(
     for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 )
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
-_NO_CHARACTER: Final = "has half of a character (\\ud800 to \\udfff), which is no text"
-_MAX_MISTAKES: Final = 100
+_LONE_SURROGATE: Final = (
+    "has half of a surrogate pair (\\ud800 to \\udfff), which is not valid text"
+)
+_MAX_ERRORS: Final = 100
 _MAX_MESSAGE: Final = 500
 
 
 @dataclass(slots=True)
 class Document:
     """
-    A configuration file while it is read: its folder, and the errors so far.
+    A configuration file that is being read, with the errors found so far.
 
-    `environment` gives `${NAME}` its value; None where `${` has no meaning.
+    `environment` provides the values of `${NAME}`; None disables substitution.
     """
 
     file: str
@@ -50,24 +52,26 @@ class Document:
     warnings: list[FileError] = field(default_factory=list)
 
     def warning(self, line: int, path: str, message: str) -> None:
-        """Remember what does not keep the file from being used."""
+        """Record a problem that does not prevent the use of the file."""
         self.warnings.append(FileError(line, path, message))
 
     def error(self, line: int, path: str, message: str) -> None:
         """
-        Remember an error and go on, so that all are shown at once.
+        Record an error; reading continues, so that all errors are reported at once.
 
-        Raises `ConfigurationError` when there are so many that nobody reads them.
+        Raises `ConfigurationError` at 100 errors.
         """
-        # Keys and values may have line breaks; an error is one line.
+        # Keys and values may contain line breaks, but an error is one line.
         texts = (_shortened(_UNPRINTABLE.sub("?", text)) for text in (path, message))
         self.errors.append(FileError(line, *texts))
-        if len(self.errors) >= _MAX_MISTAKES:
-            self.errors.append(FileError(line, "", "too many errors; not read further"))
+        if len(self.errors) >= _MAX_ERRORS:
+            self.errors.append(
+                FileError(line, "", "too many errors; the rest was not checked")
+            )
             self.finish()
 
     def finish(self) -> None:
-        """Raise `ConfigurationError` if there was any error."""
+        """Raise `ConfigurationError` if there are errors."""
         if self.errors:
             unique = dict.fromkeys(sorted(self.errors))
             raise ConfigurationError(self.file, tuple(unique))
@@ -76,10 +80,10 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """
-    A single value: `text` with the environment's values in it, `shown` for messages.
+    A single value: `text` after substitution of variables, `shown` for messages.
 
-    `shown` is what stands in the file: a message must not print what came from the
-    environment, which may be a secret.
+    `shown` is the text in the file: messages must not quote values from the environment,
+    which may be secrets.
     """
 
     text: str
@@ -102,7 +106,7 @@ def parse(document: Document, source: str) -> yaml.Node | None:
     try:
         return yaml.compose(source, Loader=yaml.SafeLoader)
     except yaml.composer.ComposerError as error:
-        # What PyYAML quotes here can be a value, and so a secret.
+        # PyYAML may quote a value here, which may be a secret.
         message = "one document is expected, and a value that starts with * or & must be quoted"
         document.error(_line(error), "", f"not valid YAML: {message}")
     except yaml.MarkedYAMLError as error:
@@ -113,7 +117,7 @@ def parse(document: Document, source: str) -> yaml.Node | None:
     except yaml.reader.ReaderError:
         document.error(0, "", "not valid YAML: it has a character that YAML forbids")
     except (ValueError, OverflowError):
-        # PyYAML's own, for an escape beyond Unicode: "\U00110000".
+        # PyYAML raises these for an escape beyond Unicode, such as "\U00110000".
         document.error(0, "", "not valid YAML: it has an escape beyond Unicode")
     document.finish()
     return None
@@ -135,7 +139,7 @@ def is_empty(node: yaml.Node) -> bool:
 
 
 def describe(node: yaml.Node) -> str:
-    """Return what `node` is in a user's words."""
+    """Return the type of `node` in the user's terms."""
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
@@ -146,7 +150,7 @@ def describe(node: yaml.Node) -> str:
 def pairs(
     document: Document, node: yaml.MappingNode, path: str
 ) -> Iterator[tuple[str, int, yaml.Node]]:
-    """Yield key, its line and its value, each key once; others are errors."""
+    """Yield key, line and value; duplicate keys are errors."""
     seen: dict[str, int] = {}
     for key_node, value in node.value:
         line = line_of(key_node)
@@ -155,7 +159,7 @@ def pairs(
             continue
         key = str(key_node.value)
         if _SURROGATE.search(key):
-            document.error(line, join(path, key), _NO_CHARACTER)
+            document.error(line, join(path, key), _LONE_SURROGATE)
             continue
         if key in seen:
             document.error(
@@ -167,7 +171,7 @@ def pairs(
 
 
 def scalar(document: Document, node: yaml.Node, path: str) -> Scalar | None:
-    """Return the single value at `node`; None, and an error, if it is none."""
+    """Return the single value at `node`; record an error and return None if it is not one."""
     line = line_of(node)
     if not isinstance(node, yaml.ScalarNode):
         document.error(line, path, f"expected a single value, got {describe(node)}")
@@ -179,7 +183,7 @@ def scalar(document: Document, node: yaml.Node, path: str) -> Scalar | None:
         return None
     shown = str(node.value)
     if _SURROGATE.search(shown):
-        document.error(line, path, _NO_CHARACTER)
+        document.error(line, path, _LONE_SURROGATE)
         return None
     return Scalar(_substitute(document, shown, line, path), shown, line, is_empty(node))
 
@@ -211,7 +215,7 @@ def _substitute(document: Document, text: str, line: int, path: str) -> str:
         elif name not in environment:
             document.error(line, path, f"the environment variable {name} is not set")
         elif _SURROGATE.search(environment[name]):
-            # So Python hands on the bytes of a variable that are not UTF-8.
+            # Python represents bytes of a variable that are not UTF-8 as surrogates.
             problem = f"the environment variable {name} is not UTF-8 text"
             document.error(line, path, problem)
         else:

@@ -1,4 +1,4 @@
-"""The version of a file: whether it has changed, without reading it."""
+"""Detects changes of a file without reading it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FileVersion: TypeAlias = tuple[int, int, int, int]
 
 
 def file_version(file: Path) -> FileVersion:
-    """Return what is another when a file was written or replaced. Raises `OSError`."""
+    """Return a value that differs after the file was written or replaced. Raises `OSError`."""
     stat = file.stat()
-    # st_ctime tells of what keeps the time of writing: cp -p, and new permissions.
+    # st_ctime detects changes that keep st_mtime: cp -p, and new permissions.
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size

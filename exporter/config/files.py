@@ -1,9 +1,9 @@
 """
 Reads a configuration's files: regular ones, of a bounded size, without blocking.
 
-A named pipe would block the exporter for as long as nobody writes to it, and a pipe
-cannot be read again when its secret or certificate is needed a second time. So all but
-regular files are refused, `<(...)` of a shell too.
+A named pipe would block the exporter until something writes to it, and a pipe cannot be
+read again when its secret or certificate is needed again. So only regular files are
+accepted; a shell's `<(...)` is rejected, too.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _KINDS: Final = {
 
 def read_file(path: Path) -> bytes:
     """
-    Return what stands in `path`.
+    Return the contents of `path`.
 
-    Raises `OSError`, whose `strerror` says what is wrong, also if it is no regular file
-    or larger than `MAX_FILE_BYTES`.
+    Raises `OSError` with a `strerror` for the user, also if it is not a regular file or
+    larger than `MAX_FILE_BYTES`.
     """
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

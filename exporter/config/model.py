@@ -1,4 +1,4 @@
-"""The configuration as the rest of the program sees it: frozen, complete, checked."""
+"""The configuration's types: frozen, validated, with defaults applied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_TIMEOUT: Final = 9.0
 
 
 class Provider(StrEnum):
-    """A cloud whose endpoints follow from the region."""
+    """A cloud whose endpoints are derived from the region."""
 
     OTC = "otc"
     HUAWEICLOUD = "huaweicloud"
@@ -30,7 +30,7 @@ class TrainingApi(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordAuth:
-    """An IAM user with a password, for whom tokens are issued."""
+    """An IAM user with a password, which is exchanged for tokens."""
 
     username: str
     password: Secret
@@ -39,7 +39,7 @@ class PasswordAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKeyAuth:
-    """An access key, permanent or (with a security token) temporary."""
+    """An access key: permanent, or temporary if it has a security token."""
 
     access_key: str
     secret_key: Secret
@@ -48,7 +48,7 @@ class AccessKeyAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EcsAgencyAuth:
-    """The agency of the ECS instance that we run on: temporary keys from its metadata."""
+    """The agency of this ECS instance: temporary keys from its metadata service."""
 
     metadata_url: str = "http://169.254.169.254"
 
@@ -58,7 +58,7 @@ Auth: TypeAlias = PasswordAuth | AccessKeyAuth | EcsAgencyAuth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How the API's certificate is checked and with which one we present ourselves."""
+    """How the API's certificate is verified, and the exporter's client certificate."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -68,7 +68,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """What the exporter allows itself: requests a second, and at once after a pause."""
+    """The exporter's own limit: requests per second, and a burst after a pause."""
 
     requests_per_second: float
     burst: int
@@ -76,7 +76,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """An account in a region of a cloud: endpoints, credential, and how to get there."""
+    """An account in a region of a cloud: endpoints, credential, TLS and proxy."""
 
     name: str
     region: str
@@ -103,7 +103,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSeries:
-    """Whether unfinished jobs have series of their own, and how many of a kind at most."""
+    """Whether unfinished jobs have individual series, and the limit per project and kind."""
 
     enabled: bool = False
     max_per_project: int = 50
@@ -112,11 +112,11 @@ class JobSeries:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSettings:
     """
-    How collections are made. Durations are in seconds.
+    Settings of collections. Durations are in seconds.
 
-    `timeout` is None where the file does not give it: it then limits only scrapes that
-    bring no timeout of their own, at `DEFAULT_TIMEOUT`. `listing_limit` is None where
-    the file does not give it: each API then has its own.
+    `timeout` is None if not configured: `DEFAULT_TIMEOUT` then applies to scrapes
+    without a timeout of their own. `listing_limit` is None if not configured: each API
+    then has its own default.
     """
 
     timeout: float | None = None
@@ -145,7 +145,7 @@ class CollectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All that a configuration file says."""
+    """A configuration file."""
 
     clouds: tuple[Cloud, ...]
     projects: tuple[Project, ...]

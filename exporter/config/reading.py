@@ -1,4 +1,4 @@
-"""From a configuration file to a `Configuration`: every key, its default, its rules."""
+"""Reads a configuration file into a `Configuration`: keys, defaults and rules."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def open_document(
     file: str, environment: Mapping[str, str] | None
 ) -> tuple[Document, Section]:
     """
-    Return the document that stands in `file`, and the mapping at its root.
+    Return the document in `file`, and the mapping at its root.
 
-    `environment` gives `${NAME}` its value; with None, `${` is text like any other.
-    Raises `ConfigurationError` if it cannot be read or is no YAML.
+    `environment` provides the values of `${NAME}`; None disables substitution. Raises
+    `ConfigurationError` if the file cannot be read or is not YAML.
     """
     path = Path(file)
     try:
@@ -60,7 +60,7 @@ def open_document(
             file, (FileError(0, "", f"{error.strerror}"),)
         ) from error
     except UnicodeDecodeError:
-        # The decoding error holds the file's bytes: it must not be chained.
+        # Not chained: the decoding error contains the file's bytes.
         raise ConfigurationError(file, (FileError(0, "", "not UTF-8 text"),)) from None
     document = Document(file, path.parent, environment)
     return document, Section(document, parse(document, source), "")
@@ -68,19 +68,19 @@ def open_document(
 
 def load(file: str, environment: Mapping[str, str]) -> Configuration:
     """
-    Return the configuration that stands in `file`.
+    Return the configuration in `file`.
 
-    `environment` gives `${NAME}` its value. Raises `ConfigurationError` with every
-    error that was found.
+    `environment` provides the values of `${NAME}`. Raises `ConfigurationError` with every
+    error found.
     """
     return read(*open_document(file, environment))
 
 
 def read(document: Document, root: Section) -> Configuration:
     """
-    Return the configuration that `document` holds, whose keys `root` reads.
+    Return the configuration in `document`, read from its `root`.
 
-    Raises `ConfigurationError` with every error that was found.
+    Raises `ConfigurationError` with every error found.
     """
     clouds = read_clouds(root)
     projects = [

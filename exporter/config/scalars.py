@@ -1,7 +1,7 @@
 """
-What the text of a value may say: from a scalar of the file to a type.
+Converts scalars of the file to types.
 
-Each function raises `ValueError` with words for the user.
+Each function raises `ValueError` with a message for the user.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def as_text(value: Scalar) -> str:
 
 
 def as_member(choices: type[E]) -> Callable[[Scalar], E]:
-    """Return a function that gives the member of `choices` with a scalar's value."""
+    """Return a function that converts a scalar to a member of `choices`."""
 
     def convert(value: Scalar) -> E:
         known = [member.value for member in choices]
@@ -48,7 +48,7 @@ def as_member(choices: type[E]) -> Callable[[Scalar], E]:
 
 
 def as_duration(value: Scalar) -> float:
-    """Return the seconds of a duration as Prometheus writes it."""
+    """Return the seconds of a duration in Prometheus's syntax."""
     if value.text == "0":
         return 0.0
     match = _DURATION.fullmatch(value.text)

@@ -1,4 +1,4 @@
-"""A secret: where it comes from, and that it is never shown."""
+"""A secret, from the configuration or a file, that is never shown."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHOWN: Final = "<secret>"
 
 class Secret:
     """
-    A text that only `reveal` shows.
+    A text that only `reveal` returns.
 
-    It is given in the configuration, or stands in a file that is read again whenever
-    it has changed, so that a rotated secret needs no reload.
+    It is in the configuration, or in a file that is read again when it changes, so that a
+    rotated secret needs no reload.
     """
 
     __slots__ = ("_path", "_text", "_version")
@@ -30,12 +30,12 @@ class Secret:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Return the secret that stands in `path`, less its final line break."""
+        """Return the secret in the file `path`, without its final line break."""
         return cls(path=path)
 
     def reveal(self) -> str:
         """
-        Return the text as it is now.
+        Return the current text.
 
         Raises `SecretError` if its file cannot be read or is empty.
         """
@@ -52,7 +52,7 @@ class Secret:
         except OSError as error:
             raise SecretError(path, error.strerror or "cannot be read") from error
         except UnicodeDecodeError:
-            # The decoding error holds the file's bytes: it must not be chained.
+            # Not chained: the decoding error contains the file's bytes.
             raise SecretError(path, "not UTF-8 text") from None
         if not self._text:
             raise SecretError(path, "empty")

@@ -1,9 +1,9 @@
 """
-A mapping of the configuration file, read key by key into types.
+Reads a mapping of the configuration file key by key into types.
 
-Every getter returns a value of its type. What is missing or wrong is remembered as an
-error of the document, and a stand-in is returned so that reading goes on and the user
-sees all errors at once; a document with errors is never used.
+For a missing or invalid value, a getter records an error of the document and returns a
+placeholder, so that reading continues and the user sees all errors at once. A document
+with errors is never used.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Section:
-    """One mapping: its keys are asked for by name, and `close` reports the others."""
+    """A mapping; `close` reports the keys that no getter has read."""
 
     def __init__(self, document: Document, node: yaml.Node | None, path: str) -> None:
         self.document = document
         self.path = path
         self.line = line_of(node) if node is not None else 0
-        self._asked: list[str] = []
+        self._read_keys: list[str] = []
         self._holds_secrets = False
         self._lines: dict[str, int] = {}
         self._values: dict[str, yaml.Node] = {}
@@ -51,45 +51,45 @@ class Section:
             self.error(f"expected a mapping, got {describe(node)}")
 
     def error(self, message: str, key: str | None = None) -> None:
-        """Remember an error of the section, or of one of its keys."""
+        """Record an error of the section, or of one of its keys."""
         path = self.path if key is None else join(self.path, key)
         line = self.line if key is None else self._lines.get(key, self.line)
         self.document.error(line, path, message)
 
     def warning(self, message: str, key: str) -> None:
-        """Remember that one of the section's keys does not do all that it says."""
+        """Record that a key is only partly applied."""
         line = self._lines.get(key, self.line)
         self.document.warning(line, join(self.path, key), message)
 
     def close(self) -> None:
-        """Report every key that was never asked for."""
+        """Record an error for every key that was not read."""
         for key in self._values:
-            if key in self._asked:
+            if key in self._read_keys:
                 continue
-            hint = suggestion(key, self._asked)
+            hint = suggestion(key, self._read_keys)
             if hint or (_NAME.fullmatch(key) and not self._holds_secrets):
                 self.error(f"unknown key{hint}", key)
             else:
-                # A slip of punctuation can make a key of a secret.
+                # A typo in punctuation can turn a secret into a key.
                 line = self._lines[key]
                 path = join(self.path, "...")
                 self.document.error(line, path, "unknown key (not repeated here)")
 
     def __contains__(self, key: str) -> bool:
-        self._asked.append(key)
+        self._read_keys.append(key)
         return key in self._values
 
     def is_blank(self, key: str) -> bool:
-        """Return whether a key is absent, or has no value or an empty one."""
+        """Return whether a key is absent, or its value is null or empty."""
         node = self._values.get(key) if key in self else None
         return node is None or is_empty(node) or node.value == ""
 
     def value(self, key: str, default: T, convert: Callable[[Scalar], T]) -> T:
-        """Return what `convert` makes of a value; it raises `ValueError` with words."""
+        """Return the converted value; `convert` raises `ValueError` with a message."""
         return self._value(key, default, convert, default)
 
     def shown(self, key: str) -> str:
-        """Return the value as the file has it, for messages: it may name a secret."""
+        """Return the value before substitution of variables, for messages."""
         return str(getattr(self._values.get(key), "value", ""))
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -97,7 +97,7 @@ class Section:
         return self._value(key, default, as_text, "")
 
     def block(self, key: str) -> str:
-        """Return text that may have many lines; empty if there is none."""
+        """Return text that may have several lines; empty if absent."""
         return self._value(key, "", lambda value: value.text, "")
 
     def words(self, key: str) -> tuple[str, ...]:
@@ -107,11 +107,11 @@ class Section:
         return () if has_none else tuple(self._list(key, as_text))
 
     def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
-        """Return the member of `choices` with that value, or None if there is none."""
+        """Return a member of `choices`; None if the value is not one."""
         return self._value(key, default, as_member(choices), None)
 
     def duration(self, key: str, default: float) -> float:
-        """Return seconds from a duration as Prometheus writes it (`1h30m`, `500ms`)."""
+        """Return the seconds of a duration in Prometheus's syntax (`1h30m`, `500ms`)."""
         return self._value(key, default, as_duration, default)
 
     def durations(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
@@ -158,7 +158,7 @@ class Section:
         return self._value(key, None, convert, 1.0)
 
     def boolean(self, key: str, default: bool) -> bool:
-        """Return what `true` or `false` says; YAML's other spellings are errors."""
+        """Return the boolean of `true` or `false`; YAML's other spellings are errors."""
 
         def convert(value: Scalar) -> bool:
             if value.text not in _BOOLEANS:
@@ -168,7 +168,7 @@ class Section:
         return self._value(key, default, convert, default)
 
     def readable_file(self, key: str) -> Path | None:
-        """Return the path of a file that can be read, relative to this file's folder."""
+        """Return the path of a readable file; relative paths start at this file's folder."""
         if key not in self:
             return None
         path = self.document.folder / self.text(key)
@@ -212,13 +212,13 @@ class Section:
         return None if key in self and self._values[key].value == [] else section
 
     def possibly_empty_section(self, key: str) -> Section:
-        """Return the mapping at `key`, which may say nothing."""
+        """Return the mapping at `key`, which may be absent or empty."""
         return self._inner(key, self._values.get(key))
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Yield every key with the mapping at it."""
         for key, node in self._values.items():
-            self._asked.append(key)
+            self._read_keys.append(key)
             yield key, self._inner(key, node)
 
     def items(self, key: str) -> list[Section]:
@@ -229,10 +229,10 @@ class Section:
         ]
 
     def texts(self) -> list[tuple[str, str]]:
-        """Return every key with its text, which may be empty if quoted."""
+        """Return every key with its text; empty text must be quoted."""
         found = []
         for key, node in self._values.items():
-            self._asked.append(key)
+            self._read_keys.append(key)
             value = scalar(self.document, node, join(self.path, key))
             if value is not None and value.empty:
                 self.error("has no value", key)
@@ -245,14 +245,14 @@ class Section:
         key: str,
         default: T | None,
         convert: Callable[[Scalar], T],
-        stand_in: T,
+        placeholder: T,
     ) -> T:
         if key not in self:
             if default is None:
                 self.error("missing", key)
-            return stand_in if default is None else default
+            return placeholder if default is None else default
         converted = self._convert(self._values[key], join(self.path, key), convert)
-        return stand_in if converted is None else converted
+        return placeholder if converted is None else converted
 
     def _list(self, key: str, convert: Callable[[Scalar], T]) -> list[T]:
         path = join(self.path, key)
@@ -286,7 +286,7 @@ class Section:
             return None
         try:
             if value.empty:
-                raise ValueError("has no value")  # noqa: TRY301 - one way out for both
+                raise ValueError("has no value")  # noqa: TRY301 - handled below with other errors
             return convert(value)
         except ValueError as error:
             self.document.error(value.line, path, str(error))

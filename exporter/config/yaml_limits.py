@@ -1,8 +1,8 @@
 """
-Limits on what YAML may expand to, looked at before it is read.
+Limits the size to which YAML may expand, checked before it is parsed.
 
-A few lines of aliases can stand for 10⁹ values. Events are counted with libyaml where
-PyYAML has it: that is 20 times as fast as its own parser.
+A few lines of aliases can expand to 10⁹ values. Events are counted with libyaml if
+PyYAML has it, which is 20 times as fast as its own parser.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _LOADERS: Final = (getattr(yaml, "CSafeLoader", yaml.SafeLoader), yaml.SafeLoade
 
 
 def limit_exceeded(source: str) -> tuple[int, str] | None:
-    """Return the line where `source` goes beyond a limit, and beyond which; or None."""
+    """Return the line where `source` exceeds a limit, and which one; None if none."""
     for loader in _LOADERS:
         try:
             return _count(source, loader)
         except (yaml.YAMLError, ValueError, OverflowError):
-            # libyaml is stricter; and what is no YAML is told by whoever reads it.
+            # libyaml is stricter. Invalid YAML is reported when it is parsed.
             continue
     return None
 
@@ -41,17 +41,17 @@ def _count(source: str, loader: type[yaml.SafeLoader]) -> tuple[int, str] | None
 
 @dataclass(slots=True)
 class _Counted:
-    """What was counted so far: all nodes, and those that an anchor stands for."""
+    """Nodes counted so far: in total, and per anchor."""
 
     nodes: int = 0
     sizes: dict[str, int] = field(default_factory=dict)
     opened: list[tuple[str | None, int]] = field(default_factory=list)
 
     def add(self, event: yaml.Event) -> str | None:
-        """Count an event; return which limit is exceeded now, if one is."""
+        """Count an event; return the limit that it exceeds, or None."""
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in self.opened):
-                return "an alias must not stand in what it refers to"
+                return "an alias must not be inside its own anchor"
             self.nodes += self.sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.NodeEvent):
             self.nodes += 1

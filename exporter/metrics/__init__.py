@@ -1,1 +1,1 @@
-"""How metrics are written, and the exporter's own."""
+"""Metrics: text formats, labels, and the exporter's own metrics."""

@@ -1,9 +1,9 @@
 """
-The two text formats of Prometheus: which one is wanted, and writing it.
+Prometheus's two text formats: negotiation and encoding.
 
-`prometheus_client` writes the exporter's own metrics. For the collected families its
-encoder takes 20 µs a line, a large part of a scrape of many projects; the one here
-writes the same bytes, which a property test asserts, an order of magnitude faster.
+`prometheus_client` encodes the exporter's own metrics. For collected families it is too
+slow at 20 µs per line; the encoder here produces the same bytes, which a property test
+asserts, ten times as fast.
 
 Sources: Prometheus exposition formats (text 0.0.4), OpenMetrics 1.0.0, RFC 9110 12.5.
 """
@@ -37,7 +37,7 @@ class Format(Enum):
 
 
 def choose_format(accept: str | None) -> Format:
-    """Return the format that an `Accept` header prefers; the text format in doubt."""
+    """Return the format that an `Accept` header prefers, by default the text format."""
     best, best_quality = Format.TEXT, 0.0
     for media_type, parameters, quality in _preferences(accept or ""):
         wanted = _format(media_type, parameters)
@@ -55,14 +55,14 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
 
 
 def compress(body: bytes) -> bytes:
-    """Return `body` as gzip, at a level that costs little time."""
+    """Return `body` as gzip, at the fastest level."""
     return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 def encode(
     families: Iterable[Metric], registry: CollectorRegistry | None, wanted: Format
 ) -> bytes:
-    """Return `families`, and what is in `registry`, in the format that is wanted."""
+    """Return `families` and the metrics of `registry` in the `wanted` format."""
     own = b"".join(encode_family(family, wanted) for family in families)
     rest = registry or CollectorRegistry(auto_describe=False)
     if wanted is Format.OPENMETRICS:
@@ -73,7 +73,7 @@ def encode(
 def encode_family(family: Metric, wanted: Format) -> bytes:
     """Return one family's lines, as `prometheus_client` writes them."""
     if wanted is Format.OPENMETRICS:
-        # Unlike the older format, this one has quotes escaped in help texts, too.
+        # Unlike the text format, OpenMetrics also escapes quotes in help texts.
         documentation = escaped(family.documentation)
         lines = [_head(family.name, documentation, family.type)]
         lines += map(_line, family.samples)
@@ -87,19 +87,19 @@ def _text_lines(family: Metric) -> Iterator[str]:
     if kind == "counter":
         name += "_total"
     elif kind == "gaugehistogram":
-        # The format knows no gauge histograms: its buckets are a histogram's, and its
-        # count and sum gauges of their own.
+        # The format has no gauge histograms: the buckets become a histogram, the count and
+        # sum separate gauges.
         kind = "histogram"
     documentation = family.documentation.replace("\\", r"\\").replace("\n", r"\n")
-    apart: dict[str, list[str]] = {}
+    separate: dict[str, list[str]] = {}
     yield _head(name, documentation, kind)
     for sample in family.samples:
         suffix = sample.name.removeprefix(family.name)
         if suffix in {"_gcount", "_gsum"}:
-            apart.setdefault(sample.name, []).append(_line(sample))
+            separate.setdefault(sample.name, []).append(_line(sample))
         else:
             yield _line(sample)
-    for own_name, lines in sorted(apart.items()):
+    for own_name, lines in sorted(separate.items()):
         yield _head(own_name, documentation, "gauge")
         yield from lines
 

@@ -1,4 +1,4 @@
-"""A sample's labels, written out once however often they are scraped."""
+"""A sample's labels, encoded once for all scrapes."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from functools import cached_property
 
 class Labels(dict[str, str]):
     """
-    Names and values of a sample's labels, which do not change.
+    Names and values of a sample's labels, which must not change.
 
-    Most series are there in every scrape: keeping their labels and this text from
-    scrape to scrape saves half of the time that writing the metrics takes.
+    Most series appear in every scrape: keeping their labels and encoded text saves half
+    of the time to encode the metrics.
     """
 
     @cached_property
     def text(self) -> str:
-        """The labels as both text formats have them, in braces; nothing if none."""
+        """The labels as encoded in both text formats, in braces; empty if there are none."""
         return label_text(self)
 
     def plus(self, **labels: str) -> Labels:
-        """Return these labels and more."""
+        """Return these labels with `labels` added."""
         return Labels({**self, **labels})
 
 
 def label_text(labels: dict[str, str]) -> str:
-    """Return labels as both text formats have them, sorted, in braces."""
+    """Return labels as encoded in both text formats, sorted, in braces."""
     if not labels:
         return ""
     pairs = [f'{name}="{escaped(text)}"' for name, text in sorted(labels.items())]
@@ -32,7 +32,7 @@ def label_text(labels: dict[str, str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` as it stands between quotes."""
+    """Return `text` escaped for a quoted label value."""
     if "\\" in text or '"' in text or "\n" in text:
         return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
     return text

@@ -1,4 +1,4 @@
-"""Samples of metric families, without those that are not known."""
+"""Builds gauges and samples, without unknown values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def gauge(
 def seconds(
     samples: Iterable[tuple[Labels, int | None]],
 ) -> list[tuple[Labels, float]]:
-    """Return milliseconds in seconds, without what is not known."""
+    """Convert milliseconds to seconds; drop samples without a value."""
     return [
         (labels, milliseconds / 1000)
         for labels, milliseconds in samples
@@ -33,5 +33,5 @@ def seconds(
 def known(
     samples: Iterable[tuple[Labels, float | None]],
 ) -> list[tuple[Labels, float]]:
-    """Return samples without those that are not known."""
+    """Drop samples without a value."""
     return [(labels, float(value)) for labels, value in samples if value is not None]

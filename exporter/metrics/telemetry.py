@@ -1,4 +1,4 @@
-"""The exporter's own metrics: what it asks of the cloud, and how it is configured."""
+"""The exporter's own metrics: API requests, credentials and configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _THROTTLED: Final = 429
 
 
 class Telemetry:
-    """The exporter's own metrics on a registry of their own."""
+    """The exporter's own metrics, on a separate registry."""
 
     def __init__(self, revision: str = "unknown") -> None:
         disable_created_metrics()
@@ -37,20 +37,20 @@ class Telemetry:
         GCCollector(registry=self.registry)
         self._requests = Counter(
             "modelarts_exporter_api_requests",
-            "API requests by HTTP status, or code error where none was answered.",
+            "API requests by HTTP status, or code error if there was no response.",
             ("cloud", "api", "code"),
             registry=self.registry,
         )
         self._request_duration = Histogram(
             "modelarts_exporter_api_request_duration_seconds",
-            "Time from sending an API request to the end of its answer.",
+            "Time from sending an API request to the end of its response.",
             ("cloud", "api"),
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         self._retries = Counter(
             "modelarts_exporter_api_retries",
-            "API requests sent again, by the reason why the first one failed.",
+            "API requests retried, by the reason of the failure.",
             ("cloud", "api", "reason"),
             registry=self.registry,
         )
@@ -62,42 +62,42 @@ class Telemetry:
         )
         self._waiting = Gauge(
             "modelarts_exporter_api_requests_waiting",
-            "API requests that wait to be sent: for a slot, a rate limit or a pause.",
+            "API requests that wait for a slot, a rate limit or the end of a pause.",
             ("cloud",),
             registry=self.registry,
         )
         self._stalls = Counter(
             "modelarts_exporter_api_request_stalls",
-            "Times that requests waited for 30 s while none was in flight, and were set "
-            "going again: each is an error in the exporter.",
+            "Times that requests waited for 30 s while none was in flight, and were "
+            "recovered: each is a bug in the exporter.",
             registry=self.registry,
         )
         self._coalesced = Counter(
             "modelarts_exporter_coalesced_collections",
-            "Collections of a project and kind that shared another's API requests.",
+            "Collections of a project and kind that joined a running one.",
             registry=self.registry,
         )
         self._invalid_requests = Counter(
             "modelarts_exporter_invalid_requests",
-            "Requests to the exporter that were refused as invalid HTTP.",
+            "Requests to the exporter rejected as invalid HTTP.",
             registry=self.registry,
         )
         self._credential_expiry = Gauge(
             "modelarts_exporter_credential_expiry_timestamp_seconds",
-            "When the token in use for a project ends; it is renewed before.",
+            "When a project's current token expires; it is renewed before.",
             ("cloud", "project"),
             registry=self.registry,
         )
         self._clock_skew = Gauge(
             "modelarts_exporter_clock_skew_seconds",
-            "The API's clock less this machine's, from the last answer's Date header "
-            "(whole seconds). Signatures are refused above 900.",
+            "The API's clock minus this machine's, from the last response's Date header "
+            "(whole seconds). Signatures are rejected above 900.",
             ("cloud",),
             registry=self.registry,
         )
         self._reload_successful = Gauge(
             "modelarts_exporter_config_last_reload_successful",
-            "1 if the configuration was read without errors the last time, else 0.",
+            "1 if the last read of the configuration found no errors, else 0.",
             registry=self.registry,
         )
         self._reload_time = Gauge(
@@ -113,14 +113,14 @@ class Telemetry:
         ).labels(__version__, revision, platform.python_version()).set(1)
 
     def request(self, cloud: str, api: Api, code: int | None, seconds: float) -> None:
-        """Count an API request; `code` is None where nothing was answered."""
-        # From the start, since the increase from nothing to one is none in PromQL.
+        """Count an API request; `code` is None if there was no response."""
+        # Initialized, since PromQL sees no increase in a series that starts at 1.
         self._requests.labels(cloud, api, _THROTTLED)
         self._requests.labels(cloud, api, "error" if code is None else code).inc()
         self._request_duration.labels(cloud, api).observe(seconds)
 
     def retry(self, cloud: str, api: Api, reason: str) -> None:
-        """Count a request that is sent again."""
+        """Count a retried request."""
         self._retries.labels(cloud, api, reason).inc()
 
     def request_queue(
@@ -130,16 +130,16 @@ class Telemetry:
         in_flight: Callable[[], float],
         waiting: Callable[[], float],
     ) -> None:
-        """Report a cloud's requests in flight and waiting, as the functions return them."""
+        """Set the functions that return a cloud's requests in flight and waiting."""
         self._in_flight.labels(cloud).set_function(in_flight)
         self._waiting.labels(cloud).set_function(waiting)
 
     def stalled(self) -> None:
-        """Count that waiting requests had to be set going again."""
+        """Count a recovery of stalled requests."""
         self._stalls.inc()
 
     def coalesced(self) -> None:
-        """Count a collection that shares another's requests."""
+        """Count a collection that joined a running one."""
         self._coalesced.inc()
 
     def invalid_request(self) -> None:
@@ -147,24 +147,24 @@ class Telemetry:
         self._invalid_requests.inc()
 
     def credential_expiry(self, cloud: str, project: str, timestamp: float) -> None:
-        """Set when a project's token ends, in Unix time."""
+        """Set when a project's token expires, in Unix time."""
         self._credential_expiry.labels(cloud, project).set(timestamp)
 
     def clock_skew(self, cloud: str, seconds: float) -> None:
-        """Set by how many seconds the API's clock is ahead of ours."""
+        """Set by how many seconds the API's clock is ahead of this machine's."""
         self._clock_skew.labels(cloud).set(seconds)
 
     def configuration_read(self, timestamp: float) -> None:
-        """Set that the configuration was read without errors, in Unix time."""
+        """Record that the configuration was read without errors, in Unix time."""
         self._reload_successful.set(1)
         self._reload_time.set(timestamp)
 
     def configuration_refused(self) -> None:
-        """Set that the configuration had errors; the old one stays in use."""
+        """Record that the configuration has errors; the old one stays in use."""
         self._reload_successful.set(0)
 
     def forget(self, cloud: str, project: str) -> None:
-        """Remove what is known of a project that is no longer configured."""
+        """Remove the gauges of a project that is no longer configured."""
         with suppress(KeyError):
             self._credential_expiry.remove(cloud, project)
 

@@ -1,4 +1,4 @@
-"""The simulated cloud over HTTP, and a way to look into it and to break it."""
+"""The simulated cloud over HTTP, with routes to inspect it and inject faults."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .searches import phase_of
 
 
 _HELP: Final = """\
-A simulated cloud: IAM and ModelArts, v1 and v2, with jobs that come and go.
+A simulated cloud: IAM and ModelArts, v1 and v2, with changing jobs.
 
-  GET    /simulator/jobs     what is true: jobs by the API's status, quota, remaining
-  GET    /simulator/faults   the faults that are switched on
-  POST   /simulator/faults   switch one on
-  DELETE /simulator/faults   switch all off
+  GET    /simulator/jobs     the actual state: jobs by the API's status, quota, remaining
+  GET    /simulator/faults   the active faults
+  POST   /simulator/faults   add a fault
+  DELETE /simulator/faults   remove all faults
 
 Effects: {effects}
 
@@ -115,13 +115,13 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             Route("/v2/{project_id}/training-quotas", quotas),
             Route("/meta-data/latest/api/token", session, methods=["PUT"]),
             Route("/openstack/latest/securitykey", security_key),
-            *_looking_in(cloud),
+            *_inspection_routes(cloud),
             Route("/{path:path}", nowhere),
         ]
     )
 
 
-def _looking_in(cloud: SimulatedCloud) -> list[Route]:
+def _inspection_routes(cloud: SimulatedCloud) -> list[Route]:
     async def page(request: WebRequest) -> Response:
         effects = ", ".join(Effect)
         return PlainTextResponse(_HELP.format(url=request.base_url, effects=effects))
@@ -160,7 +160,7 @@ def _truth(cloud: SimulatedCloud) -> Json:
             kinds[kind] = {
                 "api": "v2" if is_v2 else "v1",
                 "jobs": {str(status): n for status, n in sorted(counts.items())},
-                # v2 does not report how many may run.
+                # v2 does not report the limit of running jobs.
                 "quota": None if is_v2 else jobs.quota,
                 "created": len(jobs.jobs),
                 "remaining": jobs.remaining,

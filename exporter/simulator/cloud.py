@@ -1,4 +1,4 @@
-"""The simulated cloud: its parts, what it answers, and a record of what was asked."""
+"""The simulated cloud: its parts, its replies, and a record of requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_RECORD: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that was answered: which API, for whom, which page, how it ended."""
+    """An answered request: API, project, page, query and status."""
 
     api: str
     project_id: str | None
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Throttle:
-    """A token bucket that answers 429 when it is empty."""
+    """A token bucket; requests get 429 when it is empty."""
 
     per_second: float
     burst: float
@@ -56,7 +56,7 @@ class Throttle:
         self._tokens = self.burst
 
     def refuses(self, now: float) -> bool:
-        """Take a token; tell whether there was none."""
+        """Take a token; return True if there was none."""
         earned = (now - self._filled_at) * self.per_second
         self._tokens = min(self.burst, self._tokens + earned)
         self._filled_at = now
@@ -68,7 +68,7 @@ class Throttle:
 
 @dataclass(slots=True)
 class SimulatedCloud:
-    """IAM and ModelArts of one region, with everything that a test wants to change."""
+    """IAM and ModelArts of one region; tests may change its fields."""
 
     projects: Sequence[SimulatedProject]
     clock: Clock = field(default_factory=RealClock)
@@ -81,11 +81,11 @@ class SimulatedCloud:
     """Seconds before every answer."""
 
     date_ahead: float = 0.0
-    """By how many seconds the clock in the answers' `Date` is ahead of this machine's."""
+    """Seconds by which the `Date` of responses is ahead of this machine's clock."""
 
     record: deque[Asked] = field(default_factory=lambda: deque(maxlen=_LONGEST_RECORD))
     before_answer: Callable[[str, int], None] | None = None
-    """Called with the API and the page before each answer: a test changes the world."""
+    """Called with API and page before each response, so that a test can change the state."""
 
     def __post_init__(self) -> None:
         self.identity = Identity(self.clock, self.projects)
@@ -96,7 +96,7 @@ class SimulatedCloud:
         return next((p for p in self.projects if p.project_id == project_id), None)
 
     def asked(self, api: str | None = None) -> list[Asked]:
-        """Return the requests that were answered so far."""
+        """Return the requests answered so far, of all APIs or of `api`."""
         return [request for request in self.record if api in {None, request.api}]
 
     def list_jobs(
@@ -173,7 +173,7 @@ class SimulatedCloud:
 
 
 def demo_cloud(clock: Clock | None = None, seed: int = 1) -> SimulatedCloud:
-    """Return a cloud with projects of different characters, a user and a key."""
+    """Return a cloud with the demo's projects, a user and a key."""
     clock = clock or RealClock()
     cloud = SimulatedCloud(demo_projects(clock.now(), seed), clock)
     cloud.identity.users.append(

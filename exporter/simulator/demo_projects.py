@@ -1,4 +1,4 @@
-"""Projects with a character, for the demo: busy, full, exhausted, failing, modern, empty."""
+"""The demo's projects: busy, full, exhausted, failing, modern and empty."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WARM_UP: Final = 3600.0
 
 
 def demo_projects(now: float, seed: int = 1) -> list[SimulatedProject]:
-    """Return the demo's projects, with their past."""
+    """Return the demo's projects, with finished jobs."""
     start = now - _WARM_UP
     projects = [
         _busy(start, seed),
@@ -88,7 +88,7 @@ def _failing(now: float, seed: int) -> SimulatedProject:
         seed=seed,
     )
     training.history(120, now)
-    chance = random.Random(seed)  # noqa: S311 - a play, not a secret
+    chance = random.Random(seed)  # noqa: S311 - simulation, not security
     for day in range(1, 15):
         for _ in range(8):
             training.create_job(
@@ -96,14 +96,14 @@ def _failing(now: float, seed: int) -> SimulatedProject:
                 created=now - day * _DAY / 14,
                 duration=chance.uniform(5.0, 600.0),
             )
-    # One that hangs since three days.
+    # A job that has been hanging for three days.
     stuck = training.create_job(created=now - 3 * _DAY)
     stuck.name = "hangs-since-friday"
     return SimulatedProject("forecast", _project_id(4), training)
 
 
 def _modern(now: float, seed: int) -> SimulatedProject:
-    # On the v2 API, with more jobs than are worth listing.
+    # On the v2 API, with more jobs than its default listing limit.
     training = Jobs(
         Kind.TRAINING,
         quota=24,
@@ -120,7 +120,7 @@ def _modern(now: float, seed: int) -> SimulatedProject:
 
 
 class _Planner:
-    """Draws plans of jobs that run around `runs` seconds and sometimes fail."""
+    """Plans jobs that run for about `runs` seconds and sometimes fail."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _Planner:
         self._flavors = flavors
 
     def __call__(self, chance: random.Random) -> Plan:
-        """Return what the next job will do."""
+        """Return the plan of the next job."""
         draw = chance.random()
         if draw < self._failures:
             outcome = chance.choice(_FAILURES)

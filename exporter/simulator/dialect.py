@@ -1,4 +1,4 @@
-"""How a deployment spells its answers, and what it does not know."""
+"""Differences between deployments of the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a deployment spells its answers: each of these has been seen or documented."""
+    """The differences of a deployment; each has been observed or is documented."""
 
     largest_page: int = 1000
     clamps_pages: bool = False

@@ -1,4 +1,4 @@
-"""What each fault does to an answer."""
+"""Applies a fault's effect to a response."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Answer = Callable[[], Reply]
 
 
 def as_response(reply: Reply) -> Response:
-    """Return the HTTP response that a reply is."""
+    """Convert a reply to an HTTP response."""
     return Response(reply.body, reply.status, reply.headers)
 
 
 async def take_effect(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    """Return what comes of `answer` with that fault."""
+    """Return the response to a request that meets `fault`."""
     return await _EFFECTS[fault.effect](fault, request, answer)
 
 
@@ -79,7 +79,7 @@ async def _reset(fault: Fault, request: WebRequest, answer: Answer) -> Response:
 async def _break(fault: Fault, request: WebRequest, answer: Answer) -> Response:
     async def half() -> AsyncIterator[bytes]:
         yield answer().body[:100]
-        # What was sent so far shall arrive before the connection breaks.
+        # Let the data arrive before the connection breaks.
         await asyncio.sleep(0.01)
         request.scope["abort"]()
 
@@ -134,7 +134,7 @@ async def _fields(fault: Fault, request: WebRequest, answer: Answer) -> Response
 
 def _altered(content: object, fault: Fault) -> object:
     if isinstance(content, list):
-        return [_altered(one, fault) for one in content]
+        return [_altered(item, fault) for item in content]
     if not isinstance(content, dict):
         return content
     return {

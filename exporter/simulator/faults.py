@@ -1,4 +1,4 @@
-"""Faults that can be switched on: what goes wrong, where, and how often."""
+"""Faults to inject: what goes wrong, where, and how often."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ import msgspec
 
 
 class Effect(StrEnum):
-    """What goes wrong with an answer."""
+    """What goes wrong with a response."""
 
     STATUS = "status"
     """Only the status, `Fault.status`, with `Fault.code` if that is given."""
 
     HTML = "html"
-    """A page for people, with `Fault.status`."""
+    """An HTML page, with `Fault.status`."""
 
     TRUNCATED = "truncated"
-    """The right answer, cut off in the middle."""
+    """The right response, truncated."""
 
     NOT_SUCCESSFUL = "not_successful"
     """HTTP 200 and `is_success: false`."""
 
     HANG = "hang"
-    """No answer, ever."""
+    """No response, ever."""
 
     DELAY = "delay"
-    """The right answer, `Fault.seconds` late."""
+    """The right response, delayed by `Fault.seconds`."""
 
     RESET = "reset"
-    """The connection breaks before the answer."""
+    """The connection breaks before the response."""
 
     BREAK = "break"
-    """The connection breaks in the middle of the answer."""
+    """The connection breaks within the response."""
 
     ENDLESS = "endless"
-    """Every page is full, with other jobs each."""
+    """Every page is full, with different jobs."""
 
     REPEATING = "repeating"
     """Every page is full, with the same jobs."""
 
     REDIRECT = "redirect"
-    """To another host."""
+    """A redirect to another host."""
 
     OVERSIZED = "oversized"
-    """An answer that is far too long."""
+    """A response that is far too long."""
 
     BOMB = "bomb"
-    """An answer that is far too long once it is decompressed."""
+    """A response that is far too long once decompressed."""
 
     GZIP = "gzip"
-    """The right answer, compressed."""
+    """The right response, compressed."""
 
     COOKIE = "cookie"
-    """The right answer, with a cookie."""
+    """The right response, with a cookie."""
 
     FIELDS = "fields"
-    """The right answer, with what `Fault.fields` says, and without `Fault.without`."""
+    """The right response, with `Fault.fields` replaced and `Fault.without` removed."""
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
-    A fault, where it applies (everywhere, if nothing is said) and how often.
+    A fault, with the requests that it applies to (by default all) and how often.
 
-    `api` is as the exporter's label `api` spells it, `query` a part of the query or of
-    a search's body. `times` is counted down, and
-    `met` counts the requests that met the fault. `fields` gives fields of an answer other
-    values, wherever they are: as JSON, which need not be valid, in a text.
+    `api` is a value of the exporter's label `api`, `query` a part of the query string or
+    of a search's body. `times` is counted down, `met` counts the affected requests.
+    `fields` replaces fields of a response at any depth; values are JSON texts, which need
+    not be valid.
     """
 
     effect: Effect
@@ -97,22 +97,22 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """All faults that are switched on; the first that applies takes effect."""
+    """The active faults; the first that applies takes effect."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Switch a fault on."""
+        """Activate a fault."""
         self.active.append(fault)
 
     def clear(self) -> None:
-        """Switch all faults off."""
+        """Remove all faults."""
         self.active.clear()
 
     @contextmanager
     def on(self, *faults: Fault) -> Iterator[None]:
-        """Switch faults on for the length of a `with` block."""
+        """Activate faults for the length of a `with` block."""
         self.active += faults
         try:
             yield
@@ -123,7 +123,7 @@ class Faults:
     def take(
         self, project_id: str | None, api: str, page: int, query: str
     ) -> Fault | None:
-        """Return the fault that a request meets, if there is one."""
+        """Return the fault that applies to a request, if any, and count it."""
         for fault in self.active:
             if fault.concerns(project_id, api, page, query):
                 fault.met += 1

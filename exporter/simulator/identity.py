@@ -1,5 +1,5 @@
 """
-The simulated IAM: who may do what, and what a wrong secret costs.
+The simulated IAM: logins, tokens, signatures and lockouts.
 
 Sources: IAM API reference, "Obtaining a User Token Through Password Authentication";
 API Gateway, "Error Codes" and its FAQ on authentication by access key.
@@ -32,7 +32,7 @@ _LARGEST_SKEW: Final = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class User:
-    """An IAM user, and how often and how well somebody logged in as them."""
+    """An IAM user, with counts of logins."""
 
     name: str
     password: str
@@ -55,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What authentication looks at."""
+    """The parts of a request that authentication needs."""
 
     method: str
     raw_path: str
@@ -106,7 +106,7 @@ _decoder: Final = msgspec.json.Decoder(_Login)
 
 @dataclass(slots=True)
 class Identity:
-    """Users, access keys and tokens, and counters of what was tried."""
+    """Users, access keys and tokens, with counts of attempts."""
 
     clock: Clock
     projects: Sequence[SimulatedProject]
@@ -144,7 +144,7 @@ class Identity:
         self._tokens.clear()
 
     def refusal(self, request: Request, project_id: str) -> Reply | None:
-        """Return why a request for a project is refused; None if it is not."""
+        """Return the error reply to a request for a project; None if it is allowed."""
         token = request.headers.get("x-auth-token")
         if token is not None:
             return self._token_refusal(token, project_id)
@@ -238,7 +238,7 @@ class Identity:
             if key.refused > _SIGNATURES_THAT_LOCK:
                 key.refused = 0
                 key.locked_until = self.clock.now() + _SIGNATURE_LOCK_SECONDS
-            # As the real gateway does, this repeats the headers that were signed.
+            # Like the real gateway, this quotes the signed headers.
             echoed = "|".join(
                 f"{name}:{request.headers.get(name)}" for name in signed.names
             )

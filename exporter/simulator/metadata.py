@@ -2,7 +2,7 @@
 The simulated metadata service of an ECS instance with an agency.
 
 Source: Elastic Cloud Server, "Obtaining ECS Details Using Metadata": a pair of keys is
-valid for an hour, and in its last ten minutes there is a new one beside it.
+valid for an hour, and a new pair is offered in its last ten minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OVERLAP_SECONDS: Final = 600.0
 
 @dataclass(slots=True)
 class Metadata:
-    """What the service gives: sessions, if the instance has them, and keys."""
+    """The service's sessions, if the instance has them, and keys."""
 
     identity: Identity
     sessions: bool = True
@@ -42,7 +42,7 @@ class Metadata:
         return Reply(200, self._session.encode())
 
     def end_session(self) -> None:
-        """Make the session invalid, as its time does."""
+        """Make the session invalid, as its expiry does."""
         self._session = "ended"
 
     def security_key(self, headers: Mapping[str, str]) -> Reply:

@@ -75,7 +75,7 @@ class _Query:
 
     @classmethod
     def read(cls, kind: Kind, query: Mapping[str, str], dialect: Dialect) -> _Query:
-        """Return what a query asks for. Raises `ValueError`."""
+        """Parse a query. Raises `ValueError`."""
         largest = 10_000 if dialect.clamps_pages else dialect.largest_page
         status = query.get("status")
         if status is not None and dialect.refuses_filters:
@@ -99,7 +99,7 @@ class _Query:
         )
 
     def select(self, jobs: Jobs, now: float) -> list[SimulatedJob]:
-        """Return the jobs that are asked for, on all pages."""
+        """Return the jobs that match the query, on all pages."""
         found = jobs.select(
             (self.workspace_id, self.status, self.search),
             lambda job: (
@@ -160,7 +160,7 @@ def _row(kind: Kind, job: SimulatedJob, now: float, dialect: Dialect) -> bytes:
     if dialect.extra_fields:
         fields |= {"user": {"name": "userAbc"}, "schedule": [{"timeUnit": "HOURS"}]}
     row = msgspec.json.encode(_in_dialect(fields, dialect))
-    # What has ended no longer changes; listing it again should cost little.
+    # A finished job no longer changes, so its encoded row is cached.
     if job.ended is not None:
         job.row = row
     return row

@@ -1,4 +1,4 @@
-"""Answers of the simulated cloud, in the shapes that the real one's have."""
+"""Replies of the simulated cloud, in the formats of the real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: HTTP status, headers and body."""
+    """A reply: HTTP status, headers and body."""
 
     status: int
     body: bytes
@@ -21,7 +21,7 @@ class Reply:
 
 
 def json_reply(status: int, content: Json, **headers: str) -> Reply:
-    """Return an answer with `content` as JSON; underscores in header names are dashes."""
+    """Return a reply with `content` as JSON; underscores in header names become dashes."""
     return Reply(
         status,
         msgspec.json.encode(content),

@@ -94,7 +94,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         )
     if search.sort_by == "name":
         found = sorted(found, key=lambda job: job.name)
-    # The offset counts pages.
+    # The offset counts pages, not jobs.
     items = page_of(found, search.offset, search.limit, search.order == "desc")
     answer: Json = {
         "total": len(everything),

@@ -1,4 +1,4 @@
-"""Runs a simulated cloud on a socket, in the event loop that is there."""
+"""Serves a simulated cloud on a socket, in the running event loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GRACE_SECONDS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """The simulator's own certificate, and whose clients' certificates it wants."""
+    """The simulator's certificate, and the CA of its clients' certificates."""
 
     cert_file: Path
     key_file: Path
@@ -33,10 +33,10 @@ class ServerCertificate:
 
 
 class _Protocol(HttpToolsProtocol):
-    """Lets the application break the connection, as faults do."""
+    """Lets the application break the connection, for faults."""
 
     def on_message_begin(self) -> None:
-        """Add the way to do so to the request's scope."""
+        """Add `abort` to the request's scope."""
         super().on_message_begin()
         self.scope["abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]
 
@@ -44,7 +44,7 @@ class _Protocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave signals to the program that the simulator is a part of."""
+        """Do nothing: the program that runs the simulator handles signals."""
         yield
 
 

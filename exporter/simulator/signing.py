@@ -1,8 +1,8 @@
 """
 Checks SDK-HMAC-SHA256 signatures, from the request as it was received.
 
-Source: API Gateway, "AK/SK Signing and Authentication Algorithm". Written apart from
-the exporter's signer, so that an error in one is not in the other, too.
+Source: API Gateway, "AK/SK Signing and Authentication Algorithm". Independent of
+the exporter's signer, so that both do not share an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _AUTHORIZATION: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What an `Authorization` header says."""
+    """The parts of an `Authorization` header."""
 
     access_key: str
     names: tuple[str, ...]
@@ -32,7 +32,7 @@ class Signed:
 
 
 def parse(authorization: str) -> Signed | None:
-    """Return what the header says; None if it is no signature."""
+    """Parse the header; None if it is not a signature."""
     match = _AUTHORIZATION.fullmatch(authorization)
     if match is None:
         return None
@@ -49,7 +49,7 @@ def expected_signature(
     headers: Mapping[str, str],
     body: bytes,
 ) -> str:
-    """Return the signature that a request with these parts must have."""
+    """Return the correct signature of a request with these parts."""
     path = "/".join(_encode(unquote(part)) for part in raw_path.split("/"))
     if not path.endswith("/"):
         path += "/"

@@ -1,7 +1,8 @@
 """
-Simulated projects and their jobs, which are created, wait, run and end as time goes on.
+Simulated projects and their jobs, which are created, wait, run and finish over time.
 
-Time is driven by events, so that any span passes at once and always the same way.
+The simulation is driven by events, so that any time span takes no time and is
+reproducible.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _ACTIVE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """A kind of node: `kind` is CPU, GPU or Ascend, `units` are those of a node."""
+    """A flavor of nodes: `kind` is CPU, GPU or Ascend, `units` are per node."""
 
     flavor_id: str
     kind: str = "CPU"
@@ -51,7 +52,7 @@ FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """That a job reached its end: which one, when, in which status, after how long."""
+    """The end of a job: time, status and running duration in seconds."""
 
     job_id: int
     ended: float
@@ -61,7 +62,7 @@ class Ending:
 
 @dataclass(slots=True, eq=False)
 class SimulatedJob:
-    """A job; times are Unix time, `row` is its listing's row once that is final."""
+    """A job; times are Unix time, `row` caches its encoded row once it has finished."""
 
     job_id: int
     name: str
@@ -75,7 +76,7 @@ class SimulatedJob:
     nodes: int = 1
 
     def duration(self, now: float) -> float | None:
-        """Return for how many seconds it ran; None if it never did."""
+        """Return how many seconds it ran; None if it never started."""
         if self.started is None:
             return None
         return (now if self.ended is None else self.ended) - self.started
@@ -83,7 +84,7 @@ class SimulatedJob:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job of a stream will do: seconds of preparation and of running, outcome."""
+    """The future of a job: seconds of preparation and running, and its final status."""
 
     prepares: float
     runs: float
@@ -94,7 +95,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Jobs that keep coming: how often, what they do, and how many are kept."""
+    """A stream of new jobs: mean interval in seconds, plans, and how many jobs are kept."""
 
     every: float
     plan: Callable[[random.Random], Plan]
@@ -107,16 +108,16 @@ class Jobs:
 
     kind: Kind
     quota: int | None = 100
-    """How many may run at the same time; None for "unlimited"."""
+    """Limit of running jobs; None for "unlimited"."""
 
     capacity: int | None = 1000
-    """How many may exist; None for "unlimited"."""
+    """Limit of existing jobs; None for "unlimited"."""
 
     stream: Stream | None = None
     seed: int = 0
     jobs: list[SimulatedJob] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
-    """What ended, in that order: what an observer could have seen."""
+    """Ends of jobs, in order."""
 
     _selected: dict[object, list[SimulatedJob]] = field(default_factory=dict)
     _events: list[tuple[float, int, Callable[[float], None]]] = field(
@@ -130,7 +131,7 @@ class Jobs:
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - a play, not a secret
+        self._random = random.Random(self.seed)  # noqa: S311 - simulation, not security
 
     @property
     def remaining(self) -> int | None:
@@ -138,26 +139,26 @@ class Jobs:
         return None if self.capacity is None else max(0, self.capacity - len(self.jobs))
 
     def counts(self) -> Counter[int]:
-        """Return how many jobs have each status: what a listing should add up to."""
+        """Return the number of jobs by status."""
         return Counter(job.status for job in self.jobs)
 
     def select(
         self, key: object, wanted: Callable[[SimulatedJob], bool]
     ) -> list[SimulatedJob]:
-        """Return the jobs that are `wanted`, kept as `key` until something changes."""
+        """Return the jobs that are `wanted`, cached under `key` until a job changes."""
         found = self._selected.get(key)
         if found is None:
             found = self._selected[key] = [job for job in self.jobs if wanted(job)]
         return found
 
     def finish_job(self, job: SimulatedJob, status: int, now: float) -> None:
-        """Let a job end, and record that."""
+        """Finish a job, and record its end."""
         self.set_status(job, status)
         job.ended = now
         self.endings.append(Ending(job.job_id, now, status, job.duration(now)))
 
     def advance(self, now: float) -> None:
-        """Let everything happen that happens until `now`."""
+        """Process all events until `now`."""
         if self.stream and not self._now:
             self._at(now, self._arrive)
         while self._events and self._events[0][0] <= now:
@@ -173,7 +174,7 @@ class Jobs:
         duration: float | None = None,
         workspace_id: str = "0",
     ) -> SimulatedJob:
-        """Add a job that stays as it is until a test changes it."""
+        """Add a job that does not change unless a test changes it."""
         job = self._new_job(status, created)
         job.workspace_id = workspace_id
         if duration is not None:
@@ -185,7 +186,7 @@ class Jobs:
         return job
 
     def history(self, number: int, now: float, seconds: float = 30 * 86_400.0) -> None:
-        """Add `number` jobs that ended in the last `seconds`, most of them well."""
+        """Add `number` jobs that finished in the last `seconds`, mostly with success."""
         outcomes = (10, 10, 10, 10, 10, 10, 11, 12, 13, 14)
         step = seconds / (number + 1)
         for index in range(number):
@@ -197,7 +198,7 @@ class Jobs:
             )
 
     def delete_job(self, job: SimulatedJob) -> None:
-        """Remove a job, whatever it does."""
+        """Remove a job in any status."""
         self.jobs.remove(job)
         self._selected.clear()
 
@@ -210,7 +211,7 @@ class Jobs:
     def _new_job(self, status: int, created: float) -> SimulatedJob:
         number = next(self._ids)
         job = SimulatedJob(number, f"{self.kind}-{number}", status, created)
-        # Listed by creation time, which is mostly the order of creation.
+        # Sorted by creation time; new jobs are usually the latest.
         if self.jobs and created < self.jobs[-1].created:
             bisect.insort(self.jobs, job, key=lambda other: other.created)
         else:
@@ -273,7 +274,7 @@ class SimulatedProject:
     """
     A project: its ID, and its jobs of each kind.
 
-    The training jobs are those of one version of the API; the other knows none.
+    Only one version of the API, `training_api`, lists the training jobs.
     """
 
     name: str

@@ -26,7 +26,7 @@ _HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key as it is now."""
+    """The current access key."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -36,34 +36,34 @@ class AccessKey:
 
     @property
     def text(self) -> str:
-        """All of it as one text, to detect a change."""
+        """All parts as one text, to detect a change."""
         return "\n".join((self.access_key, self.secret_key, self.security_token or ""))
 
     @property
     def fits_headers(self) -> bool:
-        """Return whether what is sent of it can be sent."""
+        """Whether the parts that are sent fit into headers."""
         sent = (self.access_key, self.security_token)
         return all(part is None or fits_header(part) for part in sent)
 
 
 class KeySource(Protocol):
-    """Where an access key comes from."""
+    """A source of access keys."""
 
     async def key(self) -> AccessKey:
-        """Return the key as it is now. Raises `CollectionError`."""
+        """Return the current key. Raises `CollectionError`."""
 
     async def aclose(self) -> None:
-        """Close connections, if there are any."""
+        """Close connections, if any."""
 
 
 class ConfiguredKeys:
-    """The access key that the configuration gives, or the files that it names."""
+    """The access key from the configuration or its secret files."""
 
     def __init__(self, auth: AccessKeyAuth) -> None:
         self._auth = auth
 
     async def key(self) -> AccessKey:
-        """Return the key as it is now. Raises `CollectionError`."""
+        """Return the current key. Raises `CollectionError`."""
         token = self._auth.security_token
         try:
             key = AccessKey(
@@ -82,7 +82,7 @@ class ConfiguredKeys:
 
 
 class AccessKeys:
-    """One cloud's access key, and what its projects have learned of it together."""
+    """One cloud's access key, and where it was rejected, shared by its projects."""
 
     def __init__(self, source: KeySource) -> None:
         self.source = source
@@ -90,7 +90,7 @@ class AccessKeys:
         self._rejected_paths: dict[str, tuple[str, float]] = {}
 
     def is_in_cooldown(self, path: str, key: AccessKey) -> bool:
-        """Return whether `key` was rejected at `path` a short while ago."""
+        """Return whether `key` was rejected at `path` in the last five minutes."""
         now = asyncio.get_running_loop().time()
         text, until = self._rejected_paths.get(path, ("", now))
         return text == key.text and now < until
@@ -101,7 +101,7 @@ class AccessKeys:
         self._rejected_paths[path] = (key.text, now + _LOCK_SECONDS)
 
     def try_again(self) -> None:
-        """Let a refused key be used once more, since it may have been repaired."""
+        """Try a rejected key once more, since it may have been corrected."""
         self.lockout_guard.try_again()
         self._rejected_paths.clear()
 
@@ -127,7 +127,7 @@ class SignatureAuth(httpx.Auth):
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Sign `request`, and learn from its answer. Raises `CollectionError`."""
+        """Sign `request`; record whether the key is accepted. Raises `CollectionError`."""
         key = await self._keys.source.key()
         if key.expires_at is not None:
             self._expiry_changed(key.expires_at)
@@ -142,7 +142,7 @@ class SignatureAuth(httpx.Auth):
             if is_credential_rejected(response):
                 self._keys.rejected(path, key)
                 attempt.rejected(_rejection(request, response))
-            elif _is_answer_to_signature(response):
+            elif _accepts_signature(response):
                 attempt.accepted()
 
     def sign(self, request: httpx.Request, key: AccessKey) -> None:
@@ -178,24 +178,24 @@ class SignatureAuth(httpx.Auth):
 
 _IN_COOLDOWN: Final = Failure(
     reason=Reason.AUTHENTICATION,
-    problem="the access key was refused here (not sent again for five minutes)",
+    problem="the access key was rejected here (not sent again for five minutes)",
     advice="check the cloud's auth section and this machine's clock",
 )
 
 _NOT_A_KEY: Final = Failure(
     reason=Reason.AUTHENTICATION,
-    problem="the access key or its security token has characters that no header can hold",
+    problem="the access key or its security token has characters that a header cannot contain",
     advice="correct access_key and security_token in the cloud's auth section",
 )
 
 
 def fits_header(text: str) -> bool:
-    """Return whether a header can hold `text`: tokens and keys are visible ASCII."""
+    """Return whether a header can contain `text`: tokens and keys are visible ASCII."""
     return _HEADER_TEXT.fullmatch(text) is not None
 
 
 def unreadable_secret(error: SecretError) -> Failure:
-    """Return what it means for a collection that a secret cannot be read."""
+    """Return the failure of a collection whose secret cannot be read."""
     return Failure(
         reason=Reason.AUTHENTICATION,
         problem=f"a secret cannot be read: {error}",
@@ -211,8 +211,8 @@ def _rejection(request: httpx.Request, response: httpx.Response) -> Failure:
     return _IN_COOLDOWN
 
 
-def _is_answer_to_signature(response: httpx.Response) -> bool:
-    # Throttling and faults can come from a gateway that has not looked at it.
+def _accepts_signature(response: httpx.Response) -> bool:
+    # A gateway may throttle or fail before it checks the signature.
     return (
         response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
         and response.status_code != HTTPStatus.TOO_MANY_REQUESTS

@@ -2,7 +2,7 @@
 Temporary access keys of an ECS agency, from the instance's metadata service.
 
 Source: Elastic Cloud Server, "Obtaining ECS Details Using Metadata". Keys are valid for
-an hour, and the service has new ones in the last ten minutes of the old ones.
+an hour; the service offers new ones in the last ten minutes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .single_flight import SingleFlight
 
 
 _TIMEOUT_SECONDS: Final = 3.0
-# Each read has its time; what never ends must not keep all projects waiting.
+# The timeout above is per read; an endless response must not block all projects.
 _RENEWAL_TIMEOUT_SECONDS: Final = 10.0
 _RENEWAL_SECONDS: Final = 600.0
-# Within the renewal time the service may still have the old keys.
+# In the renewal period the service may still return the old keys.
 _COOLDOWN_SECONDS: Final = 30.0
 _MAX_BODY_BYTES: Final = 16 * 1024
 _SESSION_HEADER: Final = "X-Metadata-Token"
@@ -57,7 +57,7 @@ _decoder: Final = msgspec.json.Decoder(_SecurityKey)
 
 
 class AgencyKeys:
-    """The instance's temporary access keys, renewed before they end."""
+    """The instance's temporary access keys, renewed before they expire."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class AgencyKeys:
         self._renewal = SingleFlight(self._renew)
 
     async def key(self) -> AccessKey:
-        """Return a key that is valid now. Raises `CollectionError`."""
+        """Return a valid key. Raises `CollectionError`."""
         key, now = self._key, self._now()
         left = key.expires_at - now if key is not None and key.expires_at else 0.0
         if key is not None and (
@@ -97,7 +97,7 @@ class AgencyKeys:
         raise CollectionError(new)
 
     async def aclose(self) -> None:
-        """Give up a renewal that is under way, and close the connection."""
+        """Cancel a running renewal, and close connections."""
         await self._renewal.aclose()
         await self._http.aclose()
 
@@ -132,7 +132,7 @@ class AgencyKeys:
             "meta-data/latest/api/token",
             {f"{_SESSION_HEADER}-Ttl-Seconds": _SESSION_SECONDS},
         )
-        # Older instances know no sessions and ask for none.
+        # Older instances have no sessions and need none.
         session = "" if response.status_code in _NO_SESSIONS else response.text.strip()
         if session and not fits_header(session):
             raise CollectionError(
@@ -165,13 +165,13 @@ def _key(response: httpx.Response) -> AccessKey | Failure:
         return _failure(f"HTTP {response.status_code}")
     try:
         found = decode_json(_decoder, response.content).credential
-        # Without a time zone it would be read as this machine's.
+        # Without a time zone, it would be taken as local time.
         expires_at = found.expires_at.replace(tzinfo=found.expires_at.tzinfo or UTC)
         key = AccessKey(
             found.access, found.secret, found.securitytoken, expires_at.timestamp()
         )
     except (JsonError, ValueError, OverflowError):
-        # The answer may hold a key: nothing of it is repeated.
+        # The response may contain a key, so it is not quoted.
         return _failure("its answer holds no key")
     if not key.fits_headers:
         return _failure("its key cannot be sent in a header", Reason.RESPONSE)

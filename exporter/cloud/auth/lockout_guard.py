@@ -2,15 +2,14 @@
 Keeps a wrong credential from locking the account.
 
 Five wrong passwords lock an IAM user for 15 minutes, and more than five rejected
-signatures an access key for five. So a credential that has not been accepted yet is
-tried by one request while the others wait for its outcome, and a rejected one is not
-sent again before it has changed, the cooldown is over, or the user asks for it.
+signatures lock an access key for five. So one request tries a credential that is not
+accepted yet while the others wait for its outcome. A rejected credential is not sent
+again until it changes, the cooldown is over, or the user reloads the configuration.
 
-Four is the bound: of requests in flight whose credential is not accepted yet, and
-requests rejected within the cooldown, together. A success starts the count anew, as it
-does in the cloud. A request that was given up without an answer does not count any
-more: a cloud that hangs, not a wrong credential, is the usual reason, and the exporter
-must go on when it is well again.
+At most four requests may be in flight with a credential that is not accepted yet or
+rejected within the cooldown, in total. A success resets the count, as it does in the
+cloud. A request that ends without a response does not count: the usual cause is a cloud
+that hangs, not a wrong credential, and the exporter must continue when it recovers.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from typing import Final
 from ...errors import CollectionError, Failure, Reason
 
 
-# A request that hangs must not keep all others waiting, yet those that were sent before
-# one is accepted must stay below the number that locks.
+# A request that hangs must not block all others, but the number of unaccepted requests
+# must stay below the limit that locks.
 _PATIENCE_SECONDS: Final = 1.0
 _MAX_UNACCEPTED: Final = 4
 _YIELD_SECONDS: Final = 60.0
 
 _CHANGED: Final = Failure(
     reason=Reason.AUTHENTICATION,
-    problem="the credential changed while a request waited to use it",
+    problem="the credential changed while the request waited to use it",
     advice="wait: the next request uses the new one",
     transient=True,
 )
@@ -45,7 +44,7 @@ def _loop_time() -> float:
 
 
 class Attempt:
-    """One use of a credential; whoever made it says how it ended, if that is known."""
+    """One use of a credential; the user reports the outcome, if known."""
 
     def __init__(self, lockout_guard: LockoutGuard, secret: str, project: str) -> None:
         self._lockout_guard = lockout_guard
@@ -53,19 +52,19 @@ class Attempt:
         self._project = project
 
     def accepted(self) -> None:
-        """Say that the credential was accepted."""
+        """Report that the credential was accepted."""
         if self._lockout_guard.concerns(self._secret):
             self._lockout_guard.accept()
 
     def rejected(self, failure: Failure) -> None:
-        """Say that the credential was rejected, with `failure`."""
+        """Report that the credential was rejected, with `failure`."""
         if self._lockout_guard.concerns(self._secret):
             self._lockout_guard.reject(failure, self._project)
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """Somebody who waits to be let in: for None, or for why they are not."""
+    """A request that waits for admission; `answer` is None, or why it is denied."""
 
     project: str
     patient_until: float
@@ -74,11 +73,11 @@ class _Waiter:
 
 class LockoutGuard:
     """
-    Lets requests use a credential, one at a time until it is accepted.
+    Admits requests to a credential, one at a time until it is accepted.
 
-    A rejected credential is not used for `cooldown_seconds`. An accepted one stays so
-    for `accepted_seconds`, during which `max_in_flight` may be in flight. `now` is a
-    clock that only goes forward, in seconds.
+    A rejected credential is not used for `cooldown_seconds`. An accepted one counts as
+    accepted for `accepted_seconds`, with up to `max_in_flight` requests in flight. `now`
+    is a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class LockoutGuard:
         self._secret: str | None = None
         self._accepted_until = float("-inf")
         self._cooldown_until = float("-inf")
-        self._refused_at: deque[float] = deque(maxlen=_MAX_UNACCEPTED)
+        self._rejected_at: deque[float] = deque(maxlen=_MAX_UNACCEPTED)
         self._rejection: Failure | None = None
         self._rejected_project = ""
         self._projects: set[str] = set()
@@ -109,8 +108,7 @@ class LockoutGuard:
         """
         Wait until `secret` may be used, and use it for `project`.
 
-        Raises `CollectionError` if it was refused and has not changed since, or if it
-        changes meanwhile.
+        Raises `CollectionError` if `secret` is in cooldown, or changes while it waits.
         """
         self._projects.add(project)
         if not self.concerns(secret):
@@ -120,52 +118,52 @@ class LockoutGuard:
             yield Attempt(self, secret, project)
         finally:
             self._in_flight -= 1
-            self._let_in()
+            self._admit_waiting()
 
     def concerns(self, secret: str) -> bool:
-        """Return whether `secret` is the one that is tried now."""
+        """Return whether `secret` is the current one."""
         return secret == self._secret
 
     def accept(self) -> None:
-        """Remember that the credential was accepted."""
+        """Record that the credential was accepted."""
         self._accepted_until = self._now() + self._accepted_seconds
         self._cooldown_until = float("-inf")
-        self._refused_at.clear()
-        self._let_in()
+        self._rejected_at.clear()
+        self._admit_waiting()
 
     def reject(self, failure: Failure, project: str) -> None:
         """
-        Remember that the credential was rejected: it cools down, or must be accepted
-        again.
+        Record a rejection: the cooldown starts, or, if the credential was accepted before,
+        it must be accepted again.
         """
         now = self._now()
-        self._refused_at.append(now)
+        self._rejected_at.append(now)
         self._rejection = failure
         self._rejected_project = project
         if now >= self._accepted_until:
             self._cooldown_until = now + self._cooldown_seconds
-        # Another project's success may still mean that it is accepted.
+        # It may be this project's fault: another project's success accepts it again.
         self._accepted_until = float("-inf")
-        self._let_in()
+        self._admit_waiting()
 
     def try_again(self) -> None:
-        """Let a rejected credential be tried once more, unless that might lock."""
+        """End the cooldown, unless another attempt could lock the account."""
         self._cooldown_until = float("-inf")
 
     def _change(self, secret: str) -> None:
         self._secret = secret
         self._accepted_until = self._cooldown_until = float("-inf")
-        self._refused_at.clear()
-        # They would send the old one, whose outcome nobody looks at any more.
+        self._rejected_at.clear()
+        # Waiting requests hold the old secret, whose outcome no longer matters.
         while self._waiting:
             self._answer(next(iter(self._waiting)), _CHANGED)
 
     async def _enter(self, secret: str, project: str) -> None:
-        """Wait to be let in: who leaves takes one off `_in_flight`."""
+        """Wait for admission, which counts in `_in_flight` until the attempt ends."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(project, self._now() + _PATIENCE_SECONDS, loop.create_future())
         self._waiting[waiter] = None
-        self._let_in()
+        self._admit_waiting()
         try:
             failure = await waiter.answer
         except asyncio.CancelledError:
@@ -173,60 +171,60 @@ class LockoutGuard:
                 self._waiting.pop(waiter, None)
             elif waiter.answer.result() is None:
                 self._in_flight -= 1
-            self._let_in()
+            self._admit_waiting()
             raise
         if failure is None:
-            # Since the answer was given, in this tick, something may have been learned.
+            # The state may have changed between the answer and this task's resumption.
             failure = self._failure(project) if self.concerns(secret) else _CHANGED
             if failure is None:
                 return
             self._in_flight -= 1
-            self._let_in()
+            self._admit_waiting()
         raise CollectionError(failure)
 
-    def _let_in(self) -> None:
-        """Answer those who wait, in their order, as far as there are places."""
+    def _admit_waiting(self) -> None:
+        """Answer waiting requests in order, as far as the limits allow."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         while self._waiting:
             waiter = next(iter(self._waiting))
             failure = self._failure(waiter.project)
-            if failure is None and self._in_flight >= self._places(waiter):
+            if failure is None and self._in_flight >= self._free_places(waiter):
                 wait = waiter.patient_until - self._now()
                 self._timer = asyncio.get_running_loop().call_later(
-                    wait if wait > 0 else _PATIENCE_SECONDS, self._let_in
+                    wait if wait > 0 else _PATIENCE_SECONDS, self._admit_waiting
                 )
                 return
             self._answer(waiter, failure)
 
     def _answer(self, waiter: _Waiter, failure: Failure | None) -> None:
         del self._waiting[waiter]
-        # One that was canceled in this tick has not yet had the time to leave.
+        # A waiter canceled in this tick has not removed itself yet.
         if waiter.answer.done():
             return
         if failure is None:
             self._in_flight += 1
         waiter.answer.set_result(failure)
 
-    def _places(self, waiter: _Waiter) -> float:
+    def _free_places(self, waiter: _Waiter) -> float:
         now = self._now()
         if now < self._accepted_until:
             return self._max_in_flight
         since = now - self._cooldown_seconds
-        left = _MAX_UNACCEPTED - sum(at > since for at in self._refused_at)
+        left = _MAX_UNACCEPTED - sum(at > since for at in self._rejected_at)
         return left if now >= waiter.patient_until else min(1, left)
 
     def _failure(self, project: str) -> Failure | None:
-        """Return why `project` may not use the credential now, if so."""
+        """Return why `project` may not use the credential now, or None if it may."""
         now = self._now()
         if self._rejection is None or now < self._accepted_until:
             return None
         until = self._cooldown_until
-        if len(self._refused_at) == _MAX_UNACCEPTED:
-            until = max(until, self._refused_at[0] + self._cooldown_seconds)
+        if len(self._rejected_at) == _MAX_UNACCEPTED:
+            until = max(until, self._rejected_at[0] + self._cooldown_seconds)
         if project == self._rejected_project and len(self._projects) > 1:
-            # The rejection may be this project's own: next time, others go first.
+            # The project itself may be the cause: let others try first.
             until += _YIELD_SECONDS
         if now >= until:
             return None

@@ -23,10 +23,10 @@ DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signable:
     """
-    What is signed of a request.
+    The parts of a request that are signed.
 
-    `path` and `query` are as they are sent, percent-encoded; `headers` are those to be
-    signed, `host` and `x-sdk-date` among them.
+    `path` and `query` are percent-encoded, as sent; `headers` are the headers to sign,
+    including `host` and `x-sdk-date`.
     """
 
     method: str

@@ -1,7 +1,7 @@
 """
-One call at a time, whose outcome all get who ask meanwhile: a login, a renewed key.
+Deduplicates concurrent calls, such as logins and key renewals.
 
-It goes on when those who wait for it are canceled, since the next scrape needs it too.
+A call continues if its waiters are canceled, since the next scrape needs it too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 _CLOSED: Final = Failure(
     reason=Reason.CANCELED,
-    problem="the cloud's client was closed while a credential was asked for",
-    advice="nothing: the exporter ends, or uses another configuration now",
+    problem="the cloud's client was closed while it waited for a credential",
+    advice="none needed: the exporter is stopping, or has reloaded its configuration",
 )
 
 
 class SingleFlight(Generic[T]):
-    """Calls `call`, never twice at the same time."""
+    """Runs `call`, never twice at the same time."""
 
     def __init__(self, call: Callable[[], Coroutine[None, None, T]]) -> None:
         self._call = call
@@ -33,23 +33,23 @@ class SingleFlight(Generic[T]):
 
     async def outcome(self) -> T:
         """
-        Return the outcome of the call under way, or of a new one.
+        Return the outcome of the running call, or of a new one.
 
-        Raises what the call raises, or `CollectionError` if this is closed meanwhile.
+        Raises what the call raises, or `CollectionError` if this is closed.
         """
         if self._is_closed:
             raise CollectionError(_CLOSED)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._call())
         task = self._task
-        # Unlike awaiting the task, this does not cancel it with the one who waits.
+        # Unlike awaiting the task, this does not cancel it together with the waiter.
         await asyncio.wait([task])
         if task.cancelled():
             raise CollectionError(_CLOSED)
         return task.result()
 
     async def aclose(self) -> None:
-        """Give up the call that is under way, and call no more."""
+        """Cancel the running call, and allow no more calls."""
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()

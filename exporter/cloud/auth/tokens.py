@@ -1,5 +1,5 @@
 """
-Authentication by password: an IAM token for each project, renewed before it ends.
+Authentication by password: an IAM token per project, renewed before it expires.
 
 Source: IAM API reference, "Obtaining a User Token Through Password Authentication".
 """
@@ -29,12 +29,12 @@ from .single_flight import SingleFlight
 _LOCK_SECONDS: Final = 900.0
 _ACTION: Final = "the right to log in with a password and programmatic access"
 _LOGIN_SECONDS: Final = 10.0
-# A password that was accepted lately is not wrong now; even if it were, four refusals
-# at once do not lock the account.
+# A password accepted recently is probably still right; if not, four concurrent
+# rejections do not lock the account.
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_LOGINS: Final = 4
 _LONGEST_MARGIN_SECONDS: Final = 900.0
-# A new token that is rejected at once is not replaced again so soon: IAM throttles.
+# A new token that is rejected at once is not replaced right away: IAM throttles.
 _RENEWAL_COOLDOWN_SECONDS: Final = 300.0
 
 
@@ -47,7 +47,7 @@ class Token:
     expires_at: float
 
     def is_due(self, now: float) -> bool:
-        """Return whether it is time to renew the token."""
+        """Return whether the token should be renewed."""
         margin = min(_LONGEST_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
         return now >= self.expires_at - margin
 
@@ -89,7 +89,7 @@ class TokenIssuer:
             password = self._auth.password.reveal()
             async with (
                 self._lockout_guard.attempt(password, project) as attempt,
-                # Not of the wait for a slot: many projects take long to log in.
+                # Not for the wait above: the logins of many projects take long.
                 asyncio.timeout(_LOGIN_SECONDS),
             ):
                 return await self._log_in(password, project_id, project, attempt)
@@ -106,7 +106,7 @@ class TokenIssuer:
             )
 
     def try_again(self) -> None:
-        """Let a refused password be sent once more, since it may have been repaired."""
+        """Try a rejected password once more, since it may have been corrected."""
         self._lockout_guard.try_again()
 
     async def _log_in(
@@ -144,8 +144,8 @@ class TokenAuth(httpx.Auth):
     """
     Sends one project's token with its requests.
 
-    However many requests wait for a token, one login gets it; the login goes on when
-    they are canceled, since the next scrape needs the token too.
+    Concurrent requests share one login, which continues if they are canceled, since the
+    next scrape needs the token too.
     """
 
     requires_response_body = True
@@ -168,7 +168,7 @@ class TokenAuth(httpx.Auth):
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Send the token, and once a new one if it is refused."""
+        """Send the token; if it is rejected, retry once with a new one."""
         token = await self._current()
         request.headers["X-Auth-Token"] = token.text
         response = yield request
@@ -185,11 +185,11 @@ class TokenAuth(httpx.Auth):
                 )
 
     async def aclose(self) -> None:
-        """Give up a login that is under way."""
+        """Cancel a running login."""
         await self._login.aclose()
 
     def try_again(self) -> None:
-        """Replace a refused token once more, wherever it was refused."""
+        """Allow rejected tokens to be replaced again."""
         self._cooldown_until.clear()
 
     async def _current(self) -> Token:
@@ -213,7 +213,7 @@ class TokenAuth(httpx.Auth):
 
     async def _new_token(self) -> Token | Failure:
         new = await self._issuer.token(self._project_id, self._project)
-        # Here and not in a callback: none may see the login done and no token yet.
+        # Not in a callback: the token must be set when the login is done.
         if isinstance(new, Token):
             self._token = new
             self._expiry_changed(new.expires_at)
@@ -224,18 +224,17 @@ def _token(response: httpx.Response, now: float) -> Token:
     text = response.headers.get("X-Subject-Token", "")
     try:
         expires_at = decode_json(_decoder, response.content).token.expires_at
-        # Without a time zone it would be read as this machine's.
+        # Without a time zone, it would be taken as local time.
         expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
         timestamp: float | None = expires_at.timestamp()
     except (JsonError, ValueError, OverflowError):
         timestamp = None
     if timestamp is None or not fits_header(text):
-        # The body may hold the token itself: nothing of it is repeated or chained.
+        # The body may contain the token, so nothing of it is quoted or chained.
         raise CollectionError(
             Failure(
                 reason=Reason.RESPONSE,
-                problem="the answer to the login holds no token that can be sent, or no "
-                "time of its end",
+                problem="the login response has no usable token, or no expiry time",
                 advice="check the cloud's iam_url",
                 api=Api.AUTH_TOKENS,
                 status=response.status_code,

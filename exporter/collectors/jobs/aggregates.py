@@ -1,4 +1,4 @@
-"""Numbers and durations of jobs, page by page, without keeping the jobs."""
+"""Aggregates numbers and durations of jobs, page by page, without keeping the jobs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .statuses import STARTED_PHASES, UNFINISHED_PHASES, JobStatus, Phase
 @dataclass(slots=True)
 class DurationHistogram:
     """
-    Running durations: a histogram's cumulative counts, their sum and their maximum.
+    Running durations: cumulative histogram counts, sum and maximum.
 
-    `counts` has one number for each bound: how many durations are at most that.
+    `counts` has one number per bound: how many durations do not exceed it.
     """
 
     counts: list[int]
@@ -23,7 +23,7 @@ class DurationHistogram:
     longest_milliseconds: int = 0
 
     def add(self, bounds: Sequence[int], milliseconds: list[int]) -> None:
-        """Add durations; `bounds` are those of every other call, in milliseconds."""
+        """Add durations; `bounds` are in milliseconds, the same in every call."""
         milliseconds.sort()
         for index, bound in enumerate(bounds):
             self.counts[index] += bisect_right(milliseconds, bound)
@@ -37,11 +37,11 @@ class DurationHistogram:
         return self.sum_milliseconds / 1000
 
     def copy(self) -> DurationHistogram:
-        """Return a copy that does not change with this one."""
+        """Return an independent copy."""
         return replace(self, counts=list(self.counts))
 
     def absorb(self, other: DurationHistogram) -> None:
-        """Add what `other`, of the same bounds, has added."""
+        """Add the durations of `other`, which has the same bounds."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.number += other.number
         self.sum_milliseconds += other.sum_milliseconds
@@ -58,7 +58,7 @@ class JobCounts:
     """Upper bounds of the duration histograms, in milliseconds."""
 
     statuses: dict[JobStatus, int]
-    """The number of jobs, also of those statuses that no job has."""
+    """The number of jobs by status, including statuses without jobs."""
 
     durations: dict[Phase, DurationHistogram] = field(init=False)
     oldest_created: dict[Phase, int] = field(default_factory=dict)
@@ -75,8 +75,8 @@ class JobCounts:
         """
         Count `number` jobs of one status.
 
-        `durations` (milliseconds) and `created` (milliseconds since the epoch) hold
-        what is known of them, in any order.
+        `durations` (milliseconds) and `created` (milliseconds since the epoch) are the
+        known values, in any order.
         """
         self.statuses[status] = self.statuses.get(status, 0) + number
         phase = status.phase

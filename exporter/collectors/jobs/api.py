@@ -1,4 +1,4 @@
-"""What the collection needs of an API that lists jobs, whichever version it is."""
+"""The interface of an API that lists jobs, for all versions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .statuses import JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which jobs are asked for, sorted by creation time: all, if nothing is said."""
+    """Filters of a listing, which is sorted by creation time; the default is all jobs."""
 
     statuses: tuple[JobStatus, ...] = ()
     name: str = ""
-    """Part of their names."""
+    """A part of the jobs' names."""
 
     newest_first: bool = False
 
@@ -34,25 +34,25 @@ class JobsApi(Protocol):
     """One project's jobs of one kind."""
 
     api: Api
-    """The call that lists them."""
+    """The API call that lists the jobs."""
 
     statuses: tuple[JobStatus, ...]
-    """Those that the API's reference lists."""
+    """All statuses in the API reference."""
 
     unfinished: Selections
-    """Statuses of jobs that go on, as one query each can ask for them."""
+    """Statuses of unfinished jobs, grouped so that one query can select each group."""
 
     finished: Selections
-    """All other statuses, one by one."""
+    """All other statuses, one per query."""
 
     largest_page: int
     default_listing_limit: int
-    """Above how many jobs they are counted, if the configuration does not say."""
+    """Above this number jobs are counted, not listed, unless configured otherwise."""
 
     reports_remaining_duration: bool
 
     def status_of(self, api_status: Number) -> JobStatus:
-        """Return the status that the API means."""
+        """Return the status for the API's value."""
 
     async def page(
         self, deadline: Deadline, query: Query, number: int, size: int
@@ -61,14 +61,14 @@ class JobsApi(Protocol):
 
     async def quota(self, deadline: Deadline) -> JobQuota | None:
         """
-        Return the quota; None if the listing reports all that there is.
+        Return the quota; None if the listing itself reports the limits.
 
         Raises `CollectionError`.
         """
 
     async def remaining(self, deadline: Deadline, job: Job) -> int | None:
         """
-        Return the milliseconds until `job` stops by itself; None if it does not.
+        Return the milliseconds until `job` stops automatically; None if it does not.
 
         Raises `CollectionError`.
         """

@@ -1,8 +1,8 @@
 """
-Where what an API says of a list of jobs cannot be true together.
+Detects job lists that contradict themselves.
 
-One answer tells a total and the jobs of one page as they are at the same moment. So
-whatever happens to the jobs between two answers, each answer has to agree with itself.
+A response reports the total and the jobs of one page at the same moment. So each
+response must be consistent in itself, even if jobs change between responses.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class ContradictionError(CollectionError):
 
 def length_of_pages(first: Page, size: int) -> int:
     """
-    Return how many jobs a full page has, as the first page shows it.
+    Return the number of jobs on a full page, judged by the first page.
 
-    `size` were asked for; a deployment may give fewer, but at least one.
+    `size` were requested; a deployment may return fewer, but at least one.
     """
     listed = len(first.rows)
     is_cut = first.total is not None and 0 < listed < min(size, first.total)
@@ -38,9 +38,9 @@ def length_of_pages(first: Page, size: int) -> int:
 
 def contradiction_of(page: Page, number: int, length: int) -> str | None:
     """
-    Return in words how page `number` contradicts itself; None if it does not.
+    Return a description of how page `number` contradicts itself; None if it does not.
 
-    `length` is how many jobs a full page has.
+    `length` is the number of jobs on a full page.
     """
     listed = len(page.rows)
     if len(set(page.ids)) < listed:
@@ -64,8 +64,8 @@ def raise_if_contradictory(page: Page, number: int, length: int) -> None:
 
 
 def raise_if_too_long(page: Page, number: int, size: int) -> None:
-    """Raise `ContradictionError` if page `number` has more jobs than were asked for."""
+    """Raise `ContradictionError` if page `number` has more jobs than requested."""
     if len(page.rows) > size:
         raise ContradictionError(
-            f"page {number} has {len(page.rows)} jobs where at most {size} were asked for"
+            f"page {number} has {len(page.rows)} jobs where at most {size} were requested"
         )

@@ -1,4 +1,4 @@
-"""A job by itself: its ID, what it takes, how long it has run."""
+"""A single job: ID, resources and running duration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _INTEGER: Final[set[type]] = {int}
 @dataclass(frozen=True, slots=True)
 class Resources:
     """
-    What a job takes: nodes of a flavor, and accelerators (GPU or NPU) in each of them.
+    Nodes of a flavor, and accelerators (GPU or NPU) per node.
 
-    `accelerator` is the product's name; it is empty, and `units` is None, where the API
-    does not report it, and `units` is 0 where there are none.
+    `accelerator` is the product name. If the API does not report accelerators, it is empty
+    and `units` is None; `units` is 0 if there are none.
     """
 
     nodes: int
@@ -34,10 +34,10 @@ class Resources:
 @dataclass(frozen=True, slots=True)
 class Job:
     """
-    A job by itself, where it is more than a number.
+    A job with its details, as opposed to a count.
 
     `created` is in milliseconds since the epoch, `duration` in milliseconds of running;
-    None where that is not known.
+    None if unknown.
     """
 
     job_id: JobId
@@ -50,9 +50,9 @@ class Job:
 
 def normalize_ids(ids: list[JobId]) -> list[JobId]:
     """
-    Return job IDs, the same whether the API spelled them as number or as text.
+    Return job IDs in a form independent of whether the API sends numbers or texts.
 
-    Raises `CollectionError` if one is no ID.
+    Raises `CollectionError` if one is not an ID.
     """
     if set(map(type, ids)) <= _INTEGER:
         return ids
@@ -61,17 +61,15 @@ def normalize_ids(ids: list[JobId]) -> list[JobId]:
 
 def normalize_id(job_id: JobId) -> JobId:
     """
-    Return a job ID, the same whether the API spelled it as number or as text.
+    Return a job ID in a form independent of whether the API sends a number or a text.
 
-    Raises `CollectionError` if it is none.
+    Raises `CollectionError` if it is not an ID.
     """
     if not isinstance(job_id, str):
         return job_id
     if job_id.isdecimal() and len(job_id) <= _LONGEST_LONG:
         return int(job_id)
     if not job_id.isprintable():
-        # To shorten or to correct it could make it another job's.
-        raise _unusable(
-            "the answer's job ID is none: it has characters that cannot be shown"
-        )
+        # Truncated or corrected, it could equal another job's ID.
+        raise _unusable("the answer's job ID is invalid: it has unprintable characters")
     return job_id

@@ -1,4 +1,4 @@
-"""The labels of one project's series, kept from scrape to scrape."""
+"""The labels of one project's series, cached between scrapes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .statuses import (
 
 
 _MAX_KEPT: Final = 20_000
-"""Projects and kinds whose labels are kept from scrape to scrape."""
+"""Projects and kinds whose labels are cached."""
 
 
 class TargetLabels:
     """
     The labels of one project and kind.
 
-    `limits` are the upper bounds of the duration histograms as text, with `+Inf`.
+    `limits` are the upper bounds of the duration histograms as text, including `+Inf`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TargetLabels:
 def target_labels(
     project: str, kind: Kind, training_api: TrainingApi, limits: tuple[str, ...]
 ) -> TargetLabels:
-    """Return the labels of a project and kind, the same objects every time."""
+    """Return the labels of a project and kind, the same objects for each scrape."""
     return TargetLabels(project, kind, training_api, limits)
 
 

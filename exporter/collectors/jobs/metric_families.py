@@ -1,4 +1,4 @@
-"""What is known of a project's jobs: numbers, limits, durations, resources, series."""
+"""Metric families of jobs: numbers, limits, durations, resources and job series."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .statuses import FINISHED_PHASES
 
 
 def job_families(listed: Listed) -> Iterator[Metric]:
-    """Return what there is to say of the jobs that were listed or counted."""
+    """Return the families of the jobs that were listed or counted."""
     yield gauge(
         "modelarts_jobs",
-        "Number of jobs that exist, by the API's status and the phase it belongs to.",
+        "Number of existing jobs, by the API's status and the phase it belongs to.",
         [
             (labels, float(listing.counts.statuses.get(status, 0)))
             for target, listing in listed
@@ -29,24 +29,25 @@ def job_families(listed: Listed) -> Iterator[Metric]:
     )
     yield gauge(
         "modelarts_job_quota",
-        "How many jobs may run at the same time (v1: quotas).",
+        "Limit of running jobs (v1: quotas).",
         known((target.own, listing.quota.running) for target, listing in listed),
     )
     yield gauge(
         "modelarts_created_jobs",
-        "How many jobs exist by the API's own count (v1: job_total_count; v2: used, or "
-        "total).",
+        "Number of existing jobs as counted by the API (v1: job_total_count; v2: used, "
+        "or total).",
         known((target.own, listing.quota.created) for target, listing in listed),
     )
     yield gauge(
         "modelarts_job_count_limit",
-        "How many more jobs can be created (v1: job_count_limit; v2: quota less used).",
+        "Number of jobs that can still be created (v1: job_count_limit; v2: quota minus "
+        "used).",
         known((target.own, listing.quota.remaining) for target, listing in listed),
     )
     yield _durations(listed)
     yield gauge(
         "modelarts_job_longest_duration_seconds",
-        "The longest running duration of the jobs listed now.",
+        "The longest running duration of the jobs in the current listing.",
         [
             (target.phases[phase], durations.longest_milliseconds / 1000)
             for target, listing in listed
@@ -65,7 +66,7 @@ def job_families(listed: Listed) -> Iterator[Metric]:
     )
     yield gauge(
         "modelarts_listing_complete",
-        "1 if all jobs were listed, 0 if finished ones were only counted.",
+        "1 if all jobs were listed, 0 if finished jobs were only counted.",
         [(target.own, float(listing.complete)) for target, listing in listed],
     )
     yield from _resource_families(listed)
@@ -76,11 +77,13 @@ def _durations(listed: Listed) -> Metric:
     name = "modelarts_job_duration_seconds"
     bucket, gcount, gsum = f"{name}_bucket", f"{name}_gcount", f"{name}_gsum"
     family = Metric(
-        name, "Running durations of the jobs listed now, by phase.", "gaugehistogram"
+        name,
+        "Running durations of the jobs in the current listing, by phase.",
+        "gaugehistogram",
     )
     for target, listing in listed:
         for phase, buckets in target.buckets.items():
-            # Those that were only counted are not those without a duration.
+            # Durations of jobs that were only counted are unknown, not zero in number.
             if listing.complete or phase not in FINISHED_PHASES:
                 durations = listing.counts.durations[phase]
                 family.samples += bucket_samples(bucket, buckets, durations)
@@ -110,12 +113,12 @@ def _resource_families(listed: Listed) -> Iterator[Metric]:
                 accelerators.append((labels, float(sum(units))))
     yield gauge(
         "modelarts_active_nodes",
-        "Nodes that running training jobs take (v2: node_count).",
+        "Nodes in use by running training jobs (v2: node_count).",
         nodes,
     )
     yield gauge(
         "modelarts_active_accelerators",
-        "GPUs or NPUs that running training jobs take (v2: nodes times unit_num).",
+        "GPUs or NPUs in use by running training jobs (v2: nodes times unit_num).",
         accelerators,
     )
 
@@ -129,7 +132,7 @@ def _job_series(listed: Listed) -> Iterator[Metric]:
     ]
     yield gauge(
         "modelarts_job_info",
-        "1; an unfinished job. Where job_series is enabled.",
+        "1 for each unfinished job, if job_series is enabled.",
         [
             (
                 labels.plus(
@@ -154,7 +157,7 @@ def _job_series(listed: Listed) -> Iterator[Metric]:
     )
     yield gauge(
         "modelarts_job_remaining_duration_seconds",
-        "What is left before an unfinished visualization job stops by itself.",
+        "Time until an unfinished visualization job stops automatically.",
         seconds(
             (labels, listing.remaining.get(job.job_id))
             for labels, job, listing in shown
@@ -162,7 +165,7 @@ def _job_series(listed: Listed) -> Iterator[Metric]:
     )
     yield gauge(
         "modelarts_job_series_dropped",
-        "Unfinished jobs over max_per_project, which have no series.",
+        "Unfinished jobs beyond max_per_project, which have no series.",
         [
             (target.own, float(listing.selection.dropped))
             for target, listing in listed

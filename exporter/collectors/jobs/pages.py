@@ -1,4 +1,4 @@
-"""A page of jobs as every API's listing gives it, and the rows that stand on it."""
+"""A page of a listing, common to all APIs, and its rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Row(Protocol):
 
     @property
     def status(self) -> Number:
-        """Its status as the API spells it."""
+        """Its status in the API's terms."""
 
     @property
     def create_time(self) -> Number:
@@ -34,15 +34,15 @@ class Row(Protocol):
 
     @property
     def duration(self) -> Number:
-        """How long it ran, so far; None before it starts."""
+        """How long it has run; None before it starts."""
 
     @property
     def resources(self) -> Resources | None:
-        """What it takes, if the API reports it."""
+        """Its resources, if the API reports them."""
 
 
 StatusOf: TypeAlias = Callable[[Number], JobStatus]
-"""From a status as an API spells it to the status that it is."""
+"""Converts an API's status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Page:
     """
     A page of a listing.
 
-    `total` is how many jobs all pages have, as far as the API says; `answered_at` is
-    the API's clock at the answer, in Unix time. `ids` are the rows' job IDs. Raises
-    `CollectionError` if one is none.
+    `total` is the number of jobs on all pages, if reported; `answered_at` is the Unix time
+    of the response on the API's clock. `ids` are the rows' job IDs. Raises
+    `CollectionError` if one is not an ID.
     """
 
     rows: Sequence[Row]

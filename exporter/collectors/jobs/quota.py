@@ -1,4 +1,4 @@
-"""How many jobs may run and exist."""
+"""The limits of running and existing jobs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class JobQuota:
     """
-    What the API says of limits, None where it says nothing or "unlimited".
+    The limits and the number of jobs; None if not reported or unlimited.
 
-    `running` jobs may run at the same time, `created` exist, and `remaining` more can
-    be created.
+    At most `running` jobs may run at a time, `created` jobs exist, and `remaining` more
+    can be created.
     """
 
     running: int | None = None

@@ -1,10 +1,10 @@
 """
-The statuses of ModelArts jobs, and the phases that they belong to.
+The statuses of ModelArts jobs, and their phases.
 
 The numbers and names of v1's statuses are those of the ModelArts API reference, "Job
 Statuses" (`modelarts_03_0074`); 22 is in the SDK reference only (`modelarts_04_0077`).
 v2's are the phases of "Querying a Training Job List" (`ListTrainingJobs`). The
-grouping into this project's phases is its own.
+grouping into phases is the exporter's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 
 class Phase(StrEnum):
-    """Where a job is in its life, whatever the API calls the details."""
+    """A phase in a job's life, the same for all APIs."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -27,10 +27,10 @@ class Phase(StrEnum):
 
 
 UNFINISHED_PHASES: Final = (Phase.PENDING, Phase.RUNNING, Phase.STOPPING)
-"""Phases of jobs that will go on by themselves."""
+"""Phases of jobs that have not finished."""
 
 FINISHED_PHASES: Final = (Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED)
-"""Phases of jobs that have ended."""
+"""Phases of finished jobs."""
 
 STARTED_PHASES: Final = (
     Phase.RUNNING,
@@ -44,14 +44,14 @@ STARTED_PHASES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A status as the label `status` spells it, and the phase that it belongs to."""
+    """A status, with its name in the label `status`, and its phase."""
 
     name: str
     phase: Phase
 
 
 UNRECOGNIZED: Final = JobStatus("unrecognized", Phase.UNKNOWN)
-"""Stands for every status that the API reference does not list."""
+"""For every status that is not in the API reference."""
 
 V1_STATUSES: Final[dict[int, JobStatus]] = {
     0: JobStatus("unknown", Phase.UNKNOWN),

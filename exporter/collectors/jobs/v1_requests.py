@@ -70,7 +70,7 @@ class V1Jobs:
         self._url = f"{client.cloud.modelarts_url}/v1/{project.project_id}/{path}"
 
     def status_of(self, api_status: Number) -> JobStatus:
-        """Return the status that v1 numbers so."""
+        """Return the status of a v1 number."""
         return v1_status(api_status)
 
     async def page(
@@ -99,9 +99,9 @@ class V1Jobs:
 
     async def remaining(self, deadline: Deadline, job: Job) -> int | None:
         """
-        Return the milliseconds until `job` stops by itself; None if it does not.
+        Return the milliseconds until `job` stops automatically; None if it does not.
 
-        None, too, if the job is gone. Raises `CollectionError`.
+        Also None if the job no longer exists. Raises `CollectionError`.
         """
         call = Call(
             api=self.api,
@@ -124,7 +124,7 @@ class V1Jobs:
 def _url(
     base: str, workspace_id: str, query: Query, number: int, size: int
 ) -> httpx.URL:
-    # Kept, because httpx takes longer to parse a URL than to send it.
+    # Cached, because httpx takes longer to parse a URL than to send it.
     parameters: dict[str, str | int] = {
         "order": "desc" if query.newest_first else "asc",
         "page": number,

@@ -1,10 +1,10 @@
 """
-What the v1 listings answer, decoded into the fields that are needed and no others.
+The v1 responses: listings and details, decoded into the needed fields.
 
 Source: ModelArts API reference, "Querying a Training Job List" (`modelarts_03_0046`),
 "Querying the List of Visualization Jobs" (`modelarts_03_0065`) and "Querying Details
 About a Visualization Job" (`modelarts_03_0066`). Numbers may come as strings, most
-fields may be null, and unknown fields come and go.
+fields may be null, and unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ class V1Job(msgspec.Struct, gc=False):
 
     @property
     def resources(self) -> Resources | None:
-        """Nothing: v1 does not report what a job takes."""
+        """None: v1 does not report resources."""
         return None
 
 
-class _Answer(msgspec.Struct):
+class _Response(msgspec.Struct):
     is_success: bool | str | None = None
     error_code: str | None = None
 
     def says_failed(self, *, holds_content: bool) -> bool:
-        """Return whether the answer says that the request failed, with HTTP status 200."""
+        """Return whether a response with HTTP status 200 reports a failure."""
         if self.is_success is None:
             return bool(self.error_code) and not holds_content
         return str(self.is_success).lower() != "true"
 
 
-class V1Listing(_Answer):
-    """A v1 listing's answer, or what a failed one says with HTTP status 200."""
+class V1Listing(_Response):
+    """A v1 listing, or a failure with HTTP status 200."""
 
     job_total_count: Number = None
     job_count_limit: Number = None
@@ -55,17 +55,17 @@ class V1Listing(_Answer):
 
     @property
     def failed(self) -> bool:
-        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        """Whether the API reports a failure, despite HTTP status 200."""
         return self.says_failed(holds_content=self.jobs is not None)
 
     @property
     def total(self) -> int | None:
-        """How many jobs are on all pages, if told. Raises `CollectionError`."""
+        """Number of jobs on all pages, if reported. Raises `CollectionError`."""
         return to_limit(self.job_total_count, "job_total_count")
 
     @property
     def quota(self) -> JobQuota:
-        """The limits that the page reports. Raises `CollectionError`."""
+        """The limits in the listing. Raises `CollectionError`."""
         return JobQuota(
             running=to_limit(self.quotas, "quotas"),
             created=self.total,
@@ -73,21 +73,21 @@ class V1Listing(_Answer):
         )
 
 
-class V1Detail(_Answer):
-    """A visualization job's details, as far as they are needed."""
+class V1Detail(_Response):
+    """A visualization job's details."""
 
     job_id: DecodedId | None = None
     remaining_duration: Number = None
 
     @property
     def failed(self) -> bool:
-        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        """Whether the API reports a failure, despite HTTP status 200."""
         return self.says_failed(holds_content=self.job_id is not None)
 
     @property
     def remaining(self) -> int | None:
         """
-        Milliseconds until the job stops by itself; None if it does not, or is not
+        Milliseconds until the job stops automatically; None if unlimited or not
         reported.
 
         Raises `CollectionError`.
@@ -97,7 +97,7 @@ class V1Detail(_Answer):
 
 def v1_status(number: Number) -> JobStatus:
     """
-    Return the status that v1 numbers so; `UNRECOGNIZED` for any unknown number.
+    Return the status of a v1 number; `UNRECOGNIZED` for any unknown number.
 
     Raises `CollectionError` if it is out of range.
     """

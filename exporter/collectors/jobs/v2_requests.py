@@ -38,7 +38,7 @@ from .v2_schema import v2_quotas, v2_search, v2_status
 
 
 _SECONDS_WITHOUT_QUOTA_API: Final = 3600.0
-"""How long before a cloud without the quota API is asked for it again."""
+"""How long a cloud without the quota API is not queried again."""
 
 
 class V2TrainingJobs:
@@ -70,7 +70,7 @@ class V2TrainingJobs:
         self._no_quota_until = 0.0
 
     def status_of(self, api_status: Number) -> JobStatus:
-        """Return the status that v2 calls so."""
+        """Return the status of a v2 phase."""
         return v2_status(api_status)
 
     async def page(
@@ -89,25 +89,25 @@ class V2TrainingJobs:
         search = decode(call, v2_search, response)
         check_success(self.api, search.failed, search.error_code)
         is_filtered = query.statuses or query.name
-        everything, found = (
+        all_jobs, found = (
             to_limit(search.total, "total"),
             to_limit(search.count, "count"),
         )
         if not is_filtered:
-            found = found or everything
+            found = found or all_jobs
         if search.items is None and found is None:
             raise unexpected(call, response, "it holds no list of jobs")
         check_length(call, response, search.items, size)
         expected = self._project.workspace_id
         if expected != "0" and search.workspace_id not in {None, expected}:
             raise unexpected(
-                call, response, "it is about another workspace than was asked for"
+                call, response, "it is about another workspace than requested"
             )
         return Page(
             search.items or [],
             found,
             answered_at(response),
-            JobQuota(created=everything),
+            JobQuota(created=all_jobs),
         )
 
     async def quota(self, deadline: Deadline) -> JobQuota | None:
@@ -141,7 +141,7 @@ class _Filter(msgspec.Struct):
 
 
 class _Body(msgspec.Struct, omit_defaults=True):
-    # Without a default these are always sent.
+    # No defaults, so these are always sent.
     offset: int
     limit: int
     sort_by: str
@@ -161,7 +161,7 @@ def _body(workspace_id: str, query: Query, number: int, size: int) -> bytes:
     if query.name:
         filters.append(_Filter("name", "like", (query.name,)))
     body = _Body(
-        # Pages, not jobs, and from 0.
+        # Counts pages, not jobs, from 0.
         offset=number - 1,
         limit=size,
         sort_by="create_time",

@@ -1,9 +1,9 @@
 """
-What v2 answers about training jobs, decoded into the fields that are needed.
+The v2 responses: searches and quotas, decoded into the needed fields.
 
 Source: ModelArts API reference, "Querying a Training Job List" (`ListTrainingJobs`)
-and "Querying Training Quotas" (`ShowTrainingQuotas`). An item is several kB, most of
-it a description of the algorithm, which is skipped.
+and "Querying Training Quotas" (`ShowTrainingQuotas`). An item has several kB,
+mostly a description of the algorithm, which is skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .statuses import UNRECOGNIZED, V2_STATUSES, JobStatus
 
 
 JOB_NUMBER: Final = "job-num"
-"""The quota of how many jobs may exist."""
+"""The name of the quota of existing jobs."""
 
 
 class _Metadata(msgspec.Struct, gc=False):
@@ -102,7 +102,7 @@ class V2Job(msgspec.Struct):
 
     @property
     def resources(self) -> Resources | None:
-        """What it takes; None if the nodes are not told. Raises `CollectionError`."""
+        """Resources; None if the nodes are not reported. Raises `CollectionError`."""
         resource = self.spec.resource if self.spec else None
         nodes = to_limit(resource.node_count, "node_count") if resource else None
         if resource is None or not nodes:
@@ -121,9 +121,9 @@ class V2Job(msgspec.Struct):
 
 class V2Search(msgspec.Struct):
     """
-    A search's answer: `total` ignores the filters, `count` obeys them.
+    A search's response: `total` ignores the filters, `count` applies them.
 
-    `workspace_id` repeats the one that was searched, where the API knows workspaces.
+    `workspace_id` is the one that was searched, if the API supports workspaces.
     """
 
     total: Number = None
@@ -134,7 +134,7 @@ class V2Search(msgspec.Struct):
 
     @property
     def failed(self) -> bool:
-        """Whether the API says that the request failed, in spite of HTTP status 200."""
+        """Whether the API reports a failure, despite HTTP status 200."""
         return bool(self.error_code) and self.items is None
 
 
@@ -170,7 +170,7 @@ class V2Quotas(msgspec.Struct):
 
 
 def v2_status(phase: Number) -> JobStatus:
-    """Return the status that v2 calls so; `UNRECOGNIZED` for any unknown phase."""
+    """Return the status of a v2 phase; `UNRECOGNIZED` for any unknown one."""
     return V2_STATUSES.get(str(phase).lower(), UNRECOGNIZED)
 
 

@@ -1,4 +1,4 @@
-"""Which version of the API lists a project's jobs."""
+"""Selects the API version that lists a project's jobs."""
 
 from ...cloud.client import CloudClient
 from ...config import Project, TrainingApi

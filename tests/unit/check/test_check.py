@@ -109,7 +109,7 @@ async def test_a_smaller_page_size_is_told():
     cloud.dialect = Dialect(largest_page=100)
     findings, _ = await checked(cloud)
 
-    assert words(findings[0])[Step.PAGE_SIZE] == "100 (1000 refused)"
+    assert words(findings[0])[Step.PAGE_SIZE] == "100 (1000 rejected)"
     assert all(one.ok for one in findings)
 
 

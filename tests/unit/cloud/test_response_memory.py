@@ -10,7 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from exporter.cloud.response_memory import UNCOUNTED, GivenUpError, ResponseMemory
+from exporter.cloud.response_memory import (
+    UNCOUNTED,
+    ResponseDroppedError,
+    ResponseMemory,
+)
 
 
 CAPACITY = 10 * UNCOUNTED
@@ -63,7 +67,7 @@ class Response:
                     await share.grow(size)
                 await share.complete()
                 self.outcome = "whole"
-        except GivenUpError:
+        except ResponseDroppedError:
             self.outcome = "given up"
         except asyncio.CancelledError:
             self.outcome = "canceled"
@@ -190,7 +194,7 @@ async def settled():
         await asyncio.sleep(0)
 
 
-async def test_what_stalls_is_given_up():
+async def test_what_stalls_is_dropped():
     """Ten responses hold all memory and stall: another one is read nevertheless."""
     memory = ResponseMemory(CAPACITY, 0.05)
     stalled = [Response(memory) for _ in range(10)]

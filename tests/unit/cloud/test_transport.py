@@ -245,7 +245,7 @@ async def test_an_unknown_host(logged):
         scrape = await exporter.scrape()
 
     assert scrape.errors("a", "training") == {"network": 1}
-    assert any("name is not known" in line for line in logged())
+    assert any("host name cannot be resolved" in line for line in logged())
 
 
 @pytest.mark.slow

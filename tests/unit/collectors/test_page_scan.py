@@ -248,7 +248,7 @@ async def test_other_refusals_are_not_retried_smaller():
 
 
 @pytest.mark.parametrize("distinct", [True, False])
-async def test_an_endless_list_is_given_up(distinct):
+async def test_an_endless_list_is_dropped(distinct):
     """A list whose pages never end is an error after a bounded number of requests."""
     requests = []
 

@@ -240,7 +240,7 @@ def test_project_ids_are_text(tmp_path, project_id):
         ),
         (
             ("    region: eu-de\n", "    region: eu-de\n    iam_url: https://u:p@x\n"),
-            "5: clouds.otc.iam_url: must be scheme, host and perhaps a path, no more",
+            "5: clouds.otc.iam_url: must be a scheme, a host and optionally a path",
         ),
         (
             ("vision", "${NAME_OF_PROJECT}"),

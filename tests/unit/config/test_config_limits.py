@@ -83,7 +83,7 @@ def test_a_huge_file_is_refused(tmp_path):
         ("{a: " * 100_000, "nested too deep"),
         ("- " * 100_000, "nested too deep"),
         ("".join(f"{i:x}:\n" for i in range(600_000)), "more than 100000 keys"),
-        ("a: &a {b: *a}", "an alias must not stand in what it refers to"),
+        ("a: &a {b: *a}", "an alias must not be inside its own anchor"),
         ('a: "\\U00110000"', "an escape beyond Unicode"),
         ('a: "\\UFFFFFFFF"', "an escape beyond Unicode"),
     ],
@@ -120,10 +120,10 @@ def test_a_thousand_errors_are_cut_off(tmp_path):
 
     found = problems(file)
     assert len(found) == 101
-    assert any("too many errors; not read further" in line for line in found)
+    assert any("too many errors; the rest was not checked" in line for line in found)
 
 
-SURROGATE = r"has half of a character (\ud800 to \udfff), which is no text"
+SURROGATE = r"has half of a surrogate pair (\ud800 to \udfff), which is not valid text"
 
 
 def test_surrogates_are_errors_with_line_and_key(tmp_path):

@@ -577,7 +577,7 @@ SUBSETS = [
         TLS.replace("}", ", cert: x}"),
         "tls_server_config.cert: not used, since cert_file",
     ),
-    ("rate_limit: {interval: 1s}", "every request is refused"),
+    ("rate_limit: {interval: 1s}", "every request is rejected"),
     (
         f"basic_auth_users: {{u: '{DIGEST.replace('$04$', '$31$')}'}}",
         "2,097,152 times as long",
