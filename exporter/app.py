@@ -26,7 +26,7 @@ from .web.config import CurrentWebConfiguration
 from .web.middleware import AccessMiddleware
 from .web.routes import create_app
 from .web.scraping import Exporter
-from .web.server import allow_many_connections, ending_signal, serving, url_of
+from .web.server import raise_open_files_limit, serving, url_of, wait_for_signal
 
 
 log: Final = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ async def serve_exporter(
     async with open_exporter(load) as exporter:
         configuration = exporter.collector.configuration
         _warn_of_plain_http(configuration)
-        allow_many_connections()
+        raise_open_files_limit()
         scheme = "https" if web is not None and web.has_tls else "http"
         log.info(
             "listening",
@@ -65,7 +65,7 @@ async def serve_exporter(
         app = create_app(exporter, telemetry_path)
         guarded = app if web is None else AccessMiddleware(app, web)
         async with serving(guarded, listener, web, exporter.telemetry):
-            await ending_signal(on_hangup=partial(_reload, exporter))
+            await wait_for_signal(on_hangup=partial(_reload, exporter))
             on_end()
             exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")

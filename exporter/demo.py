@@ -22,7 +22,7 @@ from .config import (
     TrainingApi,
 )
 from .simulator import DEMO_KEY, DEMO_USER, RealClock, SimulatedCloud, demo_cloud, serve
-from .web.server import ending_signal, url_of
+from .web.server import url_of, wait_for_signal
 
 
 _SIGNED: Final = frozenset(("forecast", "sandbox"))
@@ -62,7 +62,7 @@ async def run_simulator(listener: socket.socket, speed: float) -> None:
     async with serve(demo_cloud(RealClock(speed)), listener) as url:
         sys.stdout.write(f"The simulated cloud: {url}/\n")
         sys.stdout.flush()
-        await ending_signal()
+        await wait_for_signal()
 
 
 def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:

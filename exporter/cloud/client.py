@@ -35,7 +35,7 @@ from .transport import open_client
 
 _MAX_RETRIES: Final = 2
 _FIRST_BACKOFF_SECONDS: Final = 0.25
-_LONGEST_BACKOFF_SECONDS: Final = 8.0
+_MAX_BACKOFF_SECONDS: Final = 8.0
 
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -180,7 +180,7 @@ class CloudClient:
         self, failure: Failure, attempt: int, deadline: Deadline
     ) -> float | None:
         throttled = failure.reason is Reason.THROTTLED
-        backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**attempt)
+        backoff = min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**attempt)
         # Not security: the jitter only keeps clients from retrying at the same time.
         delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311
         if failure.retry_after is not None:
@@ -235,11 +235,11 @@ def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Respons
 
 
 def check_length(
-    call: Call, response: httpx.Response, rows: Sized | None, asked: int
+    call: Call, response: httpx.Response, rows: Sized | None, requested: int
 ) -> None:
-    """Raise `CollectionError` if a page has more rows than were asked for."""
-    if rows is not None and len(rows) > asked:
-        why = f"it lists {len(rows)}, and {asked} were asked for"
+    """Raise `CollectionError` if a page has more rows than requested."""
+    if rows is not None and len(rows) > requested:
+        why = f"it lists {len(rows)}, but {requested} were requested"
         raise unexpected(call, response, why)
 
 

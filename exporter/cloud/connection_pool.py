@@ -11,7 +11,7 @@ import aiohttp
 
 
 # Tokens are several kB long; aiohttp's own limit is 8 kB a header.
-_MAXIMUM_HEADER: Final = 64 * 1024
+_MAX_HEADER: Final = 64 * 1024
 # Longer than common scrape intervals, so that connections survive between scrapes.
 _KEEP_ALIVE_SECONDS: Final = 90.0
 
@@ -26,8 +26,8 @@ def session_factory(context: ssl.SSLContext) -> Callable[[], aiohttp.ClientSessi
                 ssl=context, limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            max_line_size=_MAXIMUM_HEADER,
-            max_field_size=_MAXIMUM_HEADER,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
             response_class=_Response,
         )
 

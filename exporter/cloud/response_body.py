@@ -39,7 +39,7 @@ async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes
         named = codings[0] if len(codings) == 1 else "more than one content coding"
         # Untrusted text is quoted only if it looks like a name.
         named = named if named.isascii() and named.isprintable() else "something odd"
-        raise BodyError(f"is compressed with {named[:40]}, which was not asked for")
+        raise BodyError(f"is compressed with {named[:40]}, which was not requested")
     if not codings:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and len(length) <= len(str(limit)):
@@ -73,7 +73,7 @@ async def _gunzipped(response: httpx.Response) -> AsyncIterator[bytes]:
     async for compressed in _chunks(response):
         is_empty = False
         if decoder.eof:
-            raise BodyError("goes on after the end of its gzip stream")
+            raise BodyError("continues after the end of its gzip stream")
         data = compressed
         while data:
             try:
@@ -83,7 +83,7 @@ async def _gunzipped(response: httpx.Response) -> AsyncIterator[bytes]:
             if step:
                 yield step
             if decoder.unused_data:
-                raise BodyError("goes on after the end of its gzip stream")
+                raise BodyError("continues after the end of its gzip stream")
             data = decoder.unconsumed_tail
     if not is_empty and not decoder.eof:
         raise BodyError("ends before its gzip stream does")

@@ -19,9 +19,9 @@ from ..config import RateLimit
 from .rate_limit import TokenBucket
 
 
-_LONGEST_PAUSE_SECONDS: Final = 1.0
+_MAX_PAUSE_SECONDS: Final = 1.0
 # Limits the timeout that a scraper may set: a hanging scrape holds its resources.
-_LONGEST_SCRAPE_SECONDS: Final = 300.0
+_MAX_SCRAPE_SECONDS: Final = 300.0
 
 
 class CloudQueue:
@@ -96,7 +96,7 @@ class CloudQueue:
         if now >= self._paused_until:
             self._window = max(1.0, min(self._window, len(self._held) + 1.0) / 2)
         self._paused_until = max(
-            self._paused_until, now + min(delay, _LONGEST_PAUSE_SECONDS)
+            self._paused_until, now + min(delay, _MAX_PAUSE_SECONDS)
         )
 
     @property

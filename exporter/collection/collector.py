@@ -52,7 +52,7 @@ class Collector:
         for client in self._clients.values():
             client.try_credentials_again()
         for target in self._targets:
-            target.collect_again()
+            target.expire_failure()
         retired = [target for target in targets if target not in self._targets]
         closing = [client for client in clients if client not in self._clients.values()]
         if retired or closing:
@@ -140,7 +140,7 @@ class Collector:
         instead = report.failed(INTERNAL_ERROR)
         for target in self._targets:
             if (target.project, target.kind) == (report.project, report.kind):
-                return target.finish_instead(instead)
+                return target.replace_outcome(instead)
         return instead
 
     def latest(self) -> list[Latest]:

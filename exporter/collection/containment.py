@@ -26,7 +26,7 @@ INTERNAL_ERROR: Final = Failure(
 )
 
 
-class OfTarget(Protocol):
+class TargetResult(Protocol):
     """A result of one project and kind."""
 
     @property
@@ -38,7 +38,7 @@ class OfTarget(Protocol):
         """The kind of jobs."""
 
 
-T = TypeVar("T", bound=OfTarget)
+T = TypeVar("T", bound=TargetResult)
 
 
 def failing_alone(

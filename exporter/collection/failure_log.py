@@ -40,11 +40,11 @@ class FailureLog:
         self, jobs: int, seconds: float, partial_failures: Sequence[Failure] = ()
     ) -> None:
         """Log a complete collection: at level debug, or info after a failure."""
-        self._failures.over("collection recovered")
+        self._failures.ended("collection recovered")
         if partial_failures:
-            self._partial_failures.met(partial_failures[0])
+            self._partial_failures.occurred(partial_failures[0])
         else:
-            self._partial_failures.over("recovered")
+            self._partial_failures.ended("recovered")
         log.debug(
             "collected",
             project=self._project.name,
@@ -55,7 +55,7 @@ class FailureLog:
 
     def failed(self, failure: Failure) -> None:
         """Log a failure, unless the same one was logged in the last ten minutes."""
-        self._failures.met(failure)
+        self._failures.occurred(failure)
 
 
 class _Ongoing:
@@ -71,7 +71,7 @@ class _Ongoing:
         self._logged: tuple[object, ...] = ()
         self._logged_at = 0.0
 
-    def met(self, failure: Failure) -> None:
+    def occurred(self, failure: Failure) -> None:
         now = _now()
         if not self._failures:
             self._since = now
@@ -94,7 +94,7 @@ class _Ongoing:
             failures=self._failures,
         )
 
-    def over(self, event: str) -> None:
+    def ended(self, event: str) -> None:
         if self._failures:
             log.info(
                 event,

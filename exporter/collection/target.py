@@ -134,7 +134,7 @@ class Target:
         self._settings = settings
         self._poller.reconfigure(settings)
 
-    def collect_again(self) -> None:
+    def expire_failure(self) -> None:
         """Do not reuse the last failure: its cause may have been fixed."""
         finished = self._finished
         if finished is not None and isinstance(finished.outcome.result, Failure):
@@ -159,7 +159,7 @@ class Target:
             self._poller.completions,
         )
 
-    def finish_instead(self, report: Report) -> Report:
+    def replace_outcome(self, report: Report) -> Report:
         """Replace the last outcome by that of `report`; return the report with updated counts."""
         if self._finished is not None:
             self._finished = replace(self._finished, outcome=report.outcome)

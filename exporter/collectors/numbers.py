@@ -9,12 +9,12 @@ from msgspec import Meta
 from ..errors import CollectionError, Failure, Reason
 
 
-_LARGEST: Final = 2**53
+_MAX_EXACT: Final = 2**53
 """Up to here, a float represents every integer exactly."""
 
 Number: TypeAlias = (
-    Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
-    | Annotated[float, Meta(ge=-float(_LARGEST), le=float(_LARGEST))]
+    Annotated[int, Meta(ge=-_MAX_EXACT, le=_MAX_EXACT)]
+    | Annotated[float, Meta(ge=-float(_MAX_EXACT), le=float(_MAX_EXACT))]
     | str
     | None
 )
@@ -26,9 +26,9 @@ DecodedId: TypeAlias = (
 """A job's ID; never truncated, since it must stay unique."""
 
 # 2001 to 2286, in milliseconds: other values are not plausible creation times.
-_EARLIEST: Final = 10**12
-_LATEST: Final = 10**13
-_LONGEST_SHOWN: Final = 20
+_MIN_MILLIS: Final = 10**12
+_MAX_MILLIS: Final = 10**13
+_MAX_SHOWN: Final = 20
 
 _INTEGER: Final[set[type]] = {int}
 
@@ -45,7 +45,7 @@ def to_int(number: Number, field: str) -> int | None:
         return None if number is None else int(number)
     try:
         # The float first: int fails on very long texts, float does not.
-        if not abs(float(number)) <= _LARGEST:
+        if not abs(float(number)) <= _MAX_EXACT:
             raise _out_of_range(number, field)
         return int(number)
     except ValueError:
@@ -81,7 +81,9 @@ def to_millis_list(numbers: list[Number], field: str) -> list[int]:
 
     Raises `CollectionError`, which names `field`, if one is out of range.
     """
-    return [time for time in to_ints(numbers, field) if _EARLIEST <= time < _LATEST]
+    return [
+        time for time in to_ints(numbers, field) if _MIN_MILLIS <= time < _MAX_MILLIS
+    ]
 
 
 def to_millis(number: Number, field: str) -> int | None:
@@ -91,13 +93,13 @@ def to_millis(number: Number, field: str) -> int | None:
     Raises `CollectionError`, which names `field`, if it is out of range.
     """
     found = to_int(number, field)
-    return found if found is not None and _EARLIEST <= found < _LATEST else None
+    return found if found is not None and _MIN_MILLIS <= found < _MAX_MILLIS else None
 
 
 def _out_of_range(text: str, field: str) -> CollectionError:
     shown = text.strip()
-    if len(shown) > _LONGEST_SHOWN:
-        shown = f"{shown[:_LONGEST_SHOWN]}... ({len(text)} characters)"
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}... ({len(text)} characters)"
     return _unusable(f"the answer's {field} is out of range: {shown}")
 
 

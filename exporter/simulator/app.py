@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..kinds import Kind
-from .cloud import Asked, SimulatedCloud
+from .cloud import RecordedRequest, SimulatedCloud
 from .effects import Answer, as_response, take_effect
 from .faults import Effect, Fault
 from .identity import Request
@@ -206,7 +206,9 @@ async def _answer(
     )
     now = time.time() + cloud.date_ahead
     response.headers["date"] = formatdate(now, usegmt=True)
-    cloud.record.append(Asked(api, project_id, page, asked, response.status_code))
+    cloud.record.append(
+        RecordedRequest(api, project_id, page, asked, response.status_code)
+    )
     return response
 
 

@@ -28,11 +28,11 @@ _APIS: Final = {
     "visualization-jobs": Kind.VISUALIZATION,
 }
 _NO_JOBS: Final = Jobs(Kind.TRAINING)
-_LONGEST_RECORD: Final = 100_000
+_MAX_RECORD: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecordedRequest:
     """An answered request: API, project, page, query and status."""
 
     api: str
@@ -83,7 +83,9 @@ class SimulatedCloud:
     date_ahead: float = 0.0
     """Seconds by which the `Date` of responses is ahead of this machine's clock."""
 
-    record: deque[Asked] = field(default_factory=lambda: deque(maxlen=_LONGEST_RECORD))
+    record: deque[RecordedRequest] = field(
+        default_factory=lambda: deque(maxlen=_MAX_RECORD)
+    )
     before_answer: Callable[[str, int], None] | None = None
     """Called with API and page before each response, so that a test can change the state."""
 
@@ -95,7 +97,7 @@ class SimulatedCloud:
         """Return the project with that ID."""
         return next((p for p in self.projects if p.project_id == project_id), None)
 
-    def asked(self, api: str | None = None) -> list[Asked]:
+    def asked(self, api: str | None = None) -> list[RecordedRequest]:
         """Return the requests answered so far, of all APIs or of `api`."""
         return [request for request in self.record if api in {None, request.api}]
 

@@ -27,7 +27,7 @@ _PASSWORDS_THAT_LOCK: Final = 5
 _PASSWORD_LOCK_SECONDS: Final = 900.0
 _SIGNATURES_THAT_LOCK: Final = 5
 _SIGNATURE_LOCK_SECONDS: Final = 300.0
-_LARGEST_SKEW: Final = timedelta(minutes=15)
+_MAX_SKEW: Final = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -269,7 +269,7 @@ def _is_skewed(date: str) -> bool:
     except ValueError:
         return True
     # The simulated clock may run fast; signers use the real one.
-    return abs(datetime.now(UTC) - signed_at) > _LARGEST_SKEW
+    return abs(datetime.now(UTC) - signed_at) > _MAX_SKEW
 
 
 def _time(timestamp: float) -> str:

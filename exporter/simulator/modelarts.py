@@ -20,8 +20,8 @@ from .searches import page_of
 from .state import Jobs, SimulatedJob
 
 
-_LARGEST_PAGE_NUMBER: Final = 65_535
-_LONGEST_SEARCH: Final = 64
+_MAX_PAGE_NUMBER: Final = 65_535
+_MAX_SEARCH_LENGTH: Final = 64
 _DEFAULT_SORT: Final = {Kind.TRAINING: "job_name", Kind.VISUALIZATION: "job_id"}
 _SORTS: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.TRAINING: frozenset(
@@ -85,12 +85,12 @@ class _Query:
         search = query.get("search_content", "")
         if sort not in _SORTS[kind] or order not in {"asc", "desc"}:
             raise ValueError(sort)
-        if len(search) > _LONGEST_SEARCH:
+        if len(search) > _MAX_SEARCH_LENGTH:
             raise ValueError(search)
         per_page = _whole(query.get("per_page", "10"), largest)
         return cls(
             status=None if status is None or dialect.ignores_filters else int(status),
-            page=_whole(query.get("page", "1"), _LARGEST_PAGE_NUMBER),
+            page=_whole(query.get("page", "1"), _MAX_PAGE_NUMBER),
             per_page=min(per_page, dialect.largest_page),
             sort=sort,
             descending=order == "desc",

@@ -20,8 +20,8 @@ from .replies import Json, Reply, json_reply, modelarts_error
 from .state import Flavor, Jobs, SimulatedJob
 
 
-_LARGEST_PAGE: Final = 50
-_MOST_FILTERS: Final = 20
+_MAX_PAGE_SIZE: Final = 50
+_MAX_FILTERS: Final = 20
 _SORTS: Final = ("create_time", "name")
 
 _BY_PHASE: Final = {
@@ -74,7 +74,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         return _refusal("filters")
     if dialect.without_workspaces:
         search.workspace_id = "0"
-    if not 1 <= search.limit <= _LARGEST_PAGE or search.offset < 0:
+    if not 1 <= search.limit <= _MAX_PAGE_SIZE or search.offset < 0:
         return _refusal("limit" if search.offset >= 0 else "offset")
     if search.sort_by not in _SORTS or search.order not in {"asc", "desc"}:
         return _refusal("sort_by")

@@ -51,7 +51,7 @@ FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Completion:
     """The end of a job: time, status and running duration in seconds."""
 
     job_id: int
@@ -116,7 +116,7 @@ class Jobs:
     stream: Stream | None = None
     seed: int = 0
     jobs: list[SimulatedJob] = field(default_factory=list)
-    endings: list[Ending] = field(default_factory=list)
+    endings: list[Completion] = field(default_factory=list)
     """Ends of jobs, in order."""
 
     _selected: dict[object, list[SimulatedJob]] = field(default_factory=dict)
@@ -155,7 +155,7 @@ class Jobs:
         """Finish a job, and record its end."""
         self.set_status(job, status)
         job.ended = now
-        self.endings.append(Ending(job.job_id, now, status, job.duration(now)))
+        self.endings.append(Completion(job.job_id, now, status, job.duration(now)))
 
     def advance(self, now: float) -> None:
         """Process all events until `now`."""
@@ -252,9 +252,9 @@ class Jobs:
             self._running += 1
             self.set_status(job, RUNNING)
             job.started = now
-            self._at(now + plan.runs, self._ending(job, plan))
+            self._at(now + plan.runs, self._completion(job, plan))
 
-    def _ending(self, job: SimulatedJob, plan: Plan) -> Callable[[float], None]:
+    def _completion(self, job: SimulatedJob, plan: Plan) -> Callable[[float], None]:
         def end(now: float) -> None:
             self._running -= 1
             self.finish_job(job, plan.outcome, now)

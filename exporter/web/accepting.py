@@ -27,7 +27,7 @@ _RETRY_SECONDS: Final = 0.1
 _BACKLOG: Final = 1024
 
 
-class Accepting:
+class Acceptor:
     """Accepts the connections of one socket, one per event loop iteration."""
 
     def __init__(
@@ -128,7 +128,7 @@ class _TlsConnection(SSLProtocol):
         """Count the connection and start the handshake."""
         super().connection_made(transport)
         if isinstance(transport, asyncio.Transport):
-            self._connection.accepted(transport, shakes_hands=True)
+            self._connection.accepted(transport, is_handshaking=True)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection, even if HTTP has not started on it."""

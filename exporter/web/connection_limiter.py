@@ -73,13 +73,13 @@ class ConnectionLimiter:
         """How many connections are in a TLS handshake."""
         return len(self._handshaking)
 
-    def opened(self, connection: Connection, *, shakes_hands: bool = False) -> None:
+    def opened(self, connection: Connection, *, is_handshaking: bool = False) -> None:
         """
         Count a new connection; at the limit, the longest idle one is dropped for it.
 
         If none is idle, the new one is dropped.
         """
-        if shakes_hands and len(self._handshaking) >= self._handshake_limit:
+        if is_handshaking and len(self._handshaking) >= self._handshake_limit:
             self._too_many.warn(limit=self._handshake_limit)
             self._drop(next(iter(self._handshaking)))
         if len(self) >= self._limit and not self.drop_oldest():
@@ -87,7 +87,7 @@ class ConnectionLimiter:
             connection.drop()
             return
         self._waiting[connection] = None
-        if shakes_hands:
+        if is_handshaking:
             self._handshaking[connection] = None
 
     def closed(self, connection: Connection) -> None:

@@ -105,10 +105,10 @@ class LimitedConnection(HttpToolsProtocol):
         """Bytes of unread responses and of requests not parsed yet."""
         return self._unread_bytes() + len(self._unparsed)
 
-    def accepted(self, transport: asyncio.Transport, *, shakes_hands: bool) -> None:
+    def accepted(self, transport: asyncio.Transport, *, is_handshaking: bool) -> None:
         """Count the connection, before its TLS handshake if there is one."""
         self._lower = transport
-        self._limiter.opened(self, shakes_hands=shakes_hands)
+        self._limiter.opened(self, is_handshaking=is_handshaking)
 
     def drop(self) -> None:
         """Close at once and discard what is still to be sent."""
@@ -120,7 +120,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._reading = self.flow = _Reading(transport)
         if self._lower is None:
-            self.accepted(transport, shakes_hands=False)
+            self.accepted(transport, is_handshaking=False)
         else:
             self._limiter.waits(self)
         sans = self._limiter.allowed_sans()

@@ -98,12 +98,12 @@ class PasswordChecker:
 
     def __init__(self, compare: Compare = compare_in_thread) -> None:
         self._salt = secrets.token_bytes(32)
-        self._right = _Memory()
-        self._wrong = _Memory()
+        self._right = _RecentKeys()
+        self._wrong = _RecentKeys()
         self._checks: dict[bytes, Check] = {}
         # A hash that takes minutes must not delay those that take milliseconds.
         self._lanes = {
-            is_slow: _Lane(compare, self._finished) for is_slow in (False, True)
+            is_slow: _CheckQueue(compare, self._finished) for is_slow in (False, True)
         }
         self._decoy_tail = "".join(secrets.choice(_BCRYPT_DIGITS) for _ in range(31))
 
@@ -187,7 +187,7 @@ class PasswordChecker:
         return hmac.new(self._salt, text, hashlib.sha256).digest()
 
 
-class _Memory:
+class _RecentKeys:
     """The most recently used keys, `MAX_REMEMBERED` at most."""
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class _Memory:
             self._keys.popitem(last=False)
 
 
-class _Lane:
+class _CheckQueue:
     """Runs one check at a time; the others wait, round-robin by client."""
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..cloud.scheduler import _LONGEST_SCRAPE_SECONDS
+from ..cloud.scheduler import _MAX_SCRAPE_SECONDS
 from ..config import DEFAULT_TIMEOUT, CollectionSettings
 
 
@@ -26,5 +26,5 @@ def scrape_seconds(scrape_timeout: str | None, settings: CollectionSettings) -> 
     return min(
         left if left > 0 else asked / 2,
         settings.timeout or math.inf,
-        _LONGEST_SCRAPE_SECONDS,
+        _MAX_SCRAPE_SECONDS,
     )

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import ExporterError
 from ..metrics.telemetry import Telemetry
-from .accepting import Accepting
+from .accepting import Acceptor
 from .config import CurrentWebConfiguration
 from .connection_limiter import ConnectionLimiter, connection_limit
 from .connections import LimitedConnection, ParseQueue
@@ -89,7 +89,7 @@ class _Server(uvicorn.Server):
         self._limiter = limiter
         self._invalid = invalid
         self._context = context
-        self._accepting: list[Accepting] = []
+        self._acceptors: list[Acceptor] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -106,16 +106,16 @@ class _Server(uvicorn.Server):
             self.config,
             self.server_state,
         )
-        self._accepting = [
-            Accepting(listener, self._limiter, new_connection, self._context)
+        self._acceptors = [
+            Acceptor(listener, self._limiter, new_connection, self._context)
             for listener in sockets or []
         ]
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish running requests for some seconds, then cancel the rest."""
-        for accepting in self._accepting:
-            accepting.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for listener in sockets or []:
             listener.close()
         for connection in list(self.server_state.connections):
@@ -138,7 +138,7 @@ class _Server(uvicorn.Server):
                     await asyncio.sleep(_POLL_SECONDS)
 
 
-class _EndsQuietly:
+class _QuietlyCanceled:
     """An ASGI application whose requests may be canceled at shutdown."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -165,7 +165,7 @@ async def serving(
     `telemetry` counts invalid requests.
     """
     config = uvicorn.Config(
-        _EndsQuietly(app),
+        _QuietlyCanceled(app),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -188,7 +188,7 @@ async def serving(
         await task
 
 
-def allow_many_connections() -> None:
+def raise_open_files_limit() -> None:
     """Raise the soft limit on open files to the hard limit, as Go programs do."""
     with contextlib.suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -212,7 +212,7 @@ def _exit() -> None:
     os._exit(0)
 
 
-async def ending_signal(on_hangup: Callable[[], None] | None = None) -> None:
+async def wait_for_signal(on_hangup: Callable[[], None] | None = None) -> None:
     """Wait for SIGTERM or SIGINT; call `on_hangup` at every SIGHUP until then."""
     received = asyncio.Event()
     actions = {signal.SIGTERM: received.set, signal.SIGINT: received.set}

@@ -18,7 +18,7 @@ from programs import an_exporter_process, memory_of, wait_until
 from web_files import DIGEST, TLS, Files
 
 from exporter.web.scrape_limit import MOST_PROBES, MOST_SCRAPES
-from exporter.web.server import allow_many_connections
+from exporter.web.server import raise_open_files_limit
 
 
 MEGABYTE = 1024 * 1024
@@ -30,7 +30,7 @@ OWN_METRICS = b"GET /exporter-metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 @pytest.fixture(autouse=True)
 def _many_connections():
     """Let this process open as many as it may."""
-    allow_many_connections()
+    raise_open_files_limit()
 
 
 def written(folder, url="http://127.0.0.1:9"):

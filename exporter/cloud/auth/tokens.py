@@ -33,7 +33,7 @@ _LOGIN_SECONDS: Final = 10.0
 # rejections do not lock the account.
 _ACCEPTED_SECONDS: Final = 60.0
 _MAX_LOGINS: Final = 4
-_LONGEST_MARGIN_SECONDS: Final = 900.0
+_MAX_MARGIN_SECONDS: Final = 900.0
 # A new token that is rejected at once is not replaced right away: IAM throttles.
 _RENEWAL_COOLDOWN_SECONDS: Final = 300.0
 
@@ -48,7 +48,7 @@ class Token:
 
     def is_due(self, now: float) -> bool:
         """Return whether the token should be renewed."""
-        margin = min(_LONGEST_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
+        margin = min(_MAX_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
         return now >= self.expires_at - margin
 
 

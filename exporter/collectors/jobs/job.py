@@ -11,7 +11,7 @@ from .statuses import JobStatus
 
 JobId: TypeAlias = int | str
 """A number in v1, a UUID in v2."""
-_LONGEST_LONG: Final = 19
+_MAX_DIGITS: Final = 19
 
 _INTEGER: Final[set[type]] = {int}
 
@@ -67,7 +67,7 @@ def normalize_id(job_id: JobId) -> JobId:
     """
     if not isinstance(job_id, str):
         return job_id
-    if job_id.isdecimal() and len(job_id) <= _LONGEST_LONG:
+    if job_id.isdecimal() and len(job_id) <= _MAX_DIGITS:
         return int(job_id)
     if not job_id.isprintable():
         # Truncated or corrected, it could equal another job's ID.

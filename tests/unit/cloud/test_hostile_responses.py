@@ -77,9 +77,9 @@ UNREADABLE = {
     "bomb": (gzipped(zeros(64)), "more than 4096 KiB"),
     "members": (
         gzipped(gzip.compress(JOBS) + gzip.compress(b" ")),
-        "goes on after the end",
+        "continues after the end",
     ),
-    "garbage after": (gzipped(gzip.compress(JOBS) + b"x"), "goes on after the end"),
+    "garbage after": (gzipped(gzip.compress(JOBS) + b"x"), "continues after the end"),
     "half": (gzipped(gzip.compress(JOBS)[:-4]), "ends before its gzip stream"),
     "oversized": (http(b" " * (5 * MIB)), "more than 4096 KiB"),
     "deep": (http(DEEP), "nested too deeply"),
@@ -89,7 +89,7 @@ UNREADABLE = {
     ),
     "more jobs than asked": (
         http(b'{"job_total_count":1001,"jobs":[' + ROWS + b"]}"),
-        "lists 1001, and 1000 were asked for",
+        "lists 1001, but 1000 were requested",
     ),
     "long id": (
         http(b'{"jobs":[{"job_id":"' + b"a" * 257 + b'"}]}'),

@@ -50,15 +50,15 @@ class Limits(RuleBasedStateMachine):
                 known.remove(client)
         self.dropped.append(client)
 
-    def _open(self, shakes_hands):
+    def _open(self, is_handshaking):
         oldest = None
-        if shakes_hands and len(self.handshaking) == self.handshake_limit:
+        if is_handshaking and len(self.handshaking) == self.handshake_limit:
             oldest = self.handshaking[0]
         elif len(self.waiting) + len(self.working) == self.limit and self.waiting:
             oldest = self.waiting[0]
         is_refused = oldest is None and len(self.working) == self.limit
         client = Client()
-        self.limiter.opened(client, shakes_hands=shakes_hands)
+        self.limiter.opened(client, is_handshaking=is_handshaking)
         assert client.drops == is_refused
         if is_refused:
             self.dropped.append(client)
@@ -66,13 +66,13 @@ class Limits(RuleBasedStateMachine):
         if oldest is not None:
             self._expect_drop(oldest)
         self.waiting.append(client)
-        if shakes_hands:
+        if is_handshaking:
             self.handshaking.append(client)
 
     @rule(handshakes=st.lists(st.booleans(), min_size=1, max_size=6))
     def many_open_at_once(self, handshakes):
-        for shakes_hands in handshakes:
-            self._open(shakes_hands)
+        for is_handshaking in handshakes:
+            self._open(is_handshaking)
 
     @precondition(lambda self: self.handshaking)
     @rule(data=st.data())
@@ -185,7 +185,7 @@ class Limits(RuleBasedStateMachine):
         self.waiting, self.working, self.handshaking, self.dropped = [], [], [], []
         self.counts_are_exact()
         for _ in range(2 * self.limit):
-            self._open(shakes_hands=False)
+            self._open(is_handshaking=False)
             self.counts_are_exact()
         self.limiter.drop_all()
         assert all(one.drops == 1 for one in self.waiting)

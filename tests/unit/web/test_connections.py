@@ -12,7 +12,7 @@ from web_files import TLS, Files, guarded
 from exporter.web import connections
 from exporter.web.connection_limiter import MAX_CONNECTIONS
 from exporter.web.connections import MAX_HEAD
-from exporter.web.server import allow_many_connections
+from exporter.web.server import raise_open_files_limit
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ from exporter.web.server import allow_many_connections
 )
 async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
     """The oldest ones that wait make room for a scraper."""
-    allow_many_connections()
+    raise_open_files_limit()
     async with (
         exporting_from(simulated("a")) as exporter,
         opened(exporter.url, 1000) as found,
@@ -44,7 +44,7 @@ async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
 @pytest.mark.slow
 async def test_a_thousand_connections_that_never_shake_hands(tmp_path):
     """The same where TLS is spoken, before any handshake."""
-    allow_many_connections()
+    raise_open_files_limit()
     async with (
         guarded(Files(tmp_path), TLS) as exporter,
         opened(exporter.url, 1000),
