@@ -332,7 +332,7 @@ async def test_a_check_that_is_never_answered_ends(monkeypatch):
         findings = await check_all(configured(cloud.url, "a"), lambda _: None)
 
     assert [one.ok for one in findings] == [False, True]
-    assert "no whole answer" in findings[0].problems[0].problem
+    assert "no complete response" in findings[0].problems[0].problem
 
 
 @pytest.mark.parametrize(

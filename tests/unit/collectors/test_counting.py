@@ -9,7 +9,7 @@ import pytest
 
 from examples import examples
 from harness import exporting_from, simulated
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, status_name
 
@@ -304,6 +304,16 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
         )
     )
 
+    assert_numbers_are_true(snapshot, moving, described)
+    if pace == 0:
+        assert not snapshot.complete
+        assert moving.requests <= STATUSES[api] + 1 + 10 // size + len(
+            described.unfinished
+        )
+
+
+def assert_numbers_are_true(snapshot, moving, described):
+    """Hold each number to what was true while the jobs moved."""
     counts = snapshot.counts
     if snapshot.complete:
         # The fallback, with its own guarantee: none missed that was there all along.
@@ -317,14 +327,11 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
         elif status is not UNRECOGNIZED:
             seen = moving.seen[status.name]
             assert min(seen) <= number <= max(seen), status
-    if pace == 0:
-        assert not snapshot.complete
-        assert moving.requests <= STATUSES[api] + 1 + 10 // size + len(
-            described.unfinished
-        )
 
 
 @APIS
+@example(seed=315, pace=0.5, size=50, lie="half of the jobs", is_counting=True)
+@example(seed=25_549, pace=0.5, size=3, lie="one more", is_counting=False)
 @settings(max_examples=examples(100))
 @given(
     seed=st.integers(0, 2**32),
@@ -337,7 +344,7 @@ def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
     """
     What contradicts itself is a failure, while jobs move, too, listed or counted.
 
-    A lie that is none on a single page may leave numbers: those of the jobs there are.
+    What is published nevertheless is true, but for totals that add up by chance.
     """
     chance = random.Random(seed)
     jobs = Jobs(Kind.TRAINING, seed=seed)
@@ -365,10 +372,15 @@ def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
         assert collected.reason is Reason.RESPONSE
         assert "jobs" in collected.problem
         return
-    # Where there is one page only, these are none.
-    assert lie in {"a total on some pages", "the same jobs"}
-    assert size == 50
-    assert len(moving.always) <= collected.counts.number <= len(moving.ever)
+    # A lie that moving jobs explain, or that is none on a single page, leaves numbers:
+    # those of the jobs that there are.
+    # Totals that are wrong by one can add up by chance while jobs move between them:
+    # nothing that the API says tells them from right ones.
+    if not (is_counting and lie in {"one more", "less"} and pace > 0):
+        assert_numbers_are_true(collected, moving, described)
+    if pace == 0:
+        assert lie in {"a total on some pages", "the same jobs"}
+        assert size == 50
 
 
 async def test_numbers_that_move_over_http():
