@@ -51,7 +51,7 @@ class PartialResult:
     remaining: dict[JobId, int] = field(default_factory=dict)
 
     def frozen(self, partial_failures: Iterable[Failure]) -> Listing:
-        """Return what there is by now; `partial_failures` say why the rest is missing."""
+        """Return what is known now; `partial_failures` say why the rest is missing."""
         return replace(
             self.jobs,
             quota=self.quota,

@@ -77,7 +77,7 @@ class Poller:
 
     async def poll(self, progress: Progress) -> Listing:
         """
-        Return what there is to know; `progress` holds what stands meanwhile.
+        Return the listing; until then, `progress` holds the part that is known.
 
         Raises `CollectionError` if the jobs could not be collected.
         """
