@@ -30,6 +30,7 @@ from .decoding import JsonError, decode_json
 from .error_codes import check, http_date
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
+from .session import Session
 from .transport import open_client
 
 
@@ -84,6 +85,10 @@ class CloudClient:
         self._auths: dict[_ProjectKey, httpx.Auth] = {}
         self._cooldown_until: dict[tuple[_ProjectKey, Api], float] = {}
         self._credential = self._new_credential(cloud)
+
+    def session(self, project: Project, deadline: Deadline) -> Session:
+        """Return a session for requests of `project` before `deadline`."""
+        return Session(project, deadline, self)
 
     async def ask(
         self, project: Project, call: Call, deadline: Deadline
