@@ -53,7 +53,7 @@ def _state(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Configuration",
-            description="Whether the configuration could be read the last time.",
+            description="Whether the last read of the configuration found no errors.",
             queries=[
                 Query(
                     expr=f"min(modelarts_exporter_config_last_reload_successful{{{EXPORTER}}})"
@@ -68,9 +68,9 @@ def _state(layout: Layout) -> None:
     )
     layout.add(
         Panel(
-            title="Credentials end in",
-            description="The token that ends first. It is renewed a quarter of an hour "
-            "before; access keys do not end.",
+            title="Credentials expire in",
+            description="The token that expires first. It is renewed 15 minutes before "
+            "that; access keys do not expire.",
             queries=[
                 Query(
                     expr=f"min by (cloud) (modelarts_exporter_credential_expiry_timestamp_seconds{{{EXPORTER}}}) - time()",
@@ -88,8 +88,8 @@ def _state(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Clock skew",
-            description="The API's clock less the exporter's. Signatures are refused above "
-            "15 minutes.",
+            description="The API's clock minus the exporter's. Signatures are rejected "
+            "above 15 minutes.",
             queries=[
                 Query(
                     expr=f"max by (cloud) (abs(modelarts_exporter_clock_skew_seconds{{{EXPORTER}}}))",
@@ -110,7 +110,7 @@ def _requests(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Requests by API and status",
-            description="Requests a second; error means that none was answered.",
+            description="Requests per second; error means that there was no response.",
             queries=[
                 Query(
                     expr=f"sum by (api, code) (rate(modelarts_exporter_api_requests_total{{{EXPORTER}}}[$__rate_interval]))",
@@ -126,8 +126,7 @@ def _requests(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Latency",
-            description="How long requests take, of all APIs: the median, and what 99 % "
-            "stay below.",
+            description="Response times of all APIs: the median and the 99th percentile.",
             queries=[
                 Query(
                     expr=f"histogram_quantile({quantile}, sum by (le, cloud) (rate(modelarts_exporter_api_request_duration_seconds_bucket{{{EXPORTER}}}[$__rate_interval])))",
@@ -142,9 +141,9 @@ def _requests(layout: Layout) -> None:
     )
     layout.add(
         Panel(
-            title="Throttled and repeated",
-            description="Requests that the cloud refused because there were too many, and "
-            "requests sent again, by the reason.",
+            title="Throttled and retried",
+            description="Requests that the cloud rejected with 429, and requests retried, "
+            "by reason.",
             queries=[
                 Query(
                     expr=f'sum by (cloud) (rate(modelarts_exporter_api_requests_total{{{EXPORTER}, code="429"}}[$__rate_interval]))',
@@ -168,8 +167,8 @@ def _collections(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Slowest collections",
-            description="How long the slowest projects' collections take, and the scrapes "
-            "as a whole. A scrape must end within its scrape_timeout.",
+            description="Durations of the slowest projects' collections and of whole "
+            "scrapes. A scrape must end within its scrape_timeout.",
             queries=[
                 Query(
                     expr=f"topk(5, max by (project, kind) (modelarts_collection_duration_seconds{{{EXPORTER}}}))",
@@ -206,8 +205,8 @@ def _process(layout: Layout) -> None:
     layout.row("Process")
     layout.add(
         Panel(
-            title="Processor",
-            description="Processor time a second: 1 is a whole core, all that it can use.",
+            title="CPU",
+            description="CPU seconds per second: 1 is a whole core, the most it can use.",
             queries=[
                 Query(
                     expr=f"sum by (instance) (rate(process_cpu_seconds_total{{{EXPORTER}}}[$__rate_interval]))",
@@ -237,7 +236,7 @@ def _process(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Shared collections",
-            description="Collections a second that shared another scrape's requests.",
+            description="Collections per second that joined a running one.",
             queries=[
                 Query(
                     expr=f"sum by (instance) (rate(modelarts_exporter_coalesced_collections_total{{{EXPORTER}}}[$__rate_interval]))",

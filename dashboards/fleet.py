@@ -50,13 +50,13 @@ def fleet() -> dashboard.Dashboard:
         ),
         (
             "Running",
-            "Jobs that run now.",
+            "Running jobs.",
             f'sum(modelarts_jobs{{{JOBS}, phase="running"}})',
             (("blue", None),),
         ),
         (
             "Waiting",
-            "Jobs that have been created and do not run yet.",
+            "Jobs that have not started yet.",
             f'sum(modelarts_jobs{{{JOBS}, phase="pending"}})',
             (("yellow", None),),
         ),
@@ -90,8 +90,8 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Unfinished jobs by phase",
-            description="Jobs that wait, run or are being stopped. A project that cannot "
-            "be collected is missing in the sum, not counted as 0.",
+            description="Pending, running and stopping jobs. A project that cannot be "
+            "collected is missing from the sum, not counted as 0.",
             queries=[
                 Query(
                     expr=f'sum by (phase) (modelarts_jobs{{{JOBS}, phase=~"pending|running|stopping"}})',
@@ -107,8 +107,8 @@ def fleet() -> dashboard.Dashboard:
     )
     layout.add(
         Panel(
-            title="Jobs that ended",
-            description="Jobs seen to end, by how. Each is counted once.",
+            title="Finished jobs",
+            description="Finished jobs by outcome, each counted once.",
             queries=[
                 Query(
                     expr=f"sum by (phase) (increase(modelarts_jobs_finished_total{{{JOBS}}}[$__rate_interval]))",
@@ -125,7 +125,7 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="All jobs by phase",
-            description="All jobs that exist, those that ended long ago too.",
+            description="All existing jobs, including those that finished long ago.",
             queries=[
                 Query(
                     expr=f"sum by (phase) (modelarts_jobs{{{JOBS}}})",
@@ -142,7 +142,7 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Running jobs by project",
-            description="Jobs that run now, by project and kind.",
+            description="Running jobs by project and kind.",
             queries=[
                 Query(
                     expr=f'sum by (project, kind) (modelarts_jobs{{{JOBS}, phase="running"}})',
@@ -159,8 +159,8 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Running quota",
-            description="Running jobs against how many may run at the same time. At "
-            "100 % new jobs wait. v2 does not tell this quota.",
+            description="Running jobs as a share of the quota. At 100 % new jobs wait. "
+            "v2 does not report this quota.",
             queries=[
                 Query(
                     expr=f'sum by (project, kind) (modelarts_jobs{{{JOBS}, phase="running"}}) / (sum by (project, kind) (modelarts_job_quota{{{JOBS}}}) > 0)',
@@ -180,8 +180,8 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Capacity for jobs",
-            description="Existing jobs against existing ones and those that can still be "
-            "created. At 100 % creation fails.",
+            description="Existing jobs as a share of all that can exist. At 100 % no job "
+            "can be created.",
             queries=[
                 Query(
                     expr=f"sum by (project, kind) (modelarts_created_jobs{{{JOBS}}}) / (sum by (project, kind) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit{{{JOBS}}}) > 0)",
@@ -222,8 +222,8 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Longest waiting",
-            description="How long ago the oldest job that has not started was created, in "
-            "each of ten projects and kinds.",
+            description="Age of the oldest job that has not started, in each of ten "
+            "projects and kinds.",
             queries=[
                 Query(
                     expr=f'topk(10, time() - min by (project, kind) (modelarts_job_oldest_created_timestamp_seconds{{{JOBS}, phase="pending"}}))',
@@ -244,8 +244,8 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Projects that cannot be collected",
-            description="Those whose last collection failed. The exporter's status page "
-            "says why, and what to do.",
+            description="Projects whose last collection failed. The exporter's status "
+            "page says why, and what to do.",
             queries=[
                 Query(
                     expr=f"sum by (project, kind, instance) (modelarts_up{{{JOBS}}} == 0)",
@@ -268,7 +268,7 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Failed collections by reason",
-            description="Collections that failed, wholly or beside the jobs' numbers.",
+            description="Failed collections, including those that only miss a part.",
             queries=[
                 Query(
                     expr=f"sum by (reason) (increase(modelarts_collection_errors_total{{{JOBS}}}[$__rate_interval]))",
@@ -283,8 +283,8 @@ def fleet() -> dashboard.Dashboard:
     )
     layout.add(
         Panel(
-            title="Collected or not",
-            description="When each project and kind could be collected.",
+            title="Collection status",
+            description="When each project and kind was collected.",
             queries=[
                 Query(
                     expr=f"min by (project, kind) (modelarts_up{{{JOBS}}})",

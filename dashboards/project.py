@@ -41,7 +41,7 @@ def _jobs(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Jobs by status",
-            description="Jobs by the API's own status, without those that have ended well.",
+            description="Jobs by the API's status, without the succeeded ones.",
             queries=[
                 Query(
                     expr=f'sum by (status) (modelarts_jobs{{{JOBS}, phase!="succeeded"}} > 0)',
@@ -56,8 +56,8 @@ def _jobs(layout: Layout) -> None:
     )
     layout.add(
         Panel(
-            title="Jobs that ended",
-            description="Jobs seen to end, by how.",
+            title="Finished jobs",
+            description="Finished jobs by outcome.",
             queries=[
                 Query(
                     expr=f"sum by (phase) (increase(modelarts_jobs_finished_total{{{JOBS}}}[$__rate_interval]))",
@@ -78,8 +78,8 @@ def _quotas(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Running jobs and their quota",
-            description="Jobs that run, jobs that wait, and how many may run at the same "
-            "time (v1 only).",
+            description="Running and pending jobs, and how many may run at the same time "
+            "(v1 only).",
             queries=[
                 Query(
                     expr=f'sum by (kind) (modelarts_jobs{{{JOBS}, phase="running"}})',
@@ -102,8 +102,8 @@ def _quotas(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Existing jobs and their capacity",
-            description="Jobs that exist, how many can exist, and how many there would be "
-            "in 24 hours by the trend of the last 6.",
+            description="Existing jobs, how many can exist, and a forecast for 24 hours "
+            "from the trend of the last 6.",
             queries=[
                 Query(
                     expr=f"sum by (kind) (modelarts_created_jobs{{{JOBS}}})",
@@ -129,9 +129,9 @@ def _durations(layout: Layout) -> None:
     layout.row("Durations")
     layout.add(
         Panel(
-            title="Running durations of the jobs that exist",
-            description="How many of the jobs that exist now have run for how long. Where "
-            "jobs that ended are only counted, it holds unfinished ones.",
+            title="Running durations of existing jobs",
+            description="How long the existing jobs have run. Where finished jobs are only "
+            "counted, this shows the unfinished ones.",
             queries=[
                 Query(
                     expr=f"sum by (le) (modelarts_job_duration_seconds_bucket{{{JOBS}}})",
@@ -147,9 +147,9 @@ def _durations(layout: Layout) -> None:
     )
     layout.add(
         Panel(
-            title="Durations of the jobs that ended",
-            description="Half of the jobs that ended within the last hour had run for less "
-            "than the median, 95 % for less than the other.",
+            title="Durations of finished jobs",
+            description="Median and 95th percentile of the jobs that finished within the "
+            "last hour.",
             queries=[
                 Query(
                     expr=f"histogram_quantile({quantile}, sum by (le) (rate(modelarts_finished_job_duration_seconds_bucket{{{JOBS}}}[$__rate_interval])))",
@@ -215,7 +215,7 @@ def _single_jobs(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Visualization jobs stop in",
-            description="What is left before they stop by themselves. Needs job_series.",
+            description="Time until they stop automatically. Needs job_series.",
             queries=[
                 Query(
                     expr=f"bottomk(10, modelarts_job_remaining_duration_seconds{{{JOBS}}})",
@@ -234,7 +234,7 @@ def _single_jobs(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Nodes by flavor",
-            description="Nodes that running training jobs take. Only the v2 API tells.",
+            description="Nodes in use by running training jobs. Only v2 reports them.",
             queries=[
                 Query(
                     expr=f"sum by (flavor) (modelarts_active_nodes{{{PROJECT}}})",
