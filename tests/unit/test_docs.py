@@ -1,6 +1,7 @@
 """What the documentation says is so."""
 
 import ast
+import json
 import re
 
 from graphlib import TopologicalSorter
@@ -142,3 +143,22 @@ def test_modules_are_short(path):
 
     assert source.count("\n") <= 320
     assert docstring
+
+
+def test_the_policies_have_the_actions_that_the_exporter_names():
+    """Whoever pastes the policy gets every permission that advice ever names."""
+    named = {
+        action
+        for path in PACKAGE.rglob("*.py")
+        for action in re.findall(r'"(modelarts:\w+:\w+)', path.read_text())
+    }
+    page = (ROOT / "docs/permissions.md").read_text()
+    policies = [
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    ]
+    actions = {
+        policy["Version"]: set(policy["Statement"][0]["Action"]) for policy in policies
+    }
+
+    assert actions["1.1"] == named | {"modelarts:trainJob:get"}
+    assert actions["5.0"] < actions["1.1"]
