@@ -13,6 +13,7 @@ from typing import Final
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
+from ..cloud.session import Session
 from ..collectors.jobs.api import ALL_JOBS
 from ..collectors.jobs.contradictions import length_of_pages, raise_if_contradictory
 from ..collectors.jobs.page_scan import SMALL_PAGE, may_do_with_small_pages
@@ -125,15 +126,15 @@ class _Check:
             self._failed(_internal_error(error))
 
     async def _ask(self, page_size: int) -> None:
-        api = jobs_api(self._client, self._project, self._kind)
+        api = jobs_api(self._project, self._kind)
         size = min(page_size, api.largest_page)
         try:
             try:
-                page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, size)
+                page = await api.page(self._session(), ALL_JOBS, 1, size)
             except CollectionError as error:
                 if not may_do_with_small_pages(size, error.failure):
                     raise
-                page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, SMALL_PAGE)
+                page = await api.page(self._session(), ALL_JOBS, 1, SMALL_PAGE)
                 self._steps[Step.PAGE_SIZE] = Result(
                     True, f"{SMALL_PAGE} ({size} rejected)"
                 )
@@ -150,7 +151,7 @@ class _Check:
         number = len(page.rows) if page.total is None else page.total
         self._steps[Step.JOBS] = Result(True, str(number))
         try:
-            await api.quota(Deadline(_SECONDS))
+            await api.quota(self._session())
         except CollectionError as error:
             self._steps[Step.PERMISSION] = Result(False, "no quota")
             failure = error.failure
@@ -184,13 +185,16 @@ class _Check:
                 )
             )
 
+    def _session(self) -> Session:
+        return self._client.session(self._project, Deadline(_SECONDS))
+
     async def _look_at_the_other_api(self) -> None:
         mine = self._project.training_api
         other = TrainingApi.V2 if mine is TrainingApi.V1 else TrainingApi.V1
         project = replace(self._project, training_api=other)
-        api = jobs_api(self._client, project, self._kind)
+        api = jobs_api(project, self._kind)
         try:
-            page: Page = await api.page(Deadline(_SECONDS), ALL_JOBS, 1, 1)
+            page: Page = await api.page(self._session(), ALL_JOBS, 1, 1)
         except CollectionError:
             # The other version may not exist here, which is not a configuration error.
             return

@@ -6,12 +6,10 @@ import asyncio
 import random
 import time
 
-from collections.abc import Iterable, Sized
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
 import httpx
-import msgspec
 
 from ..apis import Api
 from ..config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
@@ -26,8 +24,8 @@ from .auth import (
     TokenAuth,
     TokenIssuer,
 )
-from .decoding import JsonError, decode_json
-from .error_codes import check, http_date
+from .call import Call
+from .error_codes import check
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
 from .session import Session
@@ -40,27 +38,8 @@ _MAX_BACKOFF_SECONDS: Final = 8.0
 
 _JSON: Final = {"Content-Type": "application/json"}
 
-T = TypeVar("T")
-
 # Not the name alone: after a reload, it may name another project.
 _ProjectKey: TypeAlias = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """
-    A request of a project, unsigned.
-
-    `expected` describes the response for error messages, and `action` is the permission
-    that the request needs.
-    """
-
-    api: Api
-    url: httpx.URL
-    expected: str
-    action: str
-    method: str = "GET"
-    body: bytes | None = field(default=None, repr=False)
 
 
 class CloudClient:
@@ -229,39 +208,3 @@ def _key(project: Project) -> _ProjectKey:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def decode(call: Call, decoder: msgspec.json.Decoder[T], response: httpx.Response) -> T:
-    """Return the decoded response. Raises `CollectionError` if it is not as expected."""
-    try:
-        return decode_json(decoder, response.content)
-    except JsonError as error:
-        raise unexpected(call, response, str(error)) from None
-
-
-def check_length(
-    call: Call, response: httpx.Response, rows: Sized | None, requested: int
-) -> None:
-    """Raise `CollectionError` if a page has more rows than requested."""
-    if rows is not None and len(rows) > requested:
-        why = f"it lists {len(rows)}, but {requested} were requested"
-        raise unexpected(call, response, why)
-
-
-def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
-    """Return the error for a response that is not as expected, for the reason `why`."""
-    return CollectionError(
-        Failure(
-            reason=Reason.RESPONSE,
-            problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
-            f"{why}",
-            advice="check the cloud's modelarts_url, or the proxy between here and there",
-            api=call.api,
-            status=response.status_code,
-        )
-    )
-
-
-def answered_at(response: httpx.Response) -> float:
-    """Return the response's `Date` in Unix time, or this machine's time without one."""
-    return http_date(response.headers.get("Date", "")) or time.time()

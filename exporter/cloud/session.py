@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import time
+
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import Generic, Protocol, TypeVar
 
 import httpx
+import msgspec
 
 from ..config import Project
 from ..deadline import Deadline
+from ..errors import CollectionError, Failure, Reason
+from .call import Call
+from .decoding import JsonError, decode_json
+from .error_codes import http_date
 
 
-if TYPE_CHECKING:
-    from .client import Call, CloudClient
+T = TypeVar("T")
+
+
+class Client(Protocol):
+    """What a session needs of a cloud's client."""
+
+    async def ask(
+        self, project: Project, call: Call, deadline: Deadline
+    ) -> httpx.Response:
+        """Return the response to `call`. Raises `CollectionError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """The response to `call`, and its decoded content."""
+
+    call: Call
+    response: httpx.Response = field(repr=False)
+    content: T = field(repr=False)
+
+    @property
+    def answered_at(self) -> float:
+        """The response's `Date` in Unix time, or this machine's time without one."""
+        return http_date(self.response.headers.get("Date", "")) or time.time()
+
+    def unexpected(self, why: str) -> CollectionError:
+        """Return the error for content that is not as expected, for the reason `why`."""
+        return _unexpected(self.call, self.response, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +55,41 @@ class Session:
 
     project: Project
     deadline: Deadline
-    client: CloudClient = field(repr=False)
+    client: Client = field(repr=False)
 
-    async def ask(self, call: Call) -> httpx.Response:
-        """
-        Return the response to `call`, whose status is a success.
+    def url(self, version: str, path: str) -> httpx.URL:
+        """Return the URL of `path` in a version of the project's ModelArts API."""
+        base = self.project.cloud.modelarts_url
+        return _url(f"{base}/{version}/{self.project.project_id}/{path}")
 
-        Raises `CollectionError` if no attempt before the deadline succeeds.
+    async def fetch(self, call: Call, decoder: msgspec.json.Decoder[T]) -> Answer[T]:
         """
-        return await self.client.ask(self.project, call, self.deadline)
+        Return the decoded answer to `call`.
+
+        Raises `CollectionError` if no attempt before the deadline succeeds, or the answer
+        is not as expected.
+        """
+        response = await self.client.ask(self.project, call, self.deadline)
+        try:
+            return Answer(call, response, decode_json(decoder, response.content))
+        except JsonError as error:
+            raise _unexpected(call, response, str(error)) from None
+
+
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
+    # Cached, because httpx takes longer to parse a URL than to send it.
+    return httpx.URL(text)
+
+
+def _unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
+    return CollectionError(
+        Failure(
+            reason=Reason.RESPONSE,
+            problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
+            f"{why}",
+            advice="check the cloud's modelarts_url, or the proxy between here and there",
+            api=call.api,
+            status=response.status_code,
+        )
+    )

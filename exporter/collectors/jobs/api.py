@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from ...apis import Api
-from ...deadline import Deadline
+from ...cloud.session import Session
 from ..numbers import Number
 from .job import Job
 from .pages import Page
@@ -31,7 +31,7 @@ Selections: TypeAlias = tuple[tuple[JobStatus, ...], ...]
 
 
 class JobsApi(Protocol):
-    """One project's jobs of one kind."""
+    """An API that lists jobs of one kind."""
 
     api: Api
     """The API call that lists the jobs."""
@@ -55,18 +55,18 @@ class JobsApi(Protocol):
         """Return the status for the API's value."""
 
     async def page(
-        self, deadline: Deadline, query: Query, number: int, size: int
+        self, session: Session, query: Query, number: int, size: int
     ) -> Page:
         """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
 
-    async def quota(self, deadline: Deadline) -> JobQuota | None:
+    async def quota(self, session: Session) -> JobQuota | None:
         """
         Return the quota; None if the listing itself reports the limits.
 
         Raises `CollectionError`.
         """
 
-    async def remaining(self, deadline: Deadline, job: Job) -> int | None:
+    async def remaining(self, session: Session, job: Job) -> int | None:
         """
         Return the milliseconds until `job` stops automatically; None if it does not.
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from ...cloud.client import CloudClient
+from ...cloud.session import Session
 from ...config import CollectionSettings, Project
 from ...deadline import Deadline
 from ...errors import CollectionError, Failure
@@ -56,7 +57,8 @@ class Poller:
         client: CloudClient,
         settings: CollectionSettings,
     ) -> None:
-        self.api: JobsApi = jobs_api(client, project, kind)
+        self.api: JobsApi = jobs_api(project, kind)
+        self._client = client
         self._project = project
         self._kind = kind
         self._settings = settings
@@ -81,25 +83,25 @@ class Poller:
 
         Raises `CollectionError` if the jobs could not be collected.
         """
-        deadline = progress.deadline
-        quota = asyncio.create_task(attempt(self.api.quota(deadline)))
+        session = self._client.session(self._project, progress.deadline)
+        quota = asyncio.create_task(attempt(self.api.quota(session)))
         try:
-            snapshot = await self._jobs(deadline)
+            snapshot = await self._jobs(session)
             partial_result = PartialResult(self._listing(snapshot))
             progress.partial_result = partial_result
             missing = await asyncio.gather(
                 self._add_quota(partial_result, snapshot, quota),
-                self._add_remaining(partial_result, deadline),
-                attempt(self._find_completions(deadline, snapshot)),
+                self._add_remaining(partial_result, session),
+                attempt(self._find_completions(session, snapshot)),
             )
         finally:
             quota.cancel()
         return partial_result.frozen(filter(None, missing))
 
-    async def _jobs(self, deadline: Deadline) -> Snapshot:
+    async def _jobs(self, session: Session) -> Snapshot:
         baseline = self._tracker.baseline
         return await collect_jobs(
-            partial(self.api.page, deadline),
+            partial(self.api.page, session),
             self.api,
             self._counting,
             lambda: Snapshot(
@@ -123,7 +125,7 @@ class Poller:
         return None
 
     async def _add_remaining(
-        self, partial_result: PartialResult, deadline: Deadline
+        self, partial_result: PartialResult, session: Session
     ) -> Failure | None:
         selection = partial_result.jobs.selection
         if selection is None or not self.api.reports_remaining_duration:
@@ -131,7 +133,7 @@ class Poller:
         failures: list[Failure] = []
 
         async def ask(job: Job) -> None:
-            milliseconds = await attempt(self.api.remaining(deadline, job))
+            milliseconds = await attempt(self.api.remaining(session, job))
             if isinstance(milliseconds, Failure):
                 failures.append(milliseconds)
             elif milliseconds is not None:
@@ -140,8 +142,8 @@ class Poller:
         await run_together(ask(job) for job in selection.jobs)
         return failures[0] if failures else None
 
-    async def _find_completions(self, deadline: Deadline, snapshot: Snapshot) -> None:
-        fetch = partial(self.api.page, deadline)
+    async def _find_completions(self, session: Session, snapshot: Snapshot) -> None:
+        fetch = partial(self.api.page, session)
         await find_completions(fetch, self.api, self._counting.hints, snapshot)
         self._tracker.record(snapshot)
 

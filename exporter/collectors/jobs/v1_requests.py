@@ -8,28 +8,17 @@ About a Visualization Job" (`modelarts_03_0066`).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode
 
-import httpx
-
 from ...apis import Api
-from ...cloud.client import (
-    Call,
-    CloudClient,
-    answered_at,
-    check_length,
-    decode,
-    unexpected,
-)
-from ...cloud.error_codes import check_success
-from ...config import Project
-from ...deadline import Deadline
+from ...cloud.call import Call
+from ...cloud.session import Session
 from ...errors import CollectionError
 from ...kinds import Kind
 from ..numbers import Number
+from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
 from .pages import Page
@@ -50,7 +39,7 @@ _NUMBERS: Final = {status: number for number, status in V1_STATUSES.items()}
 
 
 class V1Jobs:
-    """One project's jobs of one kind, as v1 lists them."""
+    """Jobs of one kind, as v1 lists them."""
 
     statuses = tuple(V1_STATUSES.values())
     unfinished: Selections = tuple(
@@ -62,42 +51,34 @@ class V1Jobs:
     largest_page = 1000
     default_listing_limit = 20_000
 
-    def __init__(self, client: CloudClient, project: Project, kind: Kind) -> None:
-        self.api, path, self._action = _APIS[kind]
+    def __init__(self, kind: Kind) -> None:
+        self.api, self._path, self._action = _APIS[kind]
         self.reports_remaining_duration = kind is Kind.VISUALIZATION
-        self._client = client
-        self._project = project
-        self._url = f"{client.cloud.modelarts_url}/v1/{project.project_id}/{path}"
 
     def status_of(self, api_status: Number) -> JobStatus:
         """Return the status of a v1 number."""
         return v1_status(api_status)
 
     async def page(
-        self, deadline: Deadline, query: Query, number: int, size: int
+        self, session: Session, query: Query, number: int, size: int
     ) -> Page:
         """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        parameters = _parameters(session.project.workspace_id, query, number, size)
         call = Call(
             api=self.api,
-            url=_url(self._url, self._project.workspace_id, query, number, size),
+            url=session.url("v1", f"{self._path}?{parameters}"),
             expected="a job list",
             action=self._action,
         )
-        response = await self._client.ask(self._project, call, deadline)
-        listing = decode(call, v1_listing, response)
-        check_success(self.api, listing.failed, listing.error_code)
-        if listing.jobs is None and listing.total is None:
-            raise unexpected(call, response, "it holds no list of jobs")
-        check_length(call, response, listing.jobs, size)
-        return Page(
-            listing.jobs or [], listing.total, answered_at(response), listing.quota
-        )
+        answer = await fetch_successful(session, call, v1_listing)
+        listing = answer.content
+        return page_of(answer, listing.jobs, listing.total, listing.quota, size)
 
-    async def quota(self, deadline: Deadline) -> JobQuota | None:
+    async def quota(self, session: Session) -> JobQuota | None:
         """Return None: every page of the listing reports the limits."""
         return None
 
-    async def remaining(self, deadline: Deadline, job: Job) -> int | None:
+    async def remaining(self, session: Session, job: Job) -> int | None:
         """
         Return the milliseconds until `job` stops automatically; None if it does not.
 
@@ -105,26 +86,20 @@ class V1Jobs:
         """
         call = Call(
             api=self.api,
-            url=httpx.URL(f"{self._url}/{quote(str(job.job_id), safe='')}"),
+            url=session.url("v1", f"{self._path}/{quote(str(job.job_id), safe='')}"),
             expected="a job's details",
             action="modelarts:tensorboard:get",
         )
         try:
-            response = await self._client.ask(self._project, call, deadline)
+            answer = await fetch_successful(session, call, v1_detail)
         except CollectionError as error:
             if error.failure.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
                 return None
             raise
-        detail = decode(call, v1_detail, response)
-        check_success(self.api, detail.failed, detail.error_code)
-        return detail.remaining
+        return answer.content.remaining
 
 
-@lru_cache(maxsize=4096)
-def _url(
-    base: str, workspace_id: str, query: Query, number: int, size: int
-) -> httpx.URL:
-    # Cached, because httpx takes longer to parse a URL than to send it.
+def _parameters(workspace_id: str, query: Query, number: int, size: int) -> str:
     parameters: dict[str, str | int] = {
         "order": "desc" if query.newest_first else "asc",
         "page": number,
@@ -138,4 +113,4 @@ def _url(
         parameters["search_content"] = query.name
     if workspace_id != "0":
         parameters["workspace_id"] = workspace_id
-    return httpx.URL(f"{base}?{urlencode(parameters)}")
+    return urlencode(parameters)

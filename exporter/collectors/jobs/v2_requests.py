@@ -12,23 +12,14 @@ import time
 from http import HTTPStatus
 from typing import Final
 
-import httpx
 import msgspec
 
 from ...apis import Api
-from ...cloud.client import (
-    Call,
-    CloudClient,
-    answered_at,
-    check_length,
-    decode,
-    unexpected,
-)
-from ...cloud.error_codes import check_success
-from ...config import Project
-from ...deadline import Deadline
+from ...cloud.call import Call
+from ...cloud.session import Session
 from ...errors import CollectionError, Reason
 from ..numbers import Number, to_limit
+from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
 from .pages import Page
@@ -56,17 +47,7 @@ class V2TrainingJobs:
     default_listing_limit = 500
     reports_remaining_duration = False
 
-    def __init__(self, client: CloudClient, project: Project) -> None:
-        self._client = client
-        self._project = project
-        base = f"{client.cloud.modelarts_url}/v2/{project.project_id}"
-        self._searches = httpx.URL(f"{base}/training-job-searches")
-        self._quotas = Call(
-            api=Api.TRAINING_QUOTAS,
-            url=httpx.URL(f"{base}/training-quotas"),
-            expected="a list of quotas",
-            action="modelarts:trainJob:getQuotas",
-        )
+    def __init__(self) -> None:
         self._no_quota_until = 0.0
 
     def status_of(self, api_status: Number) -> JobStatus:
@@ -74,43 +55,29 @@ class V2TrainingJobs:
         return v2_status(api_status)
 
     async def page(
-        self, deadline: Deadline, query: Query, number: int, size: int
+        self, session: Session, query: Query, number: int, size: int
     ) -> Page:
         """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        workspace_id = session.project.workspace_id
         call = Call(
             api=self.api,
-            url=self._searches,
+            url=session.url("v2", "training-job-searches"),
             expected="a job list",
             action="modelarts:trainJob:list",
             method="POST",
-            body=_body(self._project.workspace_id, query, number, size),
+            body=_body(workspace_id, query, number, size),
         )
-        response = await self._client.ask(self._project, call, deadline)
-        search = decode(call, v2_search, response)
-        check_success(self.api, search.failed, search.error_code)
-        is_filtered = query.statuses or query.name
-        all_jobs, found = (
-            to_limit(search.total, "total"),
-            to_limit(search.count, "count"),
-        )
-        if not is_filtered:
-            found = found or all_jobs
-        if search.items is None and found is None:
-            raise unexpected(call, response, "it holds no list of jobs")
-        check_length(call, response, search.items, size)
-        expected = self._project.workspace_id
-        if expected != "0" and search.workspace_id not in {None, expected}:
-            raise unexpected(
-                call, response, "it is about another workspace than requested"
-            )
-        return Page(
-            search.items or [],
-            found,
-            answered_at(response),
-            JobQuota(created=all_jobs),
-        )
+        answer = await fetch_successful(session, call, v2_search)
+        search = answer.content
+        if workspace_id != "0" and search.workspace_id not in {None, workspace_id}:
+            raise answer.unexpected("it is about another workspace than requested")
+        existing = to_limit(search.total, "total")
+        found = to_limit(search.count, "count")
+        if not (query.statuses or query.name):
+            found = found or existing
+        return page_of(answer, search.items, found, JobQuota(created=existing), size)
 
-    async def quota(self, deadline: Deadline) -> JobQuota | None:
+    async def quota(self, session: Session) -> JobQuota | None:
         """
         Return how many jobs exist and how many more can be created.
 
@@ -119,17 +86,22 @@ class V2TrainingJobs:
         """
         if time.monotonic() < self._no_quota_until:
             return None
+        call = Call(
+            api=Api.TRAINING_QUOTAS,
+            url=session.url("v2", "training-quotas"),
+            expected="a list of quotas",
+            action="modelarts:trainJob:getQuotas",
+        )
         try:
-            response = await self._client.ask(self._project, self._quotas, deadline)
+            return (await session.fetch(call, v2_quotas)).content.jobs
         except CollectionError as error:
             failure = error.failure
             if failure.status != HTTPStatus.NOT_FOUND or failure.reason != Reason.API:
                 raise
             self._no_quota_until = time.monotonic() + _SECONDS_WITHOUT_QUOTA_API
             return None
-        return decode(self._quotas, v2_quotas, response).jobs
 
-    async def remaining(self, deadline: Deadline, job: Job) -> int | None:
+    async def remaining(self, session: Session, job: Job) -> int | None:
         """Return None: v2 does not report it."""
         return None
 

@@ -1,6 +1,5 @@
 """Selects the API version that lists a project's jobs."""
 
-from ...cloud.client import CloudClient
 from ...config import Project, TrainingApi
 from ...kinds import Kind
 from .api import JobsApi
@@ -8,8 +7,8 @@ from .v1_requests import V1Jobs
 from .v2_requests import V2TrainingJobs
 
 
-def jobs_api(client: CloudClient, project: Project, kind: Kind) -> JobsApi:
+def jobs_api(project: Project, kind: Kind) -> JobsApi:
     """Return the API that lists a project's jobs of a kind."""
     if kind is Kind.TRAINING and project.training_api is TrainingApi.V2:
-        return V2TrainingJobs(client, project)
-    return V1Jobs(client, project, kind)
+        return V2TrainingJobs()
+    return V1Jobs(kind)

@@ -145,7 +145,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
         target = exporter.collector._targets[0]
-        issuer = target._poller.api._client._credential
+        issuer = target._poller._client._credential
         now = issuer.now
         issuer.now = lambda: now() + 95
         with cloud.faults.on(

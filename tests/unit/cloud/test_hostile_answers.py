@@ -378,10 +378,10 @@ async def test_a_check_that_fails_unexpectedly(monkeypatch):
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
 
-        def failing(client, project, kind):
+        def failing(project, kind):
             if project.name == "a":
                 raise OverflowError
-            return jobs_api(client, project, kind)
+            return jobs_api(project, kind)
 
         monkeypatch.setattr(checks, "jobs_api", failing)
         findings = await check_all(configured, lambda _: None)

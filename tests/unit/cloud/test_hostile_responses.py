@@ -302,10 +302,10 @@ async def test_check_survives_what_nobody_thought_of(monkeypatch):
     """An error in the exporter fails its row, with words and without its text."""
     jobs_api = checks.jobs_api
 
-    def broken(client, project, kind):
+    def broken(project, kind):
         if project.name == "a":
             raise LookupError("canary")
-        return jobs_api(client, project, kind)
+        return jobs_api(project, kind)
 
     monkeypatch.setattr(checks, "jobs_api", broken)
     async with raw_cloud() as cloud:
