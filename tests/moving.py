@@ -3,9 +3,11 @@
 import asyncio
 import random
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.paginator import Paginator
 from exporter.collectors.jobs.statuses import (
     UNFINISHED_PHASES,
     V1_STATUSES,
@@ -15,6 +17,7 @@ from exporter.collectors.jobs.v1_requests import V1Jobs
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
 from exporter.collectors.jobs.v2_requests import V2TrainingJobs
 from exporter.collectors.jobs.v2_schema import v2_status
+from exporter.kinds import Kind
 from exporter.simulator import Jobs, phase_of
 
 
@@ -31,25 +34,21 @@ def status_name(api, job):
     return V1_STATUSES[job.status].name if api == "v1" else phase_of(job).lower()
 
 
-class DescribedV1(V1Jobs):
-    """What v1 is like, without a client."""
-
-    def __init__(self):
-        pass
-
-
-class DescribedV2(V2TrainingJobs):
-    """What v2 is like, without a client."""
-
-    def __init__(self):
-        pass
-
-
-DESCRIBED = {"v1": (DescribedV1(), v1_status), "v2": (DescribedV2(), v2_status)}
+DESCRIBED = {
+    "v1": (V1Jobs(Kind.TRAINING), v1_status),
+    "v2": (V2TrainingJobs(), v2_status),
+}
 STATUS_NAMES = {
     "v1": [status.name for status in V1_STATUSES.values()],
     "v2": list(V2_STATUSES),
 }
+
+
+def paging(described, fetch, hints, new_snapshot):
+    """Return a paginator over pages from `fetch` instead of a session."""
+    api = copy(described)
+    api.page = lambda _, query, number, size: fetch(query, number, size)
+    return Paginator(None, api, hints, new_snapshot)
 
 
 def one_move(chance, training, now):

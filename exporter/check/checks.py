@@ -16,8 +16,8 @@ from ..cloud.scheduler import RequestScheduler
 from ..cloud.session import Session
 from ..collectors.jobs.api import ALL_JOBS
 from ..collectors.jobs.contradictions import length_of_pages, raise_if_contradictory
-from ..collectors.jobs.page_scan import SMALL_PAGE, may_do_with_small_pages
 from ..collectors.jobs.pages import Page
+from ..collectors.jobs.paginator import SMALL_PAGE, may_accept_small_pages
 from ..collectors.jobs.versions import jobs_api
 from ..config import Configuration, Project, TrainingApi
 from ..deadline import Deadline
@@ -132,7 +132,7 @@ class _Check:
             try:
                 page = await api.page(self._session(), ALL_JOBS, 1, size)
             except CollectionError as error:
-                if not may_do_with_small_pages(size, error.failure):
+                if not may_accept_small_pages(size, error.failure):
                     raise
                 page = await api.page(self._session(), ALL_JOBS, 1, SMALL_PAGE)
                 self._steps[Step.PAGE_SIZE] = Result(

@@ -1,4 +1,4 @@
-"""Looks for completed jobs that counts by status do not show."""
+"""Looks for finished jobs that counts by status do not show."""
 
 from __future__ import annotations
 
@@ -8,122 +8,105 @@ from typing import Final
 
 from ..concurrency import run_together
 from ..numbers import to_millis_list
-from .aggregates import empty_counts
-from .api import NEWEST_JOBS, JobsApi, Query
+from .api import NEWEST_JOBS, Query
+from .completions import CompletionObserver
 from .contradictions import raise_if_contradictory
 from .job import Job
-from .page_scan import FetchPage, PagingHints, ScanOutcome, list_query
+from .page_scan import ScanOutcome, list_query
 from .pages import Page
+from .paginator import Paginator
 from .snapshot import Snapshot
 from .statuses import JobStatus
 
 
-_LONGEST_SEARCH: Final = 64
+_MAX_SEARCH_LENGTH: Final = 64
 
 
-async def find_completions(
-    fetch: FetchPage, api: JobsApi, hints: PagingHints, snapshot: Snapshot
-) -> None:
+async def find_completions(paginator: Paginator, snapshot: Snapshot) -> None:
     """
-    Add the completions that the baseline of `snapshot` asks for and that counts do not
-    show.
+    Let the observer of `snapshot` look at the finished jobs that were only counted.
 
-    They are those of young jobs, which are the first of all if the newest come first,
-    and of jobs that went on before and no longer do, which are looked up by name. A job
-    that was deleted is not found. Raises `CollectionError`.
+    Those are the newest jobs, and jobs that were unfinished in the baseline and have not
+    been seen since, which are searched by name. Deleted jobs are not found. Raises
+    `CollectionError`.
     """
     if snapshot.complete:
         return
-    if snapshot.baseline.since is None:
-        await _look_again(fetch, api, hints, snapshot)
-    await _read_back(fetch, hints, snapshot)
-    known = (
-        snapshot.unfinished.keys()
-        | snapshot.unfinished_not_counted.keys()
-        | snapshot.ended.keys()
-    )
-    gone = [
-        job
-        for job_id, job in snapshot.baseline.unfinished.items()
-        if job_id not in known
-    ]
-    await run_together(_find(fetch, hints, snapshot, job) for job in gone if job.name)
-
-
-async def _look_again(
-    fetch: FetchPage, api: JobsApi, hints: PagingHints, snapshot: Snapshot
-) -> None:
-    # A job that starts after the running ones were listed, and before the waiting ones,
-    # is on neither list; numbers add up all the same if another job was counted twice.
-    # Later such a job is known, and looked up. At first, its end would not be noticed.
-    def new_snapshot() -> Snapshot:
-        return Snapshot(
-            empty_counts(snapshot.counts.bounds, api.statuses),
-            api.status_of,
-            snapshot.baseline,
-        )
-
-    async def look(selection: tuple[JobStatus, ...]) -> None:
-        result = await list_query(fetch, hints, new_snapshot, Query(selection))
-        if result.outcome is ScanOutcome.COMPLETE:
-            snapshot.unfinished_not_counted |= result.snapshot.unfinished
-
-    await run_together(look(selection) for selection in api.unfinished)
-
-
-async def _read_back(fetch: FetchPage, hints: PagingHints, snapshot: Snapshot) -> None:
+    observer = snapshot.observer
+    if observer.baseline.since is None:
+        await _list_unfinished_again(paginator, observer)
     newest, snapshot.newest_page = snapshot.newest_page, None
-    if newest is None:
-        return
-    async for page in _back_in_time(fetch, NEWEST_JOBS, hints.page_size, newest):
-        snapshot.observe(page)
-        if not _goes_on(page, snapshot.horizon):
+    if newest is not None:
+        await _read_newest(paginator, observer, newest)
+    seen = observer.unfinished.keys() | observer.finished.keys()
+    before = observer.baseline.unfinished
+    await run_together(
+        _search(paginator, observer, job)
+        for job_id, job in before.items()
+        if job_id not in seen and job.name
+    )
+
+
+async def _list_unfinished_again(
+    paginator: Paginator, observer: CompletionObserver
+) -> None:
+    # A job that starts after the running jobs were listed and before the waiting ones is
+    # on neither list; if another job was counted twice, the numbers add up nevertheless.
+    # Later, the baseline has such a job. The first time, its end would be missed.
+    async def list_again(selection: tuple[JobStatus, ...]) -> None:
+        result = await list_query(paginator, Query(selection))
+        if result.outcome is ScanOutcome.COMPLETE:
+            observer.unfinished |= result.snapshot.unfinished
+
+    await run_together(list_again(each) for each in paginator.api.unfinished)
+
+
+async def _read_newest(
+    paginator: Paginator, observer: CompletionObserver, newest: Page
+) -> None:
+    async for page in _back_in_time(paginator, NEWEST_JOBS, newest):
+        observer.observe(page)
+        if not _may_continue(page, observer.horizon):
             return
 
 
-async def _find(
-    fetch: FetchPage, hints: PagingHints, snapshot: Snapshot, job: Job
-) -> None:
-    name = job.name[:_LONGEST_SEARCH]
+async def _search(paginator: Paginator, observer: CompletionObserver, job: Job) -> None:
+    name = job.name[:_MAX_SEARCH_LENGTH]
     query = Query(name=name, newest_first=True)
-    newest = await fetch(query, 1, hints.page_size)
-    async for page in _back_in_time(fetch, query, hints.page_size, newest):
-        if is_there := job.job_id in page.ids:
+    newest = await paginator.pages(query).read(1)
+    async for page in _back_in_time(paginator, query, newest):
+        if is_found := job.job_id in page.ids:
             row = page.rows[page.ids.index(job.job_id)]
-            snapshot.observe(replace(page, rows=[row]))
+            observer.observe(replace(page, rows=[row]))
         names = [str(row.job_name).casefold() for row in page.rows]
-        is_search = all(name.casefold() in found for found in names)
-        if is_there or not is_search or not _goes_on(page, job.created):
+        is_filtered = all(name.casefold() in found for found in names)
+        if is_found or not is_filtered or not _may_continue(page, job.created):
             return
 
 
 async def _back_in_time(
-    fetch: FetchPage, query: Query, size: int, newest: Page
+    paginator: Paginator, query: Query, newest: Page
 ) -> AsyncIterator[Page]:
     """
-    Yield `newest`, the first page of `query`, and then pages of ever older jobs.
+    Yield `newest`, the first page of `query`, and then pages of older and older jobs.
 
-    Those are asked for in order of creation, from the last page to the first: a job
-    that is deleted draws younger ones to earlier pages, which are read later. Newest
-    first, it would draw older ones to a page that has been read already.
+    These are read in order of creation, from the last page to the first: a deleted job
+    moves younger ones to pages that are read later. With the newest first, it would move
+    older ones to a page that has been read already.
     """
     yield newest
     length = len(newest.rows)
-    oldest_first = replace(query, newest_first=False)
-    # All that was on the last page then, newest first, is on the page yielded above.
-    for number in range(_number_of_pages(newest) - 1, 0, -1):
-        page = await fetch(oldest_first, number, size)
+    number_of_pages = -(-(newest.total or 0) // max(1, length))
+    pages = paginator.pages(replace(query, newest_first=False))
+    # The last page would be the jobs of `newest`.
+    for number in range(number_of_pages - 1, 0, -1):
+        page = await pages.read(number)
         raise_if_contradictory(page, number, length)
         yield page
 
 
-def _goes_on(page: Page, since: int | None) -> bool:
-    """Return whether there may be a job that is older than `page` but not than `since`."""
+def _may_continue(page: Page, since: int | None) -> bool:
+    """Return whether jobs older than `page` may have been created at `since` or later."""
     created = to_millis_list([row.create_time for row in page.rows], "create_time")
-    # A page without jobs was the last one, before jobs were deleted.
+    # A page is empty if jobs were deleted meanwhile.
     return since is not None and (not page.rows or min(created, default=-1) >= since)
-
-
-def _number_of_pages(page: Page) -> int:
-    """Return how many pages as long as this one there are, by the API's own count."""
-    return -(-(page.total or 0) // max(1, len(page.rows)))

@@ -1,116 +1,189 @@
 """
-Jobs that were seen to end, each counted once, from the first complete collection on.
+Counts finished jobs, each once, from the first complete collection on.
 
-What is remembered between two collections: the jobs that have not ended, and the IDs of
-those that have and were created within ten minutes of the newest. A job that ended and
-was created before that had ended by the collection that is remembered, which saw it.
-So memory follows the unfinished jobs and the pace of creation, not the history.
+What is remembered between two collections are the unfinished jobs, and the IDs of
+finished jobs that were created within ten minutes of the newest. Any other finished job
+had finished by the last collection. So memory depends on the unfinished jobs and the
+rate of creation, not on the history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from ..numbers import Number, to_millis, to_millis_list
 from .aggregates import DurationHistogram
 from .job import Job, JobId
-from .snapshot import OVERLAP_MILLISECONDS, Baseline, Snapshot
+from .pages import Page, Row, StatusOf, job_of
 from .statuses import FINISHED_PHASES, Phase
+
+
+OVERLAP_MILLISECONDS: Final = 600_000
+"""
+How long before the newest job a job may have been created that a collection misses.
+
+A job that is created while pages are read is on them or not, and creation times may be
+out of order by as much as clocks differ.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """
+    What a collection leaves to the next, to tell which jobs have finished since.
+
+    `recent` are the finished jobs that were created at `since` or later, with their
+    creation times, all in milliseconds since the epoch. Before the first collection,
+    `since` is None.
+    """
+
+    unfinished: Mapping[JobId, Job] = field(default_factory=dict)
+    recent: Mapping[JobId, int] = field(default_factory=dict)
+    since: int | None = None
+
+    def precedes_end_of(self, job: Job) -> bool:
+        """Return whether a finished job has finished since."""
+        if job.job_id in self.unfinished:
+            return True
+        if self.since is None or job.created is None or job.created < self.since:
+            return False
+        return job.job_id not in self.recent
+
+
+FIRST_COLLECTION: Final = Baseline()
+
+
+@dataclass(slots=True)
+class CompletionObserver:
+    """Looks at the pages of a collection for jobs that have finished since `baseline`."""
+
+    baseline: Baseline
+    status_of: StatusOf
+    unfinished: dict[JobId, Job] = field(default_factory=dict)
+    finished: dict[JobId, Job] = field(default_factory=dict)
+    """Those that were unfinished in the baseline, or created since the horizon."""
+
+    newest: int | None = None
+    """When the newest job was created, in milliseconds since the epoch."""
+
+    @property
+    def horizon(self) -> int | None:
+        """The creation time from which on finished jobs matter; None if not known yet."""
+        if self.baseline.since is not None or self.newest is None:
+            return self.baseline.since
+        return self.newest - OVERLAP_MILLISECONDS
+
+    def observe(self, page: Page) -> Mapping[JobId, Job]:
+        """Look at all jobs of a page; return the unfinished. Raises `CollectionError`."""
+        # Pages of a thousand jobs go through here: the common case must be fast.
+        statuses = {row.status for row in page.rows}
+        finished = {
+            status
+            for status in statuses
+            if self.status_of(status).phase in FINISHED_PHASES
+        }
+        self.finished |= self._jobs(self._relevant(page), finished)
+        unfinished = statuses - finished
+        jobs = self._jobs(page.rows, unfinished) if unfinished else {}
+        self.unfinished |= jobs
+        return jobs
+
+    def absorb(self, other: CompletionObserver) -> None:
+        """Add what `other` saw on other pages."""
+        self.unfinished |= other.unfinished
+        self.finished |= other.finished
+        self._grow(other.newest)
+
+    def next_baseline(self) -> Baseline:
+        """Return the baseline of the next collection."""
+        since = self.baseline.since or 0
+        if self.newest is not None:
+            since = max(since, self.newest - OVERLAP_MILLISECONDS)
+        finished = {job_id: job.created for job_id, job in self.finished.items()}
+        return Baseline(
+            {
+                job_id: job
+                for job_id, job in self.unfinished.items()
+                if job_id not in finished
+            },
+            {
+                job_id: created
+                for job_id, created in {**self.baseline.recent, **finished}.items()
+                if created is not None and created >= since
+            },
+            since,
+        )
+
+    def _relevant(self, page: Page) -> Iterable[Row]:
+        """Return the jobs whose end matters; `newest` grows to the page's."""
+        create_times = [row.create_time for row in page.rows]
+        created = to_millis_list(create_times, "create_time")
+        newest = max(created, default=None)
+        if newest is not None:
+            # A creation time in the future must not hide jobs created until then.
+            self._grow(min(newest, round(page.answered_at * 1000)))
+        known = self.baseline.unfinished.keys() & page.ids
+        horizon = self.horizon
+        if not known and (horizon is None or newest is None or newest < horizon):
+            return ()
+        if len(created) < len(create_times):
+            created = [to_millis(time, "create_time") or 0 for time in create_times]
+        return [
+            row
+            for row, job_id, at in zip(page.rows, page.ids, created, strict=True)
+            if job_id in known or (horizon is not None and at >= horizon)
+        ]
+
+    def _jobs(self, rows: Iterable[Row], statuses: set[Number]) -> dict[JobId, Job]:
+        jobs = [job_of(row, self.status_of) for row in rows if row.status in statuses]
+        return {job.job_id: job for job in jobs}
+
+    def _grow(self, created: int | None) -> None:
+        if created is not None:
+            self.newest = max(created, self.newest or created)
 
 
 @dataclass(frozen=True, slots=True)
 class Completions:
-    """How many jobs were seen to end in each phase, and how long they had run."""
+    """How many jobs have finished in each phase, and how long they had run."""
 
     numbers: Mapping[Phase, int]
     durations: Mapping[Phase, DurationHistogram]
 
 
-@dataclass(slots=True)
 class CompletionTracker:
-    """
-    The completions that were seen; `bounds` are those of the histograms, in
-    milliseconds.
-    """
+    """The completions of all collections; `bounds` of histograms are in milliseconds."""
 
-    bounds: tuple[int, ...]
-    _numbers: dict[Phase, int] = field(init=False)
-    _durations: dict[Phase, DurationHistogram] = field(init=False)
-    _unfinished: dict[JobId, Job] = field(default_factory=dict)
-    _recent: dict[JobId, int] = field(default_factory=dict)
-    _newest: int | None = None
-    _has_begun: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(self, bounds: tuple[int, ...]) -> None:
+        self.baseline = FIRST_COLLECTION
+        self._bounds = bounds
         self._numbers = dict.fromkeys(FINISHED_PHASES, 0)
         self._durations = {
-            phase: DurationHistogram([0] * len(self.bounds))
-            for phase in FINISHED_PHASES
+            phase: DurationHistogram([0] * len(bounds)) for phase in FINISHED_PHASES
         }
 
     @property
-    def baseline(self) -> Baseline:
-        """What the next snapshot has to look for."""
-        if not self._has_begun:
-            return Baseline()
-        return Baseline(self._unfinished, self._since)
-
-    @property
     def so_far(self) -> Completions:
-        """What was counted so far, which later ends do not change."""
+        """A copy of what has been counted so far."""
         return Completions(
             dict(self._numbers),
             {phase: found.copy() for phase, found in self._durations.items()},
         )
 
-    def record(self, snapshot: Snapshot) -> None:
+    def record(self, seen: CompletionObserver) -> None:
         """
-        Count the completions that `snapshot` saw, and remember what it saw.
+        Count the completions that a collection saw, and remember what it saw.
 
-        A snapshot that began before another was recorded may know less than that one,
-        and is passed over: the next one sees what it saw.
+        If another collection was recorded since it began, it is ignored, since it may
+        know less; the next one sees what it saw.
         """
-        if snapshot.baseline != self.baseline:
+        if seen.baseline is not self.baseline:
             return
-        if self._has_begun:
-            for job in snapshot.ended.values():
-                if self._is_news(job):
-                    self._count(job)
-        self._has_begun = True
-        if snapshot.newest is not None:
-            self._newest = max(snapshot.newest, self._newest or snapshot.newest)
-        self._unfinished = {
-            job_id: job
-            for job_id, job in (
-                snapshot.unfinished | snapshot.unfinished_not_counted
-            ).items()
-            if job_id not in snapshot.ended
-        }
-        self._recent |= {
-            job_id: job.created
-            for job_id, job in snapshot.ended.items()
-            if job.created is not None
-        }
-        since = self._since
-        self._recent = {
-            job_id: created
-            for job_id, created in self._recent.items()
-            if created >= since
-        }
-
-    @property
-    def _since(self) -> int:
-        return 0 if self._newest is None else self._newest - OVERLAP_MILLISECONDS
-
-    def _is_news(self, job: Job) -> bool:
-        if job.job_id in self._unfinished:
-            return True
-        if job.created is None or job.created < self._since:
-            return False
-        return job.job_id not in self._recent
-
-    def _count(self, job: Job) -> None:
-        phase = job.status.phase
-        self._numbers[phase] += 1
-        if job.duration is not None:
-            self._durations[phase].add(self.bounds, [job.duration])
+        for job in seen.finished.values():
+            if self.baseline.precedes_end_of(job):
+                self._numbers[job.status.phase] += 1
+                if job.duration is not None:
+                    self._durations[job.status.phase].add(self._bounds, [job.duration])
+        self.baseline = seen.next_baseline()

@@ -61,11 +61,3 @@ def raise_if_contradictory(page: Page, number: int, length: int) -> None:
     why = contradiction_of(page, number, length)
     if why is not None:
         raise ContradictionError(why)
-
-
-def raise_if_too_long(page: Page, number: int, size: int) -> None:
-    """Raise `ContradictionError` if page `number` has more jobs than requested."""
-    if len(page.rows) > size:
-        raise ContradictionError(
-            f"page {number} has {len(page.rows)} jobs where at most {size} were requested"
-        )

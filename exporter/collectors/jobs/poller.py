@@ -11,7 +11,6 @@ import asyncio
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from ...cloud.client import CloudClient
@@ -28,7 +27,7 @@ from .completions import Completions, CompletionTracker
 from .counting import CountingState, collect_jobs
 from .job import Job
 from .listing import Listing, PartialResult, longest_running, select_jobs
-from .page_scan import PagingHints
+from .paginator import Paginator, PagingHints
 from .quota import JobQuota
 from .snapshot import Snapshot
 from .statuses import Phase
@@ -86,30 +85,34 @@ class Poller:
         session = self._client.session(self._project, progress.deadline)
         quota = asyncio.create_task(attempt(self.api.quota(session)))
         try:
-            snapshot = await self._jobs(session)
+            paginator = self._paginator(session)
+            snapshot = await collect_jobs(
+                paginator,
+                self._counting,
+                self._settings.listing_limit or self.api.default_listing_limit,
+            )
             partial_result = PartialResult(self._listing(snapshot))
             progress.partial_result = partial_result
             missing = await asyncio.gather(
                 self._add_quota(partial_result, snapshot, quota),
                 self._add_remaining(partial_result, session),
-                attempt(self._find_completions(session, snapshot)),
+                attempt(self._find_completions(paginator, snapshot)),
             )
         finally:
             quota.cancel()
         return partial_result.frozen(filter(None, missing))
 
-    async def _jobs(self, session: Session) -> Snapshot:
+    def _paginator(self, session: Session) -> Paginator:
         baseline = self._tracker.baseline
-        return await collect_jobs(
-            partial(self.api.page, session),
+        return Paginator(
+            session,
             self.api,
-            self._counting,
+            self._counting.hints,
             lambda: Snapshot(
                 empty_counts(self._bounds, self.api.statuses),
                 self.api.status_of,
                 baseline,
             ),
-            self._settings.listing_limit or self.api.default_listing_limit,
         )
 
     async def _add_quota(
@@ -142,10 +145,9 @@ class Poller:
         await run_together(ask(job) for job in selection.jobs)
         return failures[0] if failures else None
 
-    async def _find_completions(self, session: Session, snapshot: Snapshot) -> None:
-        fetch = partial(self.api.page, session)
-        await find_completions(fetch, self.api, self._counting.hints, snapshot)
-        self._tracker.record(snapshot)
+    async def _find_completions(self, paginator: Paginator, snapshot: Snapshot) -> None:
+        await find_completions(paginator, snapshot)
+        self._tracker.record(snapshot.observer)
 
     def _listing(self, snapshot: Snapshot) -> Listing:
         jobs = snapshot.unfinished.values()

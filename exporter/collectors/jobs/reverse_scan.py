@@ -1,30 +1,27 @@
 """
-A list of jobs that moves, read from its last page to the first.
+Reads a list that changes from its last page to the first.
 
-Jobs only ever move forward, so none can slip past this reader. A job that has moved
-onto the next page meanwhile comes twice and is counted once.
+Jobs only move forward, so none can be missed. A job that moved to the next page
+meanwhile is read twice and counted once.
 
-What an API says may also be wrong. Movement explains neither an answer that contradicts
-itself, nor more jobs on two pages than the totals decrease by, nor totals that differ
-in the same way each time. Such a reading is repeated.
+The API itself may be wrong. A change of the list explains neither an answer that
+contradicts itself, nor more jobs on two pages than the totals decrease by, nor totals
+that are off by the same number each time. Such a scan is repeated.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from .contradictions import ContradictionError, contradiction_of, length_of_pages
 from .job import JobId
 from .pages import Page
-from .snapshot import Snapshot
+from .paginator import QueryPages
 
 
-_MOST_READINGS: Final = 3
-
-ReadPage: TypeAlias = Callable[[int], Awaitable[Page]]
-"""Asks for a page, counted from 1; raises `CollectionError`."""
+_MAX_SCANS: Final = 3
 
 
 class PageRecord(NamedTuple):
@@ -35,12 +32,12 @@ class PageRecord(NamedTuple):
 
 
 PageRecords: TypeAlias = Mapping[int, PageRecord]
-"""What is remembered of a reading, by page number."""
+"""By page number."""
 
 
 def record_of(page: Page) -> PageRecord:
     """Return what is remembered of a page."""
-    # A number in an array takes 8 bytes, in a set about 75: sets come afterwards.
+    # A number takes 8 bytes in an array and about 75 in a set: sets are made later.
     numbers = [job_id for job_id in page.ids if isinstance(job_id, int)]
     try:
         is_compact = len(numbers) == len(page.ids)
@@ -50,59 +47,59 @@ def record_of(page: Page) -> PageRecord:
 
 
 async def read_in_reverse(
-    read: ReadPage,
-    size: int,
-    new_snapshot: Callable[[], Snapshot],
-    pages: int,
-    earlier: PageRecords,
+    pages: QueryPages, records: Sequence[PageRecord]
 ) -> ReverseScan:
     """
-    Return a reading that can be true of pages with at most `size` jobs.
+    Return a scan that can be true; `records` are those of the scan before.
 
-    `earlier` is the reading before, of `pages` pages. Raises `ContradictionError` if
-    what cannot be true persists, and `CollectionError`.
+    Raises `ContradictionError` if contradictions persist, and `CollectionError`.
     """
+    last = len(records)
+    earlier: PageRecords = dict(enumerate(records, 1))
     contradiction = ""
-    for _ in range(_MOST_READINGS):
-        scan = ReverseScan(read, size, new_snapshot())
-        found = await scan.run(pages, earlier)
+    for _ in range(_MAX_SCANS):
+        scan = ReverseScan(pages)
+        found = await scan.run(last, earlier)
         if found is None:
             return scan
         contradiction = found
-        if _is_repeated(scan.records, earlier):
+        if _is_unchanged(scan.records, earlier):
             break
-        pages, earlier = max(pages, scan.pages), scan.records
+        last, earlier = max(last, scan.last), scan.records
     raise ContradictionError(f"{contradiction}, also when asked again")
 
 
 class ReverseScan:
-    """One reading; `jobs` are those that `snapshot` has counted, on `pages` pages."""
+    """One scan, from page `last` on; `snapshot` counts its `jobs`."""
 
-    def __init__(self, read: ReadPage, size: int, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.jobs = 0
-        self.pages = 0
+    def __init__(self, pages: QueryPages) -> None:
+        self.snapshot = pages.paginator.new_snapshot()
+        self.last = 0
         self.records: dict[int, PageRecord] = {}
-        self._read = read
-        self._size = size
+        self._pages = pages
         self._seen: set[JobId] = set()
         self._repeated = 0
         self._decrease = 0
 
-    async def run(self, pages: int, earlier: PageRecords) -> str | None:
-        """
-        Read, as far as it can be true, and return in words what cannot; else None.
+    @property
+    def jobs(self) -> int:
+        """The number of different jobs."""
+        return len(self._seen)
 
-        `earlier` is the reading before, of `pages` pages. Raises `CollectionError`.
+    async def run(self, last: int, earlier: PageRecords) -> str | None:
         """
-        first = await self._read(1)
-        length = length_of_pages(first, self._size)
+        Read until something cannot be true, and return what in words; None if all can.
+
+        `earlier` is the scan before, whose last page was `last`. Raises `CollectionError`.
+        """
+        first = await self._pages.read(1)
+        length = length_of_pages(first, self._pages.size)
         if first.total is None:
-            self.pages = await self._pages_without_total(pages)
+            self.last = await self._find_last(last)
         else:
-            self.pages = max(1, pages, -(-first.total // length))
-        for number in range(self.pages, 0, -1):
-            page = first if self.pages == 1 else await self._read(number)
+            self.last = max(1, last, -(-first.total // length))
+        for number in range(self.last, 0, -1):
+            page = first if self.last == 1 else await self._pages.read(number)
             self.records[number] = record_of(page)
             why = contradiction_of(page, number, length)
             if why is not None:
@@ -110,15 +107,17 @@ class ReverseScan:
             self._count(page, self.records.get(number + 1))
         return self._contradiction(earlier)
 
-    async def _pages_without_total(self, pages: int) -> int:
-        # Only a page without jobs shows where the list ends.
+    async def _find_last(self, number: int) -> int:
+        # Without a total, only an empty page shows where the list ends.
         previous = None
-        while (page := await self._read(pages)).rows:
+        while (page := await self._pages.read(number)).rows:
             if page.ids == previous:
-                raise ContradictionError(f"pages {pages - 1} and {pages} are the same")
+                raise ContradictionError(
+                    f"pages {number - 1} and {number} are the same"
+                )
             previous = page.ids
-            pages += 1
-        return max(1, pages - 1)
+            number += 1
+        return max(1, number - 1)
 
     def _count(self, page: Page, later: PageRecord | None) -> None:
         rows = []
@@ -129,26 +128,24 @@ class ReverseScan:
         self._repeated += len(page.rows) - len(rows)
         if later is not None:
             self._decrease += max(0, (later.total or 0) - (page.total or 0))
-        self.jobs += len(rows)
-        self.snapshot.quota = page.quota
         self.snapshot.add(page, rows)
 
     def _contradiction(self, earlier: PageRecords) -> str | None:
         totals = {record.total for record in self.records.values()}
         if len(totals) > 1 and None in totals:
-            return "some pages tell a total, and some do not"
+            return "some pages report a total, and some do not"
         if self._repeated > self._decrease:
             return (
                 f"{self._repeated} jobs are on two pages, though the total decreased "
                 f"by {self._decrease}"
             )
-        if totals - {None, self.jobs} and _is_repeated(self.records, earlier):
+        if totals - {None, self.jobs} and _is_unchanged(self.records, earlier):
             counted = " and ".join(map(str, sorted(total or 0 for total in totals)))
             return f"there are {self.jobs} jobs, but the total is {counted}"
         return None
 
 
-def _is_repeated(records: PageRecords, earlier: PageRecords) -> bool:
-    """Return whether nothing has moved between two readings, as far as pages show it."""
+def _is_unchanged(records: PageRecords, earlier: PageRecords) -> bool:
+    """Return whether pages that were read in both scans are the same."""
     both = records.keys() & earlier.keys()
     return all(records[number] == earlier[number] for number in both)

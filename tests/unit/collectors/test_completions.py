@@ -12,15 +12,19 @@ from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from moving import DESCRIBED, NOW, MovingJobs, one_move
+from moving import DESCRIBED, NOW, MovingJobs, one_move, paging
 
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.completion_search import find_completions
-from exporter.collectors.jobs.completions import CompletionTracker
+from exporter.collectors.jobs.completions import (
+    OVERLAP_MILLISECONDS,
+    CompletionObserver,
+    CompletionTracker,
+)
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
 from exporter.collectors.jobs.job import Job
-from exporter.collectors.jobs.page_scan import PagingHints
-from exporter.collectors.jobs.snapshot import OVERLAP_MILLISECONDS, Snapshot
+from exporter.collectors.jobs.paginator import PagingHints
+from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES, Phase
 from exporter.errors import CollectionError, Failure, Reason
 from exporter.kinds import Kind
@@ -193,27 +197,20 @@ async def test_the_page_size_may_change():
 def test_a_collection_that_was_overtaken_counts_nothing():
     """Of two that run at once, one is recorded: the other may know less."""
     endings = CompletionTracker(())
-    snapshot = Snapshot(
-        empty_counts((), V1_STATUSES.values()), V1_STATUSES.get, endings.baseline
-    )
+    first = CompletionObserver(endings.baseline, V1_STATUSES.get)
     job = Job("1", "one", V1_STATUSES[8], 1000)
-    snapshot.unfinished["1"] = job
-    endings.record(snapshot)
+    first.unfinished["1"] = job
+    endings.record(first)
 
     slow, quick = (
-        Snapshot(
-            empty_counts((), V1_STATUSES.values()), V1_STATUSES.get, endings.baseline
-        )
-        for _ in range(2)
+        CompletionObserver(endings.baseline, V1_STATUSES.get) for _ in range(2)
     )
     slow.unfinished["1"] = job
-    quick.ended["1"] = replace(job, status=V1_STATUSES[10])
+    quick.finished["1"] = replace(job, status=V1_STATUSES[10])
     endings.record(quick)
     endings.record(slow)
-    again = Snapshot(
-        empty_counts((), V1_STATUSES.values()), V1_STATUSES.get, endings.baseline
-    )
-    again.ended["1"] = replace(job, status=V1_STATUSES[10])
+    again = CompletionObserver(endings.baseline, V1_STATUSES.get)
+    again.finished["1"] = replace(job, status=V1_STATUSES[10])
     endings.record(again)
 
     assert endings.so_far.numbers[Phase.SUCCEEDED] == 1
@@ -241,24 +238,22 @@ class Exporting:
     async def collect(self, limit):
         """Collect once; return whether that was complete."""
         baseline = self.endings.baseline
+        paginator = paging(
+            self.described,
+            self.fetch,
+            self.state.hints,
+            lambda: Snapshot(
+                empty_counts((60_000,), self.described.statuses),
+                self.status_of,
+                baseline,
+            ),
+        )
         try:
-            snapshot = await collect_jobs(
-                self.fetch,
-                self.described,
-                self.state,
-                lambda: Snapshot(
-                    empty_counts((60_000,), self.described.statuses),
-                    self.status_of,
-                    baseline,
-                ),
-                limit,
-            )
-            await find_completions(
-                self.fetch, self.described, self.state.hints, snapshot
-            )
+            snapshot = await collect_jobs(paginator, self.state, limit)
+            await find_completions(paginator, snapshot)
         except CollectionError:
             return False
-        self.endings.record(snapshot)
+        self.endings.record(snapshot.observer)
         return True
 
 
@@ -268,11 +263,16 @@ def test_young_jobs_are_looked_at_twice(api):
     moving = MovingJobs(api, Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.create_job(8, created=NOW)
     described, status_of = DESCRIBED[api]
-    missed = Snapshot(empty_counts((), described.statuses), status_of, complete=False)
 
-    asyncio.run(find_completions(moving.fetch, described, PagingHints(50), missed))
+    def new_snapshot():
+        return Snapshot(empty_counts((), described.statuses), status_of)
 
-    assert len(missed.unfinished_not_counted) == 1
+    missed = new_snapshot()
+    missed.complete = False
+    paginator = paging(described, moving.fetch, PagingHints(50), new_snapshot)
+    asyncio.run(find_completions(paginator, missed))
+
+    assert len(missed.observer.unfinished) == 1
 
 
 # `EXAMPLES=20000` takes about half an hour, and was run: the examples are what it found.
@@ -352,5 +352,5 @@ def test_memory_follows_the_unfinished_and_the_young():
 
     asyncio.run(run())
 
-    assert len(exporting.endings._unfinished) == len(unfinished)
-    assert len(exporting.endings._recent) <= OVERLAP_MILLISECONDS / 1000 + 1
+    assert len(exporting.endings.baseline.unfinished) == len(unfinished)
+    assert len(exporting.endings.baseline.recent) <= OVERLAP_MILLISECONDS / 1000 + 1

@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -11,12 +12,12 @@ from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, status_name
+from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, paging, status_name
 
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.completion_search import find_completions
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
-from exporter.collectors.jobs.page_scan import PagingHints
+from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.poller import attempt
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES, V2_STATUSES
@@ -194,21 +195,32 @@ async def test_a_status_that_nobody_knows(api, logged):
 
 async def test_a_fallback_costs_its_listing_once():
     """After the hour without counts, they are asked for without listing all before."""
-    cloud = large("v1", 9000)
-    cloud.dialect = Dialect(ignores_filters=True)
-    async with exporting_from(cloud, listing_limit=500, page_size=100) as exporter:
-        await exporter.scrape()
-        asked(cloud)
-        (target,) = [
-            one for one in exporter.collector._targets if one.kind == "training"
-        ]
-        target._poller._counting.counts_unreliable_until = 0.0
-        cloud.dialect = Dialect()
-        scrape = await exporter.scrape()
+    moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
+    moving.jobs.history(900, NOW - 3600)
+    described, status_of = DESCRIBED["v1"]
+    filters_work = False
 
-    assert scrape.value("listing_complete", **TRAINING) == 0
-    assert scrape.statuses("a", "training") == truth("v1", cloud)
-    assert asked(cloud) <= STATUSES["v1"] + 2
+    async def fetch(query, number, size):
+        statuses = query.statuses if filters_work else ()
+        return await moving.fetch(replace(query, statuses=statuses), number, size)
+
+    state = CountingState(PagingHints(10))
+    paginator = paging(
+        described,
+        fetch,
+        state.hints,
+        lambda: Snapshot(empty_counts((), described.statuses), status_of),
+    )
+    assert (await collect_jobs(paginator, state, 50)).complete
+    assert state.counts_unreliable_until > asyncio.get_running_loop().time() + 3000
+    state.counts_unreliable_until = 0.0
+    filters_work = True
+    moving.requests = 0
+    snapshot = await collect_jobs(paginator, state, 50)
+
+    assert not snapshot.complete
+    assert snapshot.counts.number == 900
+    assert moving.requests <= STATUSES["v1"] + 2
 
 
 async def test_an_api_that_gives_the_same_page_again_and_again():
@@ -225,15 +237,15 @@ async def test_an_api_that_gives_the_same_page_again_and_again():
         return await moving.fetch(query, 1, size)
 
     hints = PagingHints(10)
-    snapshot = await collect_jobs(
-        fetch,
+    paginator = paging(
         described,
-        CountingState(hints, is_counting=True),
+        fetch,
+        hints,
         lambda: Snapshot(empty_counts((), described.statuses), status_of),
-        20,
     )
+    snapshot = await collect_jobs(paginator, CountingState(hints, is_counting=True), 20)
     numbers.clear()
-    await find_completions(fetch, described, hints, snapshot)
+    await find_completions(paginator, snapshot)
 
     assert not snapshot.complete
     assert numbers == list(range(9, 0, -1))
@@ -293,13 +305,17 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
     moving = MovingJobs(api, jobs, chance, pace)
     moving.observe()
     described, status_of = DESCRIBED[api]
+    hints = PagingHints(size)
 
     snapshot = asyncio.run(
         collect_jobs(
-            moving.fetch,
-            described,
-            CountingState(PagingHints(size), is_counting=True),
-            lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            paging(
+                described,
+                moving.fetch,
+                hints,
+                lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            ),
+            CountingState(hints, is_counting=True),
             20,
         )
     )
@@ -354,14 +370,18 @@ def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
     moving = MovingJobs(api, jobs, chance, pace, lie=lie)
     moving.observe()
     described, status_of = DESCRIBED[api]
+    hints = PagingHints(size)
 
     collected = asyncio.run(
         attempt(
             collect_jobs(
-                moving.fetch,
-                described,
-                CountingState(PagingHints(size), is_counting=is_counting),
-                lambda: Snapshot(empty_counts((), described.statuses), status_of),
+                paging(
+                    described,
+                    moving.fetch,
+                    hints,
+                    lambda: Snapshot(empty_counts((), described.statuses), status_of),
+                ),
+                CountingState(hints, is_counting=is_counting),
                 20 if is_counting else 1000,
             )
         )

@@ -9,11 +9,13 @@ import pytest
 from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moving import DESCRIBED, paging
 
 from exporter.collectors.jobs.aggregates import JobCounts, empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS
-from exporter.collectors.jobs.page_scan import PagingHints, list_jobs
+from exporter.collectors.jobs.page_scan import list_jobs
 from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
@@ -39,6 +41,12 @@ class Recorder(JobCounts):
 def recording():
     """Return a census with such a tally."""
     return Snapshot(Recorder(), v1_status)
+
+
+async def listing_of(fetch, hints, new_snapshot):
+    """List all jobs on pages from `fetch`."""
+    described, _ = DESCRIBED["v1"]
+    return (await list_jobs(paging(described, fetch, hints, new_snapshot))).snapshot
 
 
 @dataclass
@@ -137,7 +145,7 @@ def test_no_job_twice_and_none_missed(
 
     async def run():
         task = asyncio.create_task(
-            list_jobs(api.fetch, PagingHints(size, {ALL_JOBS: pages}), recorder)
+            listing_of(api.fetch, PagingHints(size, {ALL_JOBS: pages}), recorder)
         )
         for action, index in actions:
             await settle()
@@ -171,7 +179,7 @@ async def listed(api: MovingList, hints: PagingHints) -> list[int]:
     async def fetch(query, number, size):
         return api.page(number, min(size, api.page_limit))
 
-    return (await list_jobs(fetch, hints, recording)).counts.seen
+    return (await listing_of(fetch, hints, recording)).counts.seen
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ async def test_a_warm_listing_asks_for_all_pages_at_once():
     hints = PagingHints(1000)
     await listed(api, hints)
 
-    task = asyncio.create_task(list_jobs(api.fetch, hints, recording))
+    task = asyncio.create_task(listing_of(api.fetch, hints, recording))
     await settle()
     assert [1, 2, 3] == [number for _, number, _ in api.pending]
     for _ in range(3):
@@ -228,7 +236,7 @@ async def test_page_size_falls_back_and_is_remembered():
 
     hints = PagingHints(1000)
     for _ in range(2):
-        listing = await list_jobs(fetch, hints, recording)
+        listing = await listing_of(fetch, hints, recording)
         assert len(listing.counts.seen) == 250
 
     assert [1000, 100, 100, 100, 100, 100, 100] == asked
@@ -242,7 +250,7 @@ async def test_other_refusals_are_not_retried_smaller():
         raise CollectionError(failure)
 
     with pytest.raises(CollectionError) as caught:
-        await list_jobs(fetch, PagingHints(1000), recording)
+        await listing_of(fetch, PagingHints(1000), recording)
 
     assert caught.value.failure is failure
 
@@ -259,7 +267,7 @@ async def test_an_endless_list_is_dropped(distinct):
         return Page(rows, 25, NOW)
 
     with pytest.raises(CollectionError, match="does not end"):
-        await list_jobs(
+        await listing_of(
             fetch,
             PagingHints(10),
             lambda: Snapshot(empty_counts((), V1_STATUSES.values()), v1_status),
