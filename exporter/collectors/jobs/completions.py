@@ -32,7 +32,7 @@ out of order by as much as clocks differ.
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """
-    What a collection leaves to the next, to tell which jobs have finished since.
+    What is remembered of a collection, to tell which jobs have finished since.
 
     `recent` are the finished jobs that were created at `since` or later, with their
     creation times, all in milliseconds since the epoch. Before the first collection,
@@ -43,8 +43,8 @@ class Baseline:
     recent: Mapping[JobId, int] = field(default_factory=dict)
     since: int | None = None
 
-    def precedes_end_of(self, job: Job) -> bool:
-        """Return whether a finished job has finished since."""
+    def is_completion(self, job: Job) -> bool:
+        """Return whether `job`, which is finished, has finished since."""
         if job.job_id in self.unfinished:
             return True
         if self.since is None or job.created is None or job.created < self.since:
@@ -65,15 +65,15 @@ class CompletionObserver:
     finished: dict[JobId, Job] = field(default_factory=dict)
     """Those that were unfinished in the baseline, or created since the horizon."""
 
-    newest: int | None = None
-    """When the newest job was created, in milliseconds since the epoch."""
+    newest: int = 0
+    """When the newest job was created, in milliseconds since the epoch; 0 without jobs."""
 
     @property
     def horizon(self) -> int | None:
         """The creation time from which on finished jobs matter; None if not known yet."""
-        if self.baseline.since is not None or self.newest is None:
-            return self.baseline.since
-        return self.newest - OVERLAP_MILLISECONDS
+        if self.baseline.since is None and self.newest:
+            return self.newest - OVERLAP_MILLISECONDS
+        return self.baseline.since
 
     def observe(self, page: Page) -> Mapping[JobId, Job]:
         """Look at all jobs of a page; return the unfinished. Raises `CollectionError`."""
@@ -94,36 +94,31 @@ class CompletionObserver:
         """Add what `other` saw on other pages."""
         self.unfinished |= other.unfinished
         self.finished |= other.finished
-        self._grow(other.newest)
+        self.newest = max(self.newest, other.newest)
 
     def next_baseline(self) -> Baseline:
         """Return the baseline of the next collection."""
-        since = self.baseline.since or 0
-        if self.newest is not None:
-            since = max(since, self.newest - OVERLAP_MILLISECONDS)
-        finished = {job_id: job.created for job_id, job in self.finished.items()}
-        return Baseline(
-            {
-                job_id: job
-                for job_id, job in self.unfinished.items()
-                if job_id not in finished
-            },
-            {
-                job_id: created
-                for job_id, created in {**self.baseline.recent, **finished}.items()
-                if created is not None and created >= since
-            },
-            since,
-        )
+        since = max(self.baseline.since or 0, self.newest - OVERLAP_MILLISECONDS)
+        unfinished = {
+            job_id: job
+            for job_id, job in self.unfinished.items()
+            if job_id not in self.finished
+        }
+        recent = dict(self.baseline.recent)
+        for job_id, job in self.finished.items():
+            if job.created is not None:
+                recent[job_id] = job.created
+        recent = {job_id: at for job_id, at in recent.items() if at >= since}
+        return Baseline(unfinished, recent, since)
 
     def _relevant(self, page: Page) -> Iterable[Row]:
-        """Return the jobs whose end matters; `newest` grows to the page's."""
+        """Update `newest`, and return the jobs that matter if they have finished."""
         create_times = [row.create_time for row in page.rows]
         created = to_millis_list(create_times, "create_time")
         newest = max(created, default=None)
         if newest is not None:
             # A creation time in the future must not hide jobs created until then.
-            self._grow(min(newest, round(page.answered_at * 1000)))
+            self.newest = max(self.newest, min(newest, round(page.answered_at * 1000)))
         known = self.baseline.unfinished.keys() & page.ids
         horizon = self.horizon
         if not known and (horizon is None or newest is None or newest < horizon):
@@ -139,10 +134,6 @@ class CompletionObserver:
     def _jobs(self, rows: Iterable[Row], statuses: set[Number]) -> dict[JobId, Job]:
         jobs = [job_of(row, self.status_of) for row in rows if row.status in statuses]
         return {job.job_id: job for job in jobs}
-
-    def _grow(self, created: int | None) -> None:
-        if created is not None:
-            self.newest = max(created, self.newest or created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +173,7 @@ class CompletionTracker:
         if seen.baseline is not self.baseline:
             return
         for job in seen.finished.values():
-            if self.baseline.precedes_end_of(job):
+            if self.baseline.is_completion(job):
                 self._numbers[job.status.phase] += 1
                 if job.duration is not None:
                     self._durations[job.status.phase].add(self._bounds, [job.duration])

@@ -1,4 +1,4 @@
-"""Decides whether pages of a list that may have moved meanwhile hold each job once."""
+"""Decides whether the pages of a list that may have changed have each job once."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from .reverse_scan import PageRecord
 
 @dataclass(frozen=True, slots=True)
 class PagesRead:
-    """What is remembered of all pages read, from the first on."""
+    """What is remembered of all pages of a scan."""
 
     size: int
-    """How many jobs a page was asked for."""
+    """The number of jobs requested per page."""
 
     pages: tuple[PageRecord, ...]
     has_new_job: bool
-    """Whether there is a job that was created since the reading began."""
+    """Whether a job was created since the scan began."""
 
     @property
     def jobs(self) -> int:
-        """How many jobs the pages have, those on two pages twice."""
+        """The number of jobs on all pages; a job on two pages counts twice."""
         return sum(len(page.ids) for page in self.pages)
 
     @property
     def totals(self) -> set[int | None]:
-        """The numbers of all jobs that the pages tell."""
+        """The totals that the pages report."""
         return {page.total for page in self.pages}
 
     @property
     def total(self) -> int:
-        """The largest of them, or 0 if no page tells one."""
+        """The largest total, or 0 if no page reports one."""
         return max((total for total in self.totals if total is not None), default=0)
 
     @property
     def longest(self) -> int:
-        """How many jobs the longest page has, at least one."""
+        """The number of jobs on the longest page, at least 1."""
         return max(1, 0, *(len(page.ids) for page in self.pages))
 
     @property
     def page_length(self) -> int:
-        """How many jobs a full page has: the API may give fewer than asked for."""
+        """The number of jobs on a full page: the API may return fewer than requested."""
         return self.longest if self.jobs > self.longest else self.size
 
     @property
@@ -57,7 +57,7 @@ class PagesRead:
 
 
 def obeys(query: Query, read: PagesRead, counts: JobCounts) -> bool:
-    """Return whether the jobs that were read, counted in `counts`, are those of `query`."""
+    """Return whether the listed jobs, counted in `counts`, match the filter of `query`."""
     if not query.statuses:
         return True
     listed = sum(counts.statuses.get(status, 0) for status in query.statuses)
@@ -72,7 +72,7 @@ def is_exhausted(read: PagesRead) -> bool:
 
 
 def is_consistent(read: PagesRead) -> bool:
-    """Return whether nothing can have moved while the pages were read."""
+    """Return whether nothing can have changed while the pages were read."""
     return (
         not read.has_new_job
         and read.totals == {read.jobs}
@@ -85,7 +85,7 @@ def confirms(read: PagesRead, earlier: PagesRead) -> bool:
     seen, seen_earlier = read.identities, earlier.identities
     if len(seen) < read.jobs or not seen <= seen_earlier:
         return False
-    # Where no page tells a total, the same jobs twice have to do.
+    # If no page reports a total, the same jobs twice must do.
     return read.totals == {read.jobs} or (
         read.totals == {None} and seen == seen_earlier
     )
@@ -95,6 +95,6 @@ def _has_repeated_jobs(read: PagesRead) -> bool:
     pages = [page.ids for page in read.pages]
     if not all(isinstance(ids, array) for ids in pages):
         return len(read.identities) < read.jobs
-    # Sorted, numbers take half of the memory that a set of them takes.
+    # A sorted list takes half of the memory of a set.
     numbers = sorted(chain.from_iterable(cast("list[array[int]]", pages)))
     return any(map(eq, numbers, islice(numbers, 1, None)))

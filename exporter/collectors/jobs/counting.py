@@ -38,7 +38,7 @@ log: Final = structlog.get_logger(__name__)
 _ROUNDS: Final = 4
 _UNRELIABLE_SECONDS: Final = 3600.0
 _LIST_AGAIN_BELOW: Final = 0.9
-"""The share of the limit; a gap to it, so as not to switch back and forth."""
+"""The share of the limit; the gap prevents switching back and forth."""
 
 
 @dataclass(slots=True)
@@ -93,9 +93,7 @@ async def collect_jobs(
 class CountProblem(Enum):
     """Why counts by status are unreliable."""
 
-    JOBS_CHANGED = (
-        "jobs changed their status each time: the next collection tries again"
-    )
+    JOBS_CHANGED = "jobs changed each time: the next collection tries again"
     UNSUPPORTED = "the API does not count as expected: trying again will not help"
 
 
@@ -141,7 +139,7 @@ class Count:
                 return self._snapshot()
             if attempt < _ROUNDS:
                 await run_together([self._read_newest(), *self._read_again(attempt)])
-        # A constant difference is jobs with a status that is not in the API reference.
+        # Always as many are missing: jobs have a status that the API reference lacks.
         is_constant = len(self._differences) == 1 and 0 not in self._differences
         return CountProblem.UNSUPPORTED if is_constant else CountProblem.JOBS_CHANGED
 

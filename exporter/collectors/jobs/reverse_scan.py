@@ -50,7 +50,7 @@ async def read_in_reverse(
     pages: QueryPages, records: Sequence[PageRecord]
 ) -> ReverseScan:
     """
-    Return a scan that can be true; `records` are those of the scan before.
+    Return a scan without contradictions; `records` are those of the scan before.
 
     Raises `ContradictionError` if contradictions persist, and `CollectionError`.
     """
@@ -88,7 +88,7 @@ class ReverseScan:
 
     async def run(self, last: int, earlier: PageRecords) -> str | None:
         """
-        Read until something cannot be true, and return what in words; None if all can.
+        Read the pages, and return the first contradiction in words, if there is one.
 
         `earlier` is the scan before, whose last page was `last`. Raises `CollectionError`.
         """
