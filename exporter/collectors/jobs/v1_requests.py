@@ -17,13 +17,12 @@ from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError
 from ...kinds import Kind
-from ..numbers import Number
 from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
-from .statuses import UNFINISHED_PHASES, V1_STATUSES, JobStatus
+from .statuses import UNFINISHED_PHASES, V1_STATUSES
 from .v1_schema import v1_detail, v1_listing, v1_status
 
 
@@ -50,14 +49,11 @@ class V1Jobs:
     )
     largest_page = 1000
     default_listing_limit = 20_000
+    status_of = staticmethod(v1_status)
 
     def __init__(self, kind: Kind) -> None:
         self.api, self._path, self._action = _APIS[kind]
         self.reports_remaining_duration = kind is Kind.VISUALIZATION
-
-    def status_of(self, api_status: Number) -> JobStatus:
-        """Return the status of a v1 number."""
-        return v1_status(api_status)
 
     async def page(
         self, session: Session, query: Query, number: int, size: int

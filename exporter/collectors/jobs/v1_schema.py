@@ -95,13 +95,13 @@ class V1Detail(_Response):
         return to_limit(self.remaining_duration, "remaining_duration")
 
 
-def v1_status(number: Number) -> JobStatus:
+def v1_status(api_status: Number) -> JobStatus:
     """
     Return the status of a v1 number; `UNRECOGNIZED` for any unknown number.
 
     Raises `CollectionError` if it is out of range.
     """
-    found = to_int(number, "status")
+    found = to_int(api_status, "status")
     return V1_STATUSES.get(found, UNRECOGNIZED) if found is not None else UNRECOGNIZED
 
 

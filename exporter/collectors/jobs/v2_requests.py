@@ -18,13 +18,13 @@ from ...apis import Api
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError, Reason
-from ..numbers import Number, to_limit
+from ..numbers import to_limit
 from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
-from .statuses import UNFINISHED_PHASES, V2_STATUSES, JobStatus
+from .statuses import UNFINISHED_PHASES, V2_STATUSES
 from .v2_schema import v2_quotas, v2_search, v2_status
 
 
@@ -46,13 +46,10 @@ class V2TrainingJobs:
     largest_page = 50
     default_listing_limit = 500
     reports_remaining_duration = False
+    status_of = staticmethod(v2_status)
 
     def __init__(self) -> None:
         self._no_quota_until = 0.0
-
-    def status_of(self, api_status: Number) -> JobStatus:
-        """Return the status of a v2 phase."""
-        return v2_status(api_status)
 
     async def page(
         self, session: Session, query: Query, number: int, size: int

@@ -169,9 +169,9 @@ class V2Quotas(msgspec.Struct):
         return None
 
 
-def v2_status(phase: Number) -> JobStatus:
+def v2_status(api_status: Number) -> JobStatus:
     """Return the status of a v2 phase; `UNRECOGNIZED` for any unknown one."""
-    return V2_STATUSES.get(str(phase).lower(), UNRECOGNIZED)
+    return V2_STATUSES.get(str(api_status).lower(), UNRECOGNIZED)
 
 
 v2_search: Final = msgspec.json.Decoder(V2Search)
