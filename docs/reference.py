@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,7 +19,9 @@ import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli import command_line
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, JobStatus, Phase
+from exporter.collectors.jobs.statuses import UNRECOGNIZED, JobStatus
+from exporter.collectors.phases import Phase
+from exporter.collectors.registry import REGISTRY
 from exporter.config import Secret
 from exporter.config.document import Document, parse
 from exporter.config.reading import read
@@ -122,8 +124,8 @@ class _Recorded(Section):
         return super().choice(key, choices, default)
 
     def choices(
-        self, key: str, choices: type[E], default: tuple[E, ...]
-    ) -> tuple[E, ...]:
+        self, key: str, choices: Sequence[str], default: tuple[str, ...]
+    ) -> tuple[str, ...]:
         self._record(key, Key(Form.CHOICES, ", ".join(default), tuple(choices)))
         return super().choices(key, choices, default)
 
@@ -182,7 +184,8 @@ def configuration_keys() -> dict[str, Key]:
     """
     record = _Record("", Path(), {})
     with suppress(ConfigurationError):
-        read(record, _Recorded(record, parse(record, _EVERY_KEY), ""))
+        root = _Recorded(record, parse(record, _EVERY_KEY), "")
+        read(record, root, REGISTRY.names)
     found = record.keys
     secrets = {f"{path}_file" for path, key in found.items() if key.form is Form.SECRET}
     # Some are read only where they are given.

@@ -19,6 +19,8 @@ import structlog
 from . import __version__
 from .cloud.watchdog import watch
 from .collection.collector import Collector
+from .collectors.base import Registry
+from .collectors.registry import REGISTRY
 from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
 from .metrics.telemetry import Telemetry
@@ -86,12 +88,18 @@ async def collect_once(load: Callable[[], Configuration]) -> bool:
 
 
 @asynccontextmanager
-async def open_exporter(load: Callable[[], Configuration]) -> AsyncIterator[Exporter]:
-    """Yield an exporter for the configuration that `load` returns; close it at the end."""
+async def open_exporter(
+    load: Callable[[], Configuration], registry: Registry = REGISTRY
+) -> AsyncIterator[Exporter]:
+    """
+    Yield an exporter for the configuration that `load` returns; close it at the end.
+
+    It collects the products of `registry`.
+    """
     configuration = load()
     telemetry = Telemetry(REVISION)
     telemetry.configuration_read(time.time())
-    collector = Collector(configuration, telemetry)
+    collector = Collector(configuration, telemetry, registry)
     watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
     try:
         yield Exporter(load, collector, telemetry)

@@ -16,6 +16,7 @@ from typing import Final
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
 from .check import as_json, check_all, table
+from .collectors.registry import REGISTRY
 from .config import Configuration, load
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
@@ -91,7 +92,7 @@ def _run(flags: Flags) -> int:
         listener = listen(address or _EXPORTER_ADDRESS)
         asyncio.run(run_demo(listener, flags.telemetry_path, flags.speed))
         return _SUCCEEDED
-    read = partial(load, flags.config_file or "", os.environ)
+    read = partial(load, flags.config_file or "", os.environ, REGISTRY.names)
     if flags.config_check:
         read()
         _web(flags)

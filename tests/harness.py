@@ -12,6 +12,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.app import open_exporter
+from exporter.collectors.jobs.kinds import Kind
 from exporter.config import (
     AccessKeyAuth,
     Cloud,
@@ -22,7 +23,6 @@ from exporter.config import (
     Secret,
     TrainingApi,
 )
-from exporter.kinds import Kind
 from exporter.simulator import (
     Clock,
     Jobs,

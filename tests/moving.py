@@ -6,6 +6,7 @@ import random
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import Paginator
 from exporter.collectors.jobs.statuses import (
@@ -17,7 +18,6 @@ from exporter.collectors.jobs.v1_requests import V1Jobs
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
 from exporter.collectors.jobs.v2_requests import V2TrainingJobs
 from exporter.collectors.jobs.v2_schema import v2_status
-from exporter.kinds import Kind
 from exporter.simulator import Jobs, phase_of
 
 

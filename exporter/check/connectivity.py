@@ -10,8 +10,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..cloud.transport import proxy_of, tls_context
+from ..collectors.examination import Problem
 from ..config import Cloud, PasswordAuth
-from .findings import NOT_REACHED, Problem, Result
+from .findings import NOT_REACHED, Result
 
 
 _CONNECT_SECONDS: Final = 5.0

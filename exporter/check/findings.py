@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from ..collectors.examination import Problem
+
 
 class Step(StrEnum):
     """The steps of a check, in order."""
@@ -31,14 +33,6 @@ class Result:
 
 
 NOT_REACHED: Final = Result(None, "-")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem, with advice."""
-
-    problem: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)

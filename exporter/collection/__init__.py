@@ -1,1 +1,1 @@
-"""When jobs are collected: targets, runs that scrapes share, and their results."""
+"""When products are collected: targets, runs that scrapes share, and their results."""

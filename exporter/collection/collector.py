@@ -1,4 +1,4 @@
-"""Collects all projects for a scrape, under one request scheduler; can be reconfigured."""
+"""Collects all targets for a scrape, under one request scheduler; can be reconfigured."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ from collections.abc import Callable, Sequence
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
-from ..config import CollectionSettings, Configuration, Project
+from ..collectors.base import Registry, Target
+from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
-from ..kinds import Kind
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .results import Latest, Report
-from .target import Run, Target
+from .target import Run, TargetState
 
 
-def _everything(project: Project, kind: Kind) -> bool:
+def _everything(target: Target) -> bool:
     return True
 
 
 class Collector:
-    """Collects the projects of a configuration."""
+    """Collects the projects of a configuration, with the products of `registry`."""
 
-    def __init__(self, configuration: Configuration, telemetry: Telemetry) -> None:
+    def __init__(
+        self, configuration: Configuration, telemetry: Telemetry, registry: Registry
+    ) -> None:
+        self.registry = registry
         self._telemetry = telemetry
         self._scheduler = RequestScheduler(
             configuration.collection.max_concurrent_requests
         )
         self._memory = ResponseMemory()
         self._clients: dict[str, CloudClient] = {}
-        self._targets: list[Target] = []
+        self._targets: dict[Target, TargetState] = {}
         self._waits: set[asyncio.Timeout] = set()
-        self._retired: set[Target] = set()
+        self._retired: set[TargetState] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self.configuration = configuration
         self._apply(configuration)
@@ -47,13 +50,14 @@ class Collector:
         Rejected credentials are tried once more, since they may have been corrected.
         Running scrapes finish with the configuration that they started with.
         """
-        targets, clients = self._targets, list(self._clients.values())
+        states, clients = self._targets.values(), list(self._clients.values())
         self._apply(configuration)
         for client in self._clients.values():
             client.try_credentials_again()
-        for target in self._targets:
-            target.expire_failure()
-        retired = [target for target in targets if target not in self._targets]
+        kept = set(self._targets.values())
+        for state in kept:
+            state.expire_failure()
+        retired = [state for state in states if state not in kept]
         closing = [client for client in clients if client not in self._clients.values()]
         if retired or closing:
             self._retired.update(retired)
@@ -63,9 +67,9 @@ class Collector:
         for gone in {client.cloud.name for client in clients} - self._clients.keys():
             self._telemetry.forget_cloud(gone)
         names = {project.name for project in configuration.projects}
-        for target in retired:
-            if target.project.name not in names:
-                self._telemetry.forget(target.project.cloud.name, target.project.name)
+        for project in (state.target.project for state in retired):
+            if project.name not in names:
+                self._telemetry.forget(project.cloud.name, project.name)
 
     def _apply(self, configuration: Configuration) -> None:
         settings = configuration.collection
@@ -79,54 +83,50 @@ class Collector:
                 )
             clients[cloud.name] = client
         self._clients = clients
-        self._targets = [
-            self._target(project, kind, settings)
-            for project in configuration.projects
-            for kind in project.kinds
-        ]
+        self._targets = {
+            target: self._state(target, settings)
+            for target in self.registry.targets(configuration.projects)
+        }
         self.configuration = configuration
 
-    def _target(
-        self, project: Project, kind: Kind, settings: CollectionSettings
-    ) -> Target:
-        for target in self._targets:
-            if target.fits(project, kind, settings):
-                target.reconfigure(settings)
-                return target
-        client = self._clients[project.cloud.name]
-        return Target(project, kind, client, settings, self._telemetry)
+    def _state(self, target: Target, settings: CollectionSettings) -> TargetState:
+        state = self._targets.get(target)
+        if state is not None and state.reconfigure(settings):
+            return state
+        client = self._clients[target.project.cloud.name]
+        return TargetState(target, client, settings, self._telemetry)
 
     async def collect(
-        self, seconds: float, wanted: Callable[[Project, Kind], bool] = _everything
+        self, seconds: float, wanted: Callable[[Target], bool] = _everything
     ) -> list[Report]:
         """
-        Return a report of every wanted project and kind within `seconds`.
+        Return a report of every wanted target within `seconds`.
 
         A collection that is not complete by then is a failure with reason `timeout`.
         """
         deadline = Deadline(seconds)
         outcomes = {
-            target: target.recent()
-            for target in self._targets
-            if wanted(target.project, target.kind)
+            state: state.recent()
+            for target, state in self._targets.items()
+            if wanted(target)
         }
         runs = {
-            target: target.join(deadline)
-            for target, outcome in outcomes.items()
+            state: state.join(deadline)
+            for state, outcome in outcomes.items()
             if outcome is None
         }
         try:
             await self._wait(list(runs.values()), deadline)
         except asyncio.CancelledError:
-            for target, run in runs.items():
-                target.abandon(run)
+            for state, run in runs.items():
+                state.abandon(run)
             raise
-        for target, run in runs.items():
-            outcomes[target] = outcome = target.outcome(run)
-            target.leave(run, outcome)
+        for state, run in runs.items():
+            outcomes[state] = outcome = state.outcome(run)
+            state.leave(run, outcome)
         return [
-            target.report(outcome)
-            for target, outcome in outcomes.items()
+            state.report(outcome)
+            for state, outcome in outcomes.items()
             if outcome is not None
         ]
 
@@ -138,14 +138,12 @@ class Collector:
     def failed(self, report: Report) -> Report:
         """Return the report of an internal error, since `report` cannot be encoded."""
         instead = report.failed(INTERNAL_ERROR)
-        for target in self._targets:
-            if (target.project, target.kind) == (report.project, report.kind):
-                return target.replace_outcome(instead)
-        return instead
+        state = self._targets.get(report.target)
+        return instead if state is None else state.replace_outcome(instead)
 
     def latest(self) -> list[Latest]:
-        """Return the last collection of every project and kind; starts none."""
-        return [target.latest for target in self._targets]
+        """Return the last collection of every target; starts none."""
+        return [state.latest for state in self._targets.values()]
 
     def end_within(self, seconds: float) -> None:
         """End every running scrape within `seconds`."""
@@ -155,8 +153,8 @@ class Collector:
 
     async def aclose(self) -> None:
         """Cancel running collections and close the clients of all clouds."""
-        for target in (*self._targets, *self._retired):
-            await target.aclose()
+        for state in (*self._targets.values(), *self._retired):
+            await state.aclose()
         await asyncio.gather(*self._retiring)
         for client in self._clients.values():
             await client.aclose()
@@ -172,12 +170,15 @@ class Collector:
         finally:
             self._waits.discard(wait)
 
-    async def _retire(self, targets: list[Target], clients: list[CloudClient]) -> None:
-        for target in targets:
-            await target.ended()
-            self._retired.discard(target)
+    async def _retire(
+        self, states: list[TargetState], clients: list[CloudClient]
+    ) -> None:
+        for state in states:
+            await state.ended()
+            self._retired.discard(state)
         for client in clients:
             await client.aclose()
-        projects = [target.project for target in (*self._targets, *self._retired)]
+        current = [*self._targets.values(), *self._retired]
+        projects = [state.target.project for state in current]
         for client in list(self._clients.values()):
             await client.retain(projects)

@@ -1,5 +1,5 @@
 """
-Contains an internal error: it affects one project and kind, not the others.
+Contains an internal error: it affects one target, not the others.
 
 All results are processed together, which is fast. If that fails, each result is tried
 alone, and those that fail are reported as failures.
@@ -12,9 +12,8 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from ..config import Project
+from ..collectors.base import Target
 from ..errors import Failure, Reason
-from ..kinds import Kind
 
 
 log: Final = structlog.get_logger(__name__)
@@ -27,15 +26,11 @@ INTERNAL_ERROR: Final = Failure(
 
 
 class TargetResult(Protocol):
-    """A result of one project and kind."""
+    """A result of one target."""
 
     @property
-    def project(self) -> Project:
-        """The project."""
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of jobs."""
+    def target(self) -> Target:
+        """The target."""
 
 
 T = TypeVar("T", bound=TargetResult)
@@ -50,8 +45,9 @@ def failing_alone(
         try:
             make([result])
         except Exception:
+            target = result.target
             log.exception(
-                "internal error", project=result.project.name, kind=result.kind
+                "internal error", project=target.project.name, kind=target.kind
             )
             failing.append(result)
     return failing

@@ -15,9 +15,8 @@ from typing import Final
 import structlog
 
 from ..apis import Api
-from ..config import Project
+from ..collectors.base import Target
 from ..errors import Failure
-from ..kinds import Kind
 
 
 log: Final = structlog.get_logger(__name__)
@@ -26,18 +25,19 @@ _SUMMARY_SECONDS: Final = 600.0
 
 
 class FailureLog:
-    """The failure log of one project and kind; `api` lists its jobs."""
+    """The failure log of one target; `api` lists its objects."""
 
-    def __init__(self, project: Project, kind: Kind, api: Api) -> None:
-        self._project = project
-        self._kind = kind
-        self._failures = _Ongoing(project, kind, api, "collection failed")
+    def __init__(self, target: Target, api: Api) -> None:
+        self._target = target
+        self._failures = _Ongoing(target, api, "collection failed")
         self._partial_failures = _Ongoing(
-            project, kind, api, "jobs collected, but not everything else"
+            target,
+            api,
+            f"{target.product.noun} collected, but not everything else",
         )
 
     def succeeded(
-        self, jobs: int, seconds: float, partial_failures: Sequence[Failure] = ()
+        self, number: int, seconds: float, partial_failures: Sequence[Failure] = ()
     ) -> None:
         """Log a complete collection: at level debug, or info after a failure."""
         self._failures.ended("collection recovered")
@@ -47,9 +47,9 @@ class FailureLog:
             self._partial_failures.ended("recovered")
         log.debug(
             "collected",
-            project=self._project.name,
-            kind=self._kind,
-            jobs=jobs,
+            project=self._target.project.name,
+            kind=self._target.kind,
+            **{self._target.product.noun: number},
             seconds=round(seconds, 3),
         )
 
@@ -61,9 +61,8 @@ class FailureLog:
 class _Ongoing:
     """A failure that may last, and when it was last logged."""
 
-    def __init__(self, project: Project, kind: Kind, api: Api, event: str) -> None:
-        self._project = project
-        self._kind = kind
+    def __init__(self, target: Target, api: Api, event: str) -> None:
+        self._target = target
         self._api = api
         self._event = event
         self._failures = 0
@@ -82,9 +81,9 @@ class _Ongoing:
         self._logged, self._logged_at = cause, now
         log.warning(
             self._event,
-            project=self._project.name,
-            cloud=self._project.cloud.name,
-            kind=self._kind,
+            project=self._target.project.name,
+            cloud=self._target.project.cloud.name,
+            kind=self._target.kind,
             api=failure.api or self._api,
             reason=failure.reason,
             status=failure.status,
@@ -98,8 +97,8 @@ class _Ongoing:
         if self._failures:
             log.info(
                 event,
-                project=self._project.name,
-                kind=self._kind,
+                project=self._target.project.name,
+                kind=self._target.kind,
                 failures=self._failures,
                 failed_for_seconds=round(_now() - self._since),
             )

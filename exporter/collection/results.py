@@ -5,46 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..collectors.jobs.completions import Completions
-from ..collectors.jobs.listing import Listing
-from ..config import Project
+from ..collectors.base import Reading, Snapshot, Target
 from ..errors import Failure, Reason
-from ..kinds import Kind
+from .target_labels import TargetLabels
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a collection, and the seconds that it took."""
 
-    result: Listing | Failure
+    result: Snapshot | Failure
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a scrape reports about one project and kind."""
+    """What a scrape reports about one target."""
 
-    project: Project
-    kind: Kind
+    target: Target
+    labels: TargetLabels
     outcome: Outcome
     errors: Mapping[Reason, int]
     last_success: float | None
     """Unix time of the last complete collection."""
 
-    completions: Completions
+    reading: Reading | None
+    """What becomes metrics; None if an internal error keeps it from that."""
 
     def failed(self, why: Failure) -> Report:
         """Return this report with a failure in place of its outcome."""
         outcome = Outcome(why, self.outcome.seconds)
-        return replace(self, outcome=outcome, completions=Completions({}, {}))
+        return replace(self, outcome=outcome, reading=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The last collection of one project and kind; `outcome` is None before the first."""
+    """The last collection of one target; `outcome` is None before the first."""
 
-    project: Project
-    kind: Kind
+    target: Target
     outcome: Outcome | None
     collected_at: float
     """Unix time of the last collection's end."""

@@ -1,7 +1,7 @@
 """
-Collects one project's jobs of one kind; concurrent scrapes share a run.
+Collects one target; concurrent scrapes share a run.
 
-An error in it affects that project and kind only.
+An error in it affects that target only.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Final
 import structlog
 
 from ..cloud.client import CloudClient
-from ..collectors.jobs.poller import Poller, Progress, attempt
-from ..config import CollectionSettings, Project
+from ..collectors.base import Progress, Snapshot, Target
+from ..config import CollectionSettings
 from ..deadline import Deadline
-from ..errors import Failure, Reason
-from ..kinds import Kind
+from ..errors import CollectionError, Failure, Reason
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .failure_log import FailureLog
 from .results import Latest, Outcome, Report
 from .shared_run import SharedRun, SharedRuns
+from .target_labels import TargetLabels
 
 
 log: Final = structlog.get_logger(__name__)
@@ -50,23 +50,23 @@ class Finished:
     timestamp: float
 
 
-class Target:
-    """One project and kind: its current runs, and the state between runs."""
+class TargetState:
+    """One target: its current runs, and the state between runs."""
 
     def __init__(
         self,
-        project: Project,
-        kind: Kind,
+        target: Target,
         client: CloudClient,
         settings: CollectionSettings,
         telemetry: Telemetry,
     ) -> None:
-        self.project = project
-        self.kind = kind
-        self._poller = Poller(project, kind, client, settings)
+        self.target = target
+        self._client = client
+        self._poller = target.product.open(target, client, settings)
         self._settings = settings
         self._telemetry = telemetry
-        self._log = FailureLog(project, kind, self._poller.api.api)
+        self._log = FailureLog(target, self._poller.operation)
+        self._labels = TargetLabels(target)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
         self._runs: SharedRuns[Progress, Outcome] = SharedRuns(self._collect)
@@ -95,8 +95,8 @@ class Target:
         """
         Return the outcome of `run`.
 
-        If it still runs, that is a timeout: a failure, or a partial one if the jobs are
-        complete and only other data is missing.
+        If it still runs, that is a timeout: a failure, or a partial one if only data is
+        missing that the rest does not depend on.
         """
         if run.result is not None:
             return run.result
@@ -120,19 +120,12 @@ class Target:
         if run.leave():
             self._errors[Reason.CANCELED] += 1
 
-    def fits(self, project: Project, kind: Kind, settings: CollectionSettings) -> bool:
-        """Return whether this target can be kept in another configuration."""
-        buckets = self._settings.duration_buckets
-        return (self.project, self.kind, buckets) == (
-            project,
-            kind,
-            settings.duration_buckets,
-        )
-
-    def reconfigure(self, settings: CollectionSettings) -> None:
-        """Use other settings from the next collection on."""
+    def reconfigure(self, settings: CollectionSettings) -> bool:
+        """Use other settings from the next collection on; False if it cannot."""
+        if not self._poller.reconfigure(settings):
+            return False
         self._settings = settings
-        self._poller.reconfigure(settings)
+        return True
 
     def expire_failure(self) -> None:
         """Do not reuse the last failure: its cause may have been fixed."""
@@ -149,14 +142,15 @@ class Target:
         await self._runs.aclose()
 
     def report(self, outcome: Outcome) -> Report:
-        """Return what a scrape reports about this project and kind."""
+        """Return what a scrape reports about this target."""
+        result = outcome.result
         return Report(
-            self.project,
-            self.kind,
+            self.target,
+            self._labels,
             outcome,
             dict(self._errors),
             self._last_success,
-            self._poller.completions,
+            self._poller.reading(None if isinstance(result, Failure) else result),
         )
 
     def replace_outcome(self, report: Report) -> Report:
@@ -171,25 +165,33 @@ class Target:
         """The last collection, if there was one."""
         finished = self._finished
         return Latest(
-            self.project,
-            self.kind,
+            self.target,
             finished.outcome if finished else None,
             finished.timestamp if finished else 0.0,
             self._last_success,
         )
 
     async def _collect(self, run: Run) -> Outcome:
-        try:
-            result = await attempt(self._poller.poll(run.progress))
-        except Exception:
-            # An unexpected error must not affect the other projects.
-            log.exception("internal error", project=self.project.name, kind=self.kind)
-            result = INTERNAL_ERROR
-        outcome = Outcome(result, _now() - run.started)
+        outcome = Outcome(await self._poll(run.progress), _now() - run.started)
         if not run.is_canceled:
             self._finish(run, outcome)
             self._count(outcome)
         return outcome
+
+    async def _poll(self, progress: Progress) -> Snapshot | Failure:
+        session = self._client.session(self.target.project, progress.deadline)
+        try:
+            return await self._poller.poll(session, progress)
+        except CollectionError as error:
+            return error.failure
+        except Exception:
+            # An unexpected error must not affect the other targets.
+            log.exception(
+                "internal error",
+                project=self.target.project.name,
+                kind=self.target.kind,
+            )
+            return INTERNAL_ERROR
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         # An overdue run may end after a newer one.
@@ -205,9 +207,7 @@ class Target:
         self._last_success = time.time()
         for partial_failure in result.partial_failures:
             self._errors[partial_failure.reason] += 1
-        self._log.succeeded(
-            result.counts.number, outcome.seconds, result.partial_failures
-        )
+        self._log.succeeded(result.number, outcome.seconds, result.partial_failures)
 
 
 def _now() -> float:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from ..kinds import Kind
 from .secret import Secret
 
 
@@ -88,15 +87,27 @@ class Cloud:
     rate_limit: RateLimit | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CollectorNames:
+    """The names of all collectors, and of those that projects have by default."""
+
+    known: tuple[str, ...]
+    default: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A ModelArts project whose jobs are collected."""
+    """
+    A ModelArts project that is collected.
+
+    `collectors` are the names that the file has; None if it has none, for the default.
+    """
 
     name: str
     cloud: Cloud
     project_id: str
     workspace_id: str = "0"
-    kinds: tuple[Kind, ...] = tuple(Kind)
+    collectors: tuple[str, ...] | None = None
     training_api: TrainingApi = TrainingApi.V1
     labels: tuple[tuple[str, str], ...] = ()
 

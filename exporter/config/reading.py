@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from ..errors import ConfigurationError, FileError
-from ..kinds import Kind
 from .clouds import read_clouds
 from .document import Document, parse
 from .files import read_file
@@ -19,6 +17,7 @@ from .model import (
     DEFAULT_TIMEOUT,
     Cloud,
     CollectionSettings,
+    CollectorNames,
     Configuration,
     JobSeries,
     Project,
@@ -30,17 +29,6 @@ from .section import Section
 _IDENTIFIER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_BUCKETS: Final = 60
-
-
-class _Collector(StrEnum):
-    TRAINING_JOBS = "training_jobs"
-    VISUALIZATION_JOBS = "visualization_jobs"
-
-
-_COLLECTORS: Final = {
-    Kind.TRAINING: _Collector.TRAINING_JOBS,
-    Kind.VISUALIZATION: _Collector.VISUALIZATION_JOBS,
-}
 
 
 def open_document(
@@ -66,17 +54,21 @@ def open_document(
     return document, Section(document, parse(document, source), "")
 
 
-def load(file: str, environment: Mapping[str, str]) -> Configuration:
+def load(
+    file: str, environment: Mapping[str, str], collectors: CollectorNames
+) -> Configuration:
     """
-    Return the configuration in `file`.
+    Return the configuration in `file`, whose projects have some of `collectors`.
 
     `environment` provides the values of `${NAME}`. Raises `ConfigurationError` with every
     error found.
     """
-    return read(*open_document(file, environment))
+    return read(*open_document(file, environment), collectors)
 
 
-def read(document: Document, root: Section) -> Configuration:
+def read(
+    document: Document, root: Section, collectors: CollectorNames
+) -> Configuration:
     """
     Return the configuration in `document`, read from its `root`.
 
@@ -84,11 +76,12 @@ def read(document: Document, root: Section) -> Configuration:
     """
     clouds = read_clouds(root)
     projects = [
-        _project(section, clouds, set(clouds)) for section in root.items("projects")
+        _project(section, clouds, set(clouds), collectors)
+        for section in root.items("projects")
     ]
     collection = _collection(root.section("collection"), document)
     root.close()
-    _check_projects(document, root, projects)
+    _check_projects(document, root, projects, collectors.default)
     document.finish()
     return Configuration(
         clouds=tuple(clouds.values()),
@@ -98,7 +91,10 @@ def read(document: Document, root: Section) -> Configuration:
 
 
 def _project(
-    section: Section, clouds: Mapping[str, Cloud], known: set[str]
+    section: Section,
+    clouds: Mapping[str, Cloud],
+    known: set[str],
+    names: CollectorNames,
 ) -> Project | None:
     cloud_name = section.text("cloud")
     if cloud_name and cloud_name not in known:
@@ -107,7 +103,7 @@ def _project(
     name = section.text("name")
     project_id = _identifier(section, "project_id", None)
     workspace_id = _identifier(section, "workspace_id", "0")
-    collectors = section.choices("collectors", _Collector, tuple(_Collector))
+    collectors = section.choices("collectors", names.known, names.default)
     training_api = section.choice("training_api", TrainingApi, TrainingApi.V1)
     labels = _labels(section.section("labels"))
     section.close()
@@ -119,7 +115,9 @@ def _project(
         cloud=cloud,
         project_id=project_id,
         workspace_id=workspace_id,
-        kinds=tuple(kind for kind in Kind if _COLLECTORS[kind] in collectors),
+        collectors=tuple(name for name in names.known if name in collectors)
+        if "collectors" in section
+        else None,
         training_api=training_api,
         labels=labels,
     )
@@ -194,10 +192,13 @@ def _job_series(section: Section | None) -> JobSeries:
 
 
 def _check_projects(
-    document: Document, root: Section, projects: list[Project | None]
+    document: Document,
+    root: Section,
+    projects: list[Project | None],
+    default_collectors: tuple[str, ...],
 ) -> None:
     names: dict[str, int] = {}
-    listings: dict[tuple[str, str, str, Kind], int] = {}
+    listings: dict[tuple[str, str, str, str], int] = {}
     lines = [section.line for section in root.items("projects")]
     for index, project in enumerate(projects):
         if project is None:
@@ -209,13 +210,14 @@ def _check_projects(
                 f"projects[{index}].name",
                 f"the name is that of projects[{first}] already",
             )
-        for kind in project.kinds:
-            key = (project.cloud.name, project.project_id, project.workspace_id, kind)
+        collectors = project.collectors
+        for name in default_collectors if collectors is None else collectors:
+            key = (project.cloud.name, project.project_id, project.workspace_id, name)
             first = listings.setdefault(key, index)
             if project.project_id and first != index:
                 document.error(
                     lines[index],
                     f"projects[{index}].project_id",
-                    f"projects[{first}] lists the {kind} jobs of this project and "
-                    "workspace already; they would be counted twice",
+                    f"projects[{first}] lists the {name.replace('_', ' ')} of this "
+                    "project and workspace already; they would be counted twice",
                 )

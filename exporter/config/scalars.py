@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -36,13 +36,24 @@ def as_text(value: Scalar) -> str:
 
 def as_member(choices: type[E]) -> Callable[[Scalar], E]:
     """Return a function that converts a scalar to a member of `choices`."""
+    as_value = as_one_of([member.value for member in choices])
 
     def convert(value: Scalar) -> E:
-        known = [member.value for member in choices]
+        return choices(as_value(value))
+
+    return convert
+
+
+def as_one_of(known: Sequence[str]) -> Callable[[Scalar], str]:
+    """Return a function that returns a scalar's text if it is `known`."""
+
+    def convert(value: Scalar) -> str:
         if value.text not in known:
-            hint = suggestion(value.text, known) or f"; it is one of {', '.join(known)}"
+            hint = (
+                suggestion(value.text, [*known]) or f"; it is one of {', '.join(known)}"
+            )
             raise ValueError(f"{quoted(value.shown)} is not known here{hint}")
-        return choices(value.text)
+        return value.text
 
     return convert
 

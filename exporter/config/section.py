@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,7 +21,7 @@ from ..errors import SecretError
 from .document import Document, Scalar, describe, is_empty, join, line_of, pairs, scalar
 from .files import read_file
 from .messages import quoted, suggestion
-from .scalars import as_duration, as_member, as_text
+from .scalars import as_duration, as_member, as_one_of, as_text
 from .secret import Secret
 
 
@@ -119,13 +119,13 @@ class Section:
         return tuple(self._list(key, as_duration)) if key in self else default
 
     def choices(
-        self, key: str, choices: type[E], default: tuple[E, ...]
-    ) -> tuple[E, ...]:
-        """Return a list's members of `choices`, each at most once."""
+        self, key: str, choices: Sequence[str], default: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return a list's texts, each one of `choices` and given at most once."""
         if key not in self:
             return default
 
-        found = self._list(key, as_member(choices))
+        found = self._list(key, as_one_of(choices))
         if len(set(found)) < len(found):
             self.error("an entry is given twice", key)
         return tuple(found)

@@ -16,7 +16,7 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..kinds import Kind
+from ..collectors.jobs.kinds import Kind
 from .cloud import RecordedRequest, SimulatedCloud
 from .effects import Answer, as_response, take_effect
 from .faults import Effect, Fault

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..kinds import Kind
+from ..collectors.jobs.kinds import Kind
 from .clock import Clock, RealClock
 from .demo_projects import demo_projects
 from .dialect import Dialect

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from ..kinds import Kind
+from ..collectors.jobs.kinds import Kind
 from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Plan, SimulatedProject, Stream
 
 

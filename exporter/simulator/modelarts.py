@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from ..kinds import Kind
+from ..collectors.jobs.kinds import Kind
 from .dialect import Dialect
 from .replies import Json, Reply, json_reply, modelarts_error
 from .searches import page_of

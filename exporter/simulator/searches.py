@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from ..collectors.jobs.statuses import V1_STATUSES, Phase
+from ..collectors.jobs.statuses import V1_STATUSES
+from ..collectors.phases import Phase
 from .dialect import Dialect
 from .replies import Json, Reply, json_reply, modelarts_error
 from .state import Flavor, Jobs, SimulatedJob

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..collectors.jobs.statuses import FINISHED_PHASES, V1_STATUSES, Phase
-from ..kinds import Kind
+from ..collectors.jobs.kinds import Kind
+from ..collectors.jobs.statuses import FINISHED_PHASES, V1_STATUSES
+from ..collectors.phases import Phase
 
 
 WAITING: Final = 7

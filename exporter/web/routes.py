@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,7 +18,6 @@ from starlette.routing import Route
 from ..cloud.watchdog import is_stalled
 from ..config import Project
 from ..errors import ConfigurationError
-from ..kinds import Kind
 from ..metrics.exposition import accepts_gzip, choose_format
 from .connection_limiter import connection_limit
 from .discovery import Shard, discover
@@ -77,7 +76,7 @@ class _Answers:
 
     async def probe(self, request: Request) -> Response:
         project = self._project(request)
-        kinds = _kinds(request, project)
+        kinds = self._kinds(request, project)
 
         async def collect(seconds: float, response_format: ResponseFormat) -> bytes:
             return await self._exporter.probe(project, kinds, seconds, response_format)
@@ -164,6 +163,22 @@ class _Answers:
                 return project
         raise HTTPException(404, "No project of that name is configured.\n")
 
+    def _kinds(self, request: Request, project: Project) -> Collection[str]:
+        registry = self._exporter.collector.registry
+        kinds = request.query_params.getlist("kind")
+        titles = {product.kind: product.title for product in registry.products}
+        if kinds and not titles.keys() >= set(kinds):
+            raise HTTPException(400, f"A kind is one of: {', '.join(titles)}.\n")
+        collected = {target.kind for target in registry.targets([project])}
+        for kind in kinds:
+            if kind not in collected:
+                raise HTTPException(
+                    404,
+                    f"The project's {titles[kind].lower()} are not among its "
+                    "collectors.\n",
+                )
+        return kinds or collected
+
 
 def _is_cross_origin(request: Request) -> bool:
     """Return whether a browser sent `request` for a page of another origin."""
@@ -178,20 +193,6 @@ def _is_cross_origin(request: Request) -> bool:
     except ValueError:
         return True
     return host.lower() != request.headers.get("Host", "").lower()
-
-
-def _kinds(request: Request, project: Project) -> Sequence[Kind]:
-    names = request.query_params.getlist("kind")
-    try:
-        kinds = [Kind(name) for name in names]
-    except ValueError:
-        raise HTTPException(400, f"A kind is one of: {', '.join(Kind)}.\n") from None
-    missing = [kind for kind in kinds if kind not in project.kinds]
-    if missing:
-        raise HTTPException(
-            404, f"The project's {missing[0]} jobs are not among its collectors.\n"
-        )
-    return kinds or project.kinds
 
 
 def _shard(request: Request) -> Shard | None:

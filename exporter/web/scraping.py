@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,10 +17,9 @@ from ..collection.collector import Collector
 from ..collection.containment import failing_alone
 from ..collection.metric_families import families
 from ..collection.results import Report
-from ..collectors.jobs.listing import Listing
+from ..collectors.base import Target
 from ..config import Configuration, Project
-from ..errors import ConfigurationError
-from ..kinds import Kind
+from ..errors import ConfigurationError, Failure
 from ..metrics.exposition import Format, compress, encode
 from ..metrics.telemetry import Telemetry
 
@@ -50,45 +49,37 @@ class Exporter:
 
     async def metrics(self, seconds: float, response_format: ResponseFormat) -> bytes:
         """Collect for at most `seconds` and return all metrics, encoded."""
-        configuration = self.collector.configuration
+        projects = self.collector.configuration.projects
         reports = await self.collector.collect(seconds)
         body, _ = await self._encoded(
-            configuration,
-            configuration.projects,
-            reports,
-            response_format,
-            self.telemetry,
+            projects, reports, response_format, self.telemetry
         )
         return body
 
     async def once(self, seconds: float) -> tuple[bytes, bool]:
         """Return the projects' metrics as text, and whether all were collected."""
-        configuration = self.collector.configuration
+        projects = self.collector.configuration.projects
         reports = await self.collector.collect(seconds)
         response_format = ResponseFormat(Format.TEXT, zipped=False)
-        body, listed = await self._encoded(
-            configuration, configuration.projects, reports, response_format, None
-        )
-        return body, all(
-            isinstance(report.outcome.result, Listing) for report in listed
+        body, encoded = await self._encoded(projects, reports, response_format, None)
+        return body, not any(
+            isinstance(report.outcome.result, Failure) for report in encoded
         )
 
     async def probe(
         self,
         project: Project,
-        kinds: Sequence[Kind],
+        kinds: Collection[str],
         seconds: float,
         response_format: ResponseFormat,
     ) -> bytes:
         """Collect one project for at most `seconds` and return its metrics, encoded."""
-        configuration = self.collector.configuration
-        reports = await self.collector.collect(
-            seconds,
-            lambda other, kind: other.name == project.name and kind in kinds,
-        )
-        body, _ = await self._encoded(
-            configuration, [project], reports, response_format, None
-        )
+
+        def wanted(target: Target) -> bool:
+            return target.project.name == project.name and target.kind in kinds
+
+        reports = await self.collector.collect(seconds, wanted)
+        body, _ = await self._encoded([project], reports, response_format, None)
         return body
 
     def own_metrics(self, response_format: ResponseFormat) -> bytes:
@@ -116,15 +107,14 @@ class Exporter:
 
     async def _encoded(
         self,
-        configuration: Configuration,
         projects: Sequence[Project],
         reports: Sequence[Report],
         response_format: ResponseFormat,
         telemetry: Telemetry | None,
     ) -> tuple[bytes, Sequence[Report]]:
         def encoded(some: Sequence[Report]) -> bytes:
-            bounds = configuration.collection.duration_buckets
-            return _encode(families(some, projects, bounds), telemetry, response_format)
+            collected = families(self.collector.registry, some, projects)
+            return _encode(collected, telemetry, response_format)
 
         # In a thread, since encoding many projects takes long.
         try:
@@ -133,13 +123,13 @@ class Exporter:
             failing = await asyncio.to_thread(failing_alone, reports, encoded)
             if not failing:
                 raise
-        listed = [
+        contained = [
             self.collector.failed(report)
             if any(report is failed for failed in failing)
             else report
             for report in reports
         ]
-        return await asyncio.to_thread(encoded, listed), listed
+        return await asyncio.to_thread(encoded, contained), contained
 
 
 def _encode(

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import time
 
-from exporter.kinds import Kind
+from exporter.collectors.jobs.kinds import Kind
 from exporter.simulator import (
     Jobs,
     ManualClock,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.collectors.registry import REGISTRY
 from exporter.config import load
 from exporter.demo import demo_configuration
 from exporter.simulator import DEMO_USER, demo_cloud
@@ -89,7 +90,7 @@ def test_the_stacks_services():
 
 def test_the_stacks_configuration():
     """The exporter is configured for the projects and the user of the simulator."""
-    found = load(str(DEPLOY / "compose/simulated.yml"), {})
+    found = load(str(DEPLOY / "compose/simulated.yml"), {}, REGISTRY.names)
     demo = demo_configuration(demo_cloud(), "http://simulator:10199")
 
     assert [(one.name, one.project_id, one.training_api) for one in found.projects] == [

@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 
-from exporter.kinds import Kind
+from exporter.collectors.jobs.kinds import Kind
 from exporter.simulator import (
     CPU_FLAVOR,
     DEMO_KEY,

@@ -11,6 +11,7 @@ import pytest
 
 from docs.build import DOCUMENTS, built
 from docs.reference import configuration_keys
+from exporter.collectors.registry import REGISTRY
 from exporter.config import load
 
 
@@ -19,7 +20,7 @@ PACKAGE = ROOT / "exporter"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 # A package imports only from those that stand below it, in the list after its name.
-VOCABULARY = {"", "apis", "deadline", "errors", "kinds"}
+VOCABULARY = {"", "apis", "deadline", "errors"}
 BELOW = {
     "metrics": set(),
     "config": set(),
@@ -33,7 +34,13 @@ BELOW = {
 # What puts them together may import all of them.
 TOP = {"__main__", "app", "cli", "demo", "logs"}
 # Pure tables, which are true of the API and so of the simulated one, too.
-ALSO_SIMULATED = {"collectors.jobs.statuses"}
+ALSO_SIMULATED = {
+    "collectors.jobs.kinds",
+    "collectors.jobs.statuses",
+    "collectors.phases",
+}
+# One line each is all that the rest knows of the products.
+REGISTRY_MODULE = "collectors.registry"
 
 
 def test_the_readmes_configuration(tmp_path):
@@ -45,7 +52,7 @@ def test_the_readmes_configuration(tmp_path):
     file = tmp_path / "modelarts.yml"
     file.write_text(yaml.replace("/run/secrets/", f"{tmp_path}/"))
 
-    configuration = load(str(file), {"HUAWEI_ACCESS_KEY": "key"})
+    configuration = load(str(file), {"HUAWEI_ACCESS_KEY": "key"}, REGISTRY.names)
 
     assert [project.name for project in configuration.projects] == ["vision", "speech"]
 
@@ -59,7 +66,7 @@ def test_the_example_configuration(tmp_path):
     file = tmp_path / "modelarts.yml"
     file.write_text(text)
 
-    assert load(str(file), {"HUAWEI_ACCESS_KEY": "key"}).projects
+    assert load(str(file), {"HUAWEI_ACCESS_KEY": "key"}, REGISTRY.names).projects
     keys = {path.rpartition(".")[2].strip("*[]") for path in configuration_keys()}
     assert len(keys) > 20
     assert not [key for key in keys if not re.search(f"{key}(_file)?:", text)]
@@ -123,6 +130,34 @@ def test_imports_go_down(path):
     for found in imports(PACKAGE / path):
         is_table = room == "simulator" and found in ALSO_SIMULATED
         assert found.partition(".")[0] in allowed or is_table, f"imports {found}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_product_is_known_by_its_registry_line_alone(path):
+    """No module outside a product's folder imports it, but the registry."""
+    parts = path.with_suffix("").parts
+    products = {folder.name for folder in (PACKAGE / "collectors").glob("*/")}
+    for found in imports(PACKAGE / path):
+        room, _, rest = found.partition(".")
+        product = rest.partition(".")[0]
+        if room != "collectors" or product not in products:
+            continue
+        is_inside = parts[:2] == ("collectors", product)
+        is_table = parts[0] == "simulator" and found in ALSO_SIMULATED
+        assert is_inside or is_table or ".".join(parts) == REGISTRY_MODULE, found
+
+
+@pytest.mark.parametrize("room", ["collection", "web", "cloud", "check"])
+def test_products_have_no_names_elsewhere(room):
+    """Code outside of the products names none of their kinds, and no collector."""
+    names = {*REGISTRY.kinds, *REGISTRY.names.known}
+    for path in PACKAGE.joinpath(room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Constant(str(text)) | ast.Attribute(attr=text):
+                    # A member of an enum has the name that its value has in lower case.
+                    text = text.lower() if text.isupper() else text
+                    assert text not in names, f"{path.name}:{node.lineno}"
 
 
 def test_imports_make_no_circle():

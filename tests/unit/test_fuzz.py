@@ -27,6 +27,7 @@ from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V2_STATUSES
 from exporter.collectors.jobs.v1_schema import v1_detail, v1_listing, v1_status
 from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
+from exporter.collectors.registry import REGISTRY
 from exporter.config import load
 from exporter.errors import CollectionError, ConfigurationError
 from exporter.simulator import serve
@@ -122,7 +123,11 @@ def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
     path = data.draw(st.sampled_from(paths(document)))
     text = yaml.safe_dump(replaced(document, path, data.draw(JSON)))
 
-    loaded(tmp_path_factory.getbasetemp(), text, lambda file: load(file, {"HOME": "x"}))
+    loaded(
+        tmp_path_factory.getbasetemp(),
+        text,
+        lambda file: load(file, {"HOME": "x"}, REGISTRY.names),
+    )
 
 
 @FUZZ
@@ -134,7 +139,7 @@ def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
 def test_configurations_that_are_anything(tmp_path_factory, text):
     """Any bytes are refused with words, in both kinds of files."""
     folder = tmp_path_factory.getbasetemp()
-    loaded(folder, text, lambda file: load(file, {}))
+    loaded(folder, text, lambda file: load(file, {}, REGISTRY.names))
     loaded(folder, text, load_web_configuration)
 
 
@@ -145,7 +150,11 @@ def test_configurations_that_are_anything(tmp_path_factory, text):
 def test_configurations_with_a_slip(tmp_path_factory, place, slip):
     """A character too many, anywhere."""
     text = MINIMAL[:place] + slip + MINIMAL[place:]
-    loaded(tmp_path_factory.getbasetemp(), text, lambda file: load(file, {}))
+    loaded(
+        tmp_path_factory.getbasetemp(),
+        text,
+        lambda file: load(file, {}, REGISTRY.names),
+    )
 
 
 WORDS = SCALARS | st.sampled_from(

@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from .statuses import STARTED_PHASES, UNFINISHED_PHASES, JobStatus, Phase
+from ..phases import Phase
+from .statuses import STARTED_PHASES, UNFINISHED_PHASES, JobStatus
 
 
 @dataclass(slots=True)

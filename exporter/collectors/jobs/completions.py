@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..numbers import Number, to_millis, to_millis_list
+from ..phases import Phase
 from .aggregates import DurationHistogram
 from .job import Job, JobId
 from .pages import Page, Row, StatusOf, job_of
-from .statuses import FINISHED_PHASES, Phase
+from .statuses import FINISHED_PHASES
 
 
 OVERLAP_MILLISECONDS: Final = 600_000

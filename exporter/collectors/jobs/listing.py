@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...errors import Failure
+from ..overview import Longest, Overview, QuotaUse
+from ..phases import Phase
 from .aggregates import JobCounts
 from .job import Job, JobId, Resources
 from .quota import JobQuota
-from .statuses import UNFINISHED_PHASES, Phase
+from .statuses import UNFINISHED_PHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,23 @@ class Listing:
     selection: Selection | None = None
     remaining: Mapping[JobId, int] = field(default_factory=dict)
     partial_failures: tuple[Failure, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of all jobs."""
+        return self.counts.number
+
+    def overview(self) -> Overview:
+        """Return what the status page shows."""
+        phases = dict.fromkeys(Phase, 0)
+        for status, number in self.counts.statuses.items():
+            phases[status.phase] += number
+        return Overview(
+            phases=phases,
+            quotas=tuple(_quotas(self.quota, phases[Phase.RUNNING])),
+            longest=_longest(self.longest),
+            note="" if self.complete else "Finished jobs were counted, not listed.",
+        )
 
 
 @dataclass(slots=True)
@@ -79,6 +98,19 @@ def select_jobs(jobs: Iterable[Job], max_jobs: int) -> Selection:
     unfinished = [job for job in jobs if job.status.phase in UNFINISHED_PHASES]
     unfinished.sort(key=_rank)
     return Selection(tuple(unfinished[:max_jobs]), max(0, len(unfinished) - max_jobs))
+
+
+def _quotas(quota: JobQuota, running: int) -> Iterator[QuotaUse]:
+    if quota.running is not None:
+        yield QuotaUse("Running", running, quota.running)
+    if quota.created is not None and quota.remaining is not None:
+        yield QuotaUse("Existing", quota.created, quota.created + quota.remaining)
+
+
+def _longest(job: Job | None) -> Longest | None:
+    if job is None or job.duration is None:
+        return None
+    return Longest(job.name, f"job {job.job_id}", job.duration / 1000)
 
 
 def _rank(job: Job) -> tuple[float, float, str]:

@@ -1,23 +1,47 @@
-"""Metric families of jobs: numbers, limits, durations, resources and job series."""
+"""
+Metric families of jobs: numbers, limits, durations, resources, job series, finished jobs.
+
+Families are built anew for each scrape; unknown values have no sample.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known, seconds
+from ..base import Reading
 from .aggregates import DurationHistogram
 from .job import Resources
-from .labels import Listed
+from .labels import JobLabels
+from .listing import Listing
+from .reading import JobReading
 from .statuses import FINISHED_PHASES
 
 
-def job_families(listed: Listed) -> Iterator[Metric]:
-    """Return the families of the jobs that were listed or counted."""
+Listed: TypeAlias = Sequence[tuple[JobLabels, Listing]]
+
+
+def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+    """Yield the families of both kinds of jobs."""
+    jobs = [reading for reading in readings if isinstance(reading, JobReading)]
+    listed = [
+        (reading.labels, reading.listing)
+        for reading in jobs
+        if reading.listing is not None
+    ]
+    yield from _numbers(listed)
+    yield from _resource_families(listed)
+    yield from _job_series(listed)
+    yield from _finished_jobs(jobs)
+
+
+def _numbers(listed: Listed) -> Iterator[Metric]:
     yield gauge(
         "modelarts_jobs",
         "Number of existing jobs, by the API's status and the phase it belongs to.",
@@ -69,8 +93,6 @@ def job_families(listed: Listed) -> Iterator[Metric]:
         "1 if all jobs were listed, 0 if finished jobs were only counted.",
         [(target.own, float(listing.complete)) for target, listing in listed],
     )
-    yield from _resource_families(listed)
-    yield from _job_series(listed)
 
 
 def _durations(listed: Listed) -> Metric:
@@ -86,7 +108,7 @@ def _durations(listed: Listed) -> Metric:
             # Durations of jobs that were only counted are unknown, not zero in number.
             if listing.complete or phase not in FINISHED_PHASES:
                 durations = listing.counts.durations[phase]
-                family.samples += bucket_samples(bucket, buckets, durations)
+                family.samples += _bucket_samples(bucket, buckets, durations)
                 family.samples += [
                     Sample(gcount, target.phases[phase], float(durations.number)),
                     Sample(gsum, target.phases[phase], durations.seconds),
@@ -174,10 +196,38 @@ def _job_series(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def bucket_samples(
+def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Metric]:
+    name = "modelarts_jobs_finished"
+    numbers = Metric(
+        name, "Finished jobs observed since the exporter's first collection.", "counter"
+    )
+    numbers.samples = [
+        Sample(f"{name}_total", reading.labels.phases[phase], float(number))
+        for reading in readings
+        for phase, number in reading.completions.numbers.items()
+    ]
+    yield numbers
+    name = "modelarts_finished_job_duration_seconds"
+    family = Metric(
+        name,
+        "Running durations of the finished jobs observed, where the API reports them.",
+        "histogram",
+    )
+    for reading in readings:
+        for phase, durations in reading.completions.durations.items():
+            labels = reading.labels.phases[phase]
+            buckets = reading.labels.buckets[phase]
+            family.samples += _bucket_samples(f"{name}_bucket", buckets, durations)
+            family.samples += [
+                Sample(f"{name}_count", labels, float(durations.number)),
+                Sample(f"{name}_sum", labels, durations.seconds),
+            ]
+    yield family
+
+
+def _bucket_samples(
     name: str, buckets: Iterable[Labels], durations: DurationHistogram
 ) -> Iterable[Sample]:
-    """Return the bucket samples of a histogram."""
     counts = (*durations.counts, durations.number)
     for labels, count in zip(buckets, counts, strict=True):
         yield Sample(name, labels, float(count))

@@ -10,86 +10,90 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import TypeVar
 
+from ...apis import Api
 from ...cloud.client import CloudClient
 from ...cloud.session import Session
-from ...config import CollectionSettings, Project
-from ...deadline import Deadline
+from ...config import CollectionSettings
 from ...errors import CollectionError, Failure
-from ...kinds import Kind
+from ..base import Progress, Target
+from ..base import Snapshot as ProductSnapshot
 from ..concurrency import run_together
+from ..examination import Examination
+from ..phases import Phase
 from .aggregates import empty_counts
 from .api import JobsApi
 from .completion_search import find_completions
-from .completions import Completions, CompletionTracker
+from .completions import CompletionTracker
 from .counting import CountingState, collect_jobs
+from .examination import examine_jobs
 from .job import Job
+from .labels import JobLabels
 from .listing import Listing, PartialResult, longest_running, select_jobs
 from .paginator import Paginator, PagingHints
 from .quota import JobQuota
+from .reading import JobReading
 from .snapshot import Snapshot
-from .statuses import Phase
 from .versions import jobs_api
 
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a poll has got, and its deadline."""
-
-    deadline: Deadline
-    partial_result: PartialResult | None = None
-    """None until the jobs have been collected."""
-
-
-class Poller:
+class JobPoller:
     """Polls one project's jobs of a kind, and keeps what the next poll needs."""
 
     def __init__(
-        self,
-        project: Project,
-        kind: Kind,
-        client: CloudClient,
-        settings: CollectionSettings,
+        self, target: Target, client: CloudClient, settings: CollectionSettings
     ) -> None:
-        self.api: JobsApi = jobs_api(project, kind)
-        self._client = client
-        self._project = project
-        self._kind = kind
+        self._api: JobsApi = jobs_api(target)
+        self._target = target
+        self._labels = JobLabels(target, self._api.statuses, settings.duration_buckets)
         self._settings = settings
         self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
         self._counting = self._new_counting_state()
         self._tracker = CompletionTracker(self._bounds)
 
     @property
-    def completions(self) -> Completions:
-        """The jobs that were seen to end so far."""
-        return self._tracker.so_far
+    def operation(self) -> Api:
+        """The API call that lists the jobs."""
+        return self._api.api
 
-    def reconfigure(self, settings: CollectionSettings) -> None:
-        """Go on with other settings but the same buckets, from the next time on."""
-        earlier, self._settings = self._settings, settings
+    def reading(self, snapshot: ProductSnapshot | None) -> JobReading:
+        """Return what becomes metrics: the listing, and the jobs that finished so far."""
+        listing = snapshot if isinstance(snapshot, Listing) else None
+        return JobReading(self._labels, listing, self._tracker.so_far)
+
+    def reconfigure(self, settings: CollectionSettings) -> bool:
+        """Use other settings from the next poll on; False if the buckets differ."""
+        earlier = self._settings
+        if earlier.duration_buckets != settings.duration_buckets:
+            return False
+        self._settings = settings
         if earlier.page_size != settings.page_size:
             self._counting = self._new_counting_state()
+        return True
 
-    async def poll(self, progress: Progress) -> Listing:
+    async def examine(self, session: Session) -> Examination:
+        """Ask for the first page and the quota once."""
+        return await examine_jobs(
+            self._api, self._target, session, self._settings.page_size
+        )
+
+    async def poll(self, session: Session, progress: Progress) -> Listing:
         """
         Return the listing; until then, `progress` holds the part that is known.
 
         Raises `CollectionError` if the jobs could not be collected.
         """
-        session = self._client.session(self._project, progress.deadline)
-        quota = asyncio.create_task(attempt(self.api.quota(session)))
+        quota = asyncio.create_task(attempt(self._api.quota(session)))
         try:
             paginator = self._paginator(session)
             snapshot = await collect_jobs(
                 paginator,
                 self._counting,
-                self._settings.listing_limit or self.api.default_listing_limit,
+                self._settings.listing_limit or self._api.default_listing_limit,
             )
             partial_result = PartialResult(self._listing(snapshot))
             progress.partial_result = partial_result
@@ -106,11 +110,11 @@ class Poller:
         baseline = self._tracker.baseline
         return Paginator(
             session,
-            self.api,
+            self._api,
             self._counting.hints,
             lambda: Snapshot(
-                empty_counts(self._bounds, self.api.statuses),
-                self.api.status_of,
+                empty_counts(self._bounds, self._api.statuses),
+                self._api.status_of,
                 baseline,
             ),
         )
@@ -131,12 +135,12 @@ class Poller:
         self, partial_result: PartialResult, session: Session
     ) -> Failure | None:
         selection = partial_result.jobs.selection
-        if selection is None or not self.api.reports_remaining_duration:
+        if selection is None or not self._api.reports_remaining_duration:
             return None
         failures: list[Failure] = []
 
         async def ask(job: Job) -> None:
-            milliseconds = await attempt(self.api.remaining(session, job))
+            milliseconds = await attempt(self._api.remaining(session, job))
             if isinstance(milliseconds, Failure):
                 failures.append(milliseconds)
             elif milliseconds is not None:
@@ -168,11 +172,11 @@ class Poller:
 
     def _new_counting_state(self) -> CountingState:
         return CountingState(
-            PagingHints(min(self._settings.page_size, self.api.largest_page)),
+            PagingHints(min(self._settings.page_size, self._api.largest_page)),
             labels={
-                "project": self._project.name,
-                "kind": self._kind,
-                "api": self.api.api,
+                "project": self._target.project.name,
+                "kind": self._target.kind,
+                "api": self.operation,
             },
         )
 

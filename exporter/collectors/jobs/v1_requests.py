@@ -16,10 +16,10 @@ from ...apis import Api
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError
-from ...kinds import Kind
 from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
+from .kinds import Kind
 from .pages import Page
 from .quota import JobQuota
 from .statuses import UNFINISHED_PHASES, V1_STATUSES

@@ -19,16 +19,12 @@ from markupsafe import Markup
 from ... import __version__
 from ...collection.containment import INTERNAL_ERROR, failing_alone
 from ...collection.results import Latest, Outcome
-from ...collectors.jobs.aggregates import JobCounts
-from ...collectors.jobs.listing import Listing
-from ...collectors.jobs.quota import JobQuota
-from ...collectors.jobs.statuses import Phase
+from ...collectors.overview import Longest, QuotaUse
+from ...collectors.phases import Phase
 from ...config import Project
 from ...errors import Failure
-from ...kinds import Kind
 
 
-_TITLES: Final = {Kind.TRAINING: "Training", Kind.VISUALIZATION: "Visualization"}
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -46,46 +42,29 @@ class ExporterStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    phase: str
+    phase: Phase
     start: float
     width: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    name: str
+    name: Phase
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class _QuotaBar:
-    title: str
-    used: int
-    maximum: int
-
-    @property
-    def share(self) -> float:
-        return round(self.used / self.maximum, 3) if self.maximum else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Longest:
-    name: str
-    job_id: str
-    age: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class _Target:
     title: str
+    noun: str
     state: str
     state_words: str
     when: str
     failure: Failure | None = None
     phases: Sequence[_Number] = ()
     bar: Sequence[_Part] = ()
-    quotas: Sequence[_QuotaBar] = ()
-    longest: _Longest | None = None
+    quotas: Sequence[QuotaUse] = ()
+    longest: Longest | None = None
     partial_failures: Sequence[Failure] = ()
 
     @property
@@ -100,7 +79,7 @@ class _Project:
     region: str
     project_id: str
     workspace_id: str
-    kinds: Sequence[_Kind]
+    targets: Sequence[_Target]
 
 
 def render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
@@ -128,9 +107,9 @@ def render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
 def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
     projects = list(_projects(latest, status.now))
     projects.sort(
-        key=lambda project: all(kind.state != "down" for kind in project.kinds)
+        key=lambda project: all(target.state != "down" for target in project.targets)
     )
-    states = [kind.state for project in projects for kind in project.kinds]
+    states = [target.state for project in projects for target in project.targets]
     text = _template().render(
         style=_style(),
         version=__version__,
@@ -174,26 +153,25 @@ def span(seconds: float) -> str:
 
 def _projects(latest: Iterable[Latest], now: float) -> Iterator[_Project]:
     def project_of(latest: Latest) -> Project:
-        return latest.project
+        return latest.target.project
 
-    for project, kinds in groupby(latest, key=project_of):
+    for project, targets in groupby(latest, key=project_of):
         yield _Project(
             project.name,
             project.cloud.name,
             project.cloud.region,
             project.project_id,
             project.workspace_id,
-            [_kind(each, now) for each in kinds],
+            [_target(each, now) for each in targets],
         )
 
 
-def _kind(latest: Latest, now: float) -> _Kind:
-    title = f"{_TITLES[latest.kind]} jobs"
-    if latest.kind is Kind.TRAINING:
-        title += f" ({latest.project.training_api})"
+def _target(latest: Latest, now: float) -> _Target:
+    title, noun = latest.target.title, latest.target.product.noun
     if latest.outcome is None:
-        return _Kind(
+        return _Target(
             title=title,
+            noun=noun,
             state="waiting",
             state_words="not collected yet",
             when="Collected when Prometheus scrapes.",
@@ -206,30 +184,28 @@ def _kind(latest: Latest, now: float) -> _Kind:
     if isinstance(result, Failure):
         if latest.last_success is not None:
             when += f" Last success {span(now - latest.last_success)} ago."
-        return _Kind(
-            title=title, state="down", state_words="down", when=when, failure=result
+        return _Target(
+            title=title,
+            noun=noun,
+            state="down",
+            state_words="down",
+            when=when,
+            failure=result,
         )
-    numbers = _by_phase(result.counts)
-    return _Kind(
+    overview = result.overview()
+    numbers = overview.phases
+    return _Target(
         title=title,
+        noun=noun,
         state="up",
         state_words="up",
-        when=when
-        if result.complete
-        else f"{when} Finished jobs were counted, not listed.",
+        when=f"{when} {overview.note}".rstrip(),
         phases=[_Number(phase, number) for phase, number in numbers.items() if number],
         bar=list(_bar(numbers)),
-        quotas=list(_quotas(result.quota, numbers[Phase.RUNNING])),
-        longest=_longest(result),
+        quotas=overview.quotas,
+        longest=overview.longest,
         partial_failures=result.partial_failures,
     )
-
-
-def _by_phase(counts: JobCounts) -> dict[Phase, int]:
-    numbers = dict.fromkeys(Phase, 0)
-    for status, number in counts.statuses.items():
-        numbers[status.phase] += number
-    return numbers
 
 
 def _bar(numbers: Mapping[Phase, int]) -> Iterator[_Part]:
@@ -242,18 +218,8 @@ def _bar(numbers: Mapping[Phase, int]) -> Iterator[_Part]:
             start += width
 
 
-def _quotas(quota: JobQuota, running: int) -> Iterator[_QuotaBar]:
-    if quota.running is not None:
-        yield _QuotaBar("Running", running, quota.running)
-    if quota.created is not None and quota.remaining is not None:
-        yield _QuotaBar("Existing", quota.created, quota.created + quota.remaining)
-
-
-def _longest(listing: Listing) -> _Longest | None:
-    job = listing.longest
-    if job is None or job.duration is None:
-        return None
-    return _Longest(job.name, str(job.job_id), span(job.duration / 1000))
+def _share(quota: QuotaUse) -> float:
+    return round(quota.used / quota.maximum, 3) if quota.maximum else 1.0
 
 
 def _with_number(number: int, noun: str) -> str:
@@ -276,5 +242,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["counted"] = _with_number
+    environment.filters["share"] = _share
+    environment.filters["span"] = span
     source = resources.files(__package__).joinpath("status.html").read_text("utf-8")
     return environment.from_string(source)

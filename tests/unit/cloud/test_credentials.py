@@ -144,8 +144,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     cloud.identity.token_seconds = 100.0
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
-        target = exporter.collector._targets[0]
-        issuer = target._poller._client._credential
+        issuer = exporter.collector._clients["otc"]._credential
         now = issuer.now
         issuer.now = lambda: now() + 95
         with cloud.faults.on(

@@ -4,6 +4,8 @@ import asyncio
 import json
 import subprocess
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -16,8 +18,10 @@ from prometheus_client.openmetrics.parser import (
 )
 
 from exporter.app import collect_once
-from exporter.check import Step, as_json, check_all, checks, table
-from exporter.collectors.jobs.versions import jobs_api
+from exporter.check import Step, as_json, check_all, table
+from exporter.collectors.base import Registry
+from exporter.collectors.jobs.poller import JobPoller
+from exporter.collectors.registry import REGISTRY
 from exporter.config import JobSeries
 from exporter.simulator import GPU_FLAVOR, Effect, Fault, serve
 
@@ -355,10 +359,10 @@ async def test_a_result_that_cannot_be_told(logged):
     cloud = two_projects("v1")
     async with exporting_from(cloud, min_interval=60.0) as exporter:
         await exporter.scrape()
-        for target in exporter.collector.latest():
-            if (target.project.name, target.kind) == ("a", "training"):
+        for latest in exporter.collector.latest():
+            if (latest.target.project.name, latest.target.kind) == ("a", "training"):
                 # Neither metrics nor the page can be made of that.
-                object.__setattr__(target.outcome.result, "quota", None)
+                object.__setattr__(latest.outcome.result, "quota", None)
         page = (await exporter.client.get(exporter.url)).text
         assert page.count("an internal error in the exporter") == 1
         scrape = await told(exporter)
@@ -372,19 +376,19 @@ async def test_a_result_that_cannot_be_told(logged):
     assert "Traceback" in lines
 
 
-async def test_a_check_that_fails_unexpectedly(monkeypatch):
+async def test_a_check_that_fails_unexpectedly():
     """A fault of ours while one project is checked fails its row, and the rest goes on."""
     cloud = two_projects("v1")
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
 
-        def failing(project, kind):
-            if project.name == "a":
+        def failing(target, *others):
+            if target.project.name == "a":
                 raise OverflowError
-            return jobs_api(project, kind)
+            return JobPoller(target, *others)
 
-        monkeypatch.setattr(checks, "jobs_api", failing)
-        findings = await check_all(configured, lambda _: None)
+        registry = Registry(tuple(replace(p, open=failing) for p in REGISTRY.products))
+        findings = await check_all(configured, lambda _: None, registry)
 
     assert [one.ok for one in findings] == [False, False, True, True]
     assert "an internal error in the exporter" in table(findings)

@@ -12,8 +12,10 @@ import pytest
 from harness import configuration, exporting, simulated
 from raw_cloud import JOBS, TOKEN, gzipped, http, raw_cloud, zeros
 
-from exporter.check import Step, check_all, checks
-from exporter.kinds import Kind
+from exporter.check import Step, check_all
+from exporter.collectors.base import Registry
+from exporter.collectors.jobs.poller import JobPoller
+from exporter.collectors.registry import REGISTRY
 
 
 DEEP = b'{"a":' + b"[" * 100_000
@@ -214,7 +216,9 @@ async def test_an_answer_that_nobody_asked_for():
     answers = {f"/v1/{1:032x}/training": answered_twice}
     async with raw_cloud(answers) as cloud:
         projects = configured(cloud.url, "a", "b")
-        first, second = (replace(p, kinds=(Kind.TRAINING,)) for p in projects.projects)
+        first, second = (
+            replace(p, collectors=("training_jobs",)) for p in projects.projects
+        )
         one, other = (replace(projects, projects=(p,)) for p in (first, second))
         load = iter([one, other])
         async with exporting(one, lambda: next(load)) as exporter:
@@ -298,18 +302,19 @@ async def test_check_goes_on(answers):
         assert findings[0].problems[0].problem
 
 
-async def test_check_survives_what_nobody_thought_of(monkeypatch):
+async def test_check_survives_what_nobody_thought_of():
     """An error in the exporter fails its row, with words and without its text."""
-    jobs_api = checks.jobs_api
 
-    def broken(project, kind):
-        if project.name == "a":
+    def broken(target, *others):
+        if target.project.name == "a":
             raise LookupError("canary")
-        return jobs_api(project, kind)
+        return JobPoller(target, *others)
 
-    monkeypatch.setattr(checks, "jobs_api", broken)
+    registry = Registry(tuple(replace(p, open=broken) for p in REGISTRY.products))
     async with raw_cloud() as cloud:
-        findings = await check_all(configured(cloud.url, "a", "b"), lambda _: None)
+        findings = await check_all(
+            configured(cloud.url, "a", "b"), lambda _: None, registry
+        )
 
     assert [one.ok for one in findings] == [False, False, True, True]
     assert "LookupError" in findings[0].problems[0].problem

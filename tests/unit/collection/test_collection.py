@@ -22,9 +22,9 @@ from harness import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.config import RateLimit
-from exporter.kinds import Kind
 from exporter.simulator import (
     Dialect,
     Effect,

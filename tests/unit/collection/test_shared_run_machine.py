@@ -14,8 +14,8 @@ from stepped import SteppedLoop, UnexpectedError
 
 from exporter.apis import Api
 from exporter.collection.collector import Collector
+from exporter.collectors.base import Product, Reading, Registry
 from exporter.collectors.jobs.aggregates import empty_counts
-from exporter.collectors.jobs.completions import CompletionTracker
 from exporter.collectors.jobs.listing import Listing, PartialResult
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.config import (
@@ -27,7 +27,6 @@ from exporter.config import (
     Secret,
 )
 from exporter.errors import CollectionError, Failure, Reason
-from exporter.kinds import Kind
 from exporter.metrics.telemetry import Telemetry
 
 
@@ -38,10 +37,7 @@ CLOUD = Cloud(
     modelarts_url="http://127.0.0.1:9",
     auth=PasswordAuth(username="u", password=Secret("p"), domain="d"),
 )
-PROJECTS = tuple(
-    Project(name=name, cloud=CLOUD, project_id=name, kinds=(Kind.TRAINING,))
-    for name in "ab"
-)
+PROJECTS = tuple(Project(name=name, cloud=CLOUD, project_id=name) for name in "ab")
 FAILURE = Failure(reason=Reason.API, problem="broken", advice="wait")
 
 
@@ -55,6 +51,9 @@ class Client:
 
     def __init__(self, cloud, budget, telemetry, memory):
         self.cloud = cloud
+
+    def session(self, project, deadline):
+        """Return nothing: no poller here asks a cloud."""
 
     def try_credentials_again(self):
         """Do nothing: there are none."""
@@ -84,15 +83,19 @@ class Pollers:
 
     def __init__(self):
         self.under_way = []
+        self.opened = {}
+        """The newest poller of each project, by name."""
 
-    def __call__(self, project, kind, client, settings):
+    def open(self, target, client, settings):
         """Return one project's poller."""
+        buckets = settings.duration_buckets
         poller = SimpleNamespace(
-            api=SimpleNamespace(api=Api.TRAINING_JOBS),
-            completions=CompletionTracker(()).so_far,
-            reconfigure=lambda settings: None,
-            poll=lambda progress: self._ask(Question(poller, progress)),
+            operation=Api.TRAINING_JOBS,
+            reading=lambda snapshot: Reading(),
+            reconfigure=lambda settings: settings.duration_buckets == buckets,
+            poll=lambda session, progress: self._ask(Question(poller, progress)),
         )
+        self.opened[target.project.name] = poller
         return poller
 
     def newest(self, poller):
@@ -133,16 +136,26 @@ class SharedRunMachine(RuleBasedStateMachine):
         self.loop = SteppedLoop()
         self.pollers = Pollers()
         self.patches = contextlib.ExitStack()
-        for name, instead in (
-            ("exporter.collection.target.Poller", self.pollers),
-            ("exporter.collection.collector.CloudClient", Client),
-        ):
-            self.patches.enter_context(mock.patch(name, instead))
+        self.patches.enter_context(
+            mock.patch("exporter.collection.collector.CloudClient", Client)
+        )
+        product = Product(
+            name="training_jobs",
+            kind="training",
+            title="Training jobs",
+            noun="jobs",
+            api_versions=("v1",),
+            open=self.pollers.open,
+            families=lambda readings: (),
+        )
+        self.registry = Registry((product,))
         self.open = []
         self.loop.step(self._start())
 
     async def _start(self):
-        self.collector = Collector(self._configuration(PROJECTS), Telemetry())
+        self.collector = Collector(
+            self._configuration(PROJECTS), Telemetry(), self.registry
+        )
 
     def _configuration(self, projects, **collection):
         return Configuration(
@@ -153,9 +166,9 @@ class SharedRunMachine(RuleBasedStateMachine):
 
     def _pollers(self, only):
         return {
-            target.project.name: target._poller
-            for target in self.collector._targets
-            if only in {None, target.project.name}
+            project.name: self.pollers.opened[project.name]
+            for project in self.collector.configuration.projects
+            if only in {None, project.name}
         }
 
     def _scrape(self, seconds, only):
@@ -163,7 +176,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         asked = list(self.pollers.under_way)
         task = self.loop.create_task(
             self.collector.collect(
-                seconds, lambda project, kind: only in {None, project.name}
+                seconds, lambda target: only in {None, target.project.name}
             )
         )
         self.loop.step()
@@ -291,7 +304,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         for scrape in ended:
             if scrape.task.cancelled():
                 continue
-            reports = {one.project.name: one for one in scrape.task.result()}
+            reports = {one.target.project.name: one for one in scrape.task.result()}
             assert reports.keys() == scrape.questions.keys()
             for name, question in scrape.questions.items():
                 result = reports[name].outcome.result

@@ -23,11 +23,12 @@ from exporter.collectors.jobs.completions import (
 )
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
 from exporter.collectors.jobs.job import Job
+from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.snapshot import Snapshot
-from exporter.collectors.jobs.statuses import V1_STATUSES, Phase
+from exporter.collectors.jobs.statuses import V1_STATUSES
+from exporter.collectors.phases import Phase
 from exporter.errors import CollectionError, Failure, Reason
-from exporter.kinds import Kind
 from exporter.simulator import Effect, Fault, Jobs
 
 

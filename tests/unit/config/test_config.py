@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.collectors.registry import REGISTRY
 from exporter.config import (
     AccessKeyAuth,
     EcsAgencyAuth,
@@ -19,7 +20,6 @@ from exporter.config import (
     load,
 )
 from exporter.errors import ConfigurationError, SecretError
-from exporter.kinds import Kind
 
 
 MINIMAL = """\
@@ -40,7 +40,7 @@ def read(folder: Path, text: str, **environment: str):
     """Load `text` as a configuration file in `folder`."""
     file = folder / "modelarts.yml"
     file.write_text(textwrap.dedent(text))
-    return load(str(file), environment)
+    return load(str(file), environment, REGISTRY.names)
 
 
 def mistakes(folder: Path, text: str, **environment: str) -> list[str]:
@@ -61,7 +61,7 @@ def test_defaults(tmp_path):
     assert cloud.modelarts_url == "https://modelarts.eu-de.otc.t-systems.com"
     assert isinstance(cloud.auth, PasswordAuth)
     assert cloud.auth.password.reveal() == "canary"
-    assert project.kinds == (Kind.TRAINING, Kind.VISUALIZATION)
+    assert project.collectors is None
     assert project.workspace_id == "0"
     assert configuration.collection.timeout is None
     assert configuration.collection.max_concurrent_requests == 32
@@ -117,7 +117,7 @@ def test_everything(tmp_path):
     assert cloud.auth.security_token.reveal() == "tok"
     assert cloud.rate_limit is not None
     assert cloud.rate_limit.requests_per_second == 0.5
-    assert project.kinds == (Kind.VISUALIZATION,)
+    assert project.collectors == ("visualization_jobs",)
     assert dict(project.labels) == {"team": "no", "size": "5", "empty": ""}
     assert configuration.collection.timeout == 90.0
     assert configuration.collection.timeout_offset == 0.25
@@ -360,7 +360,7 @@ def test_not_a_configuration(tmp_path, text, expected):
 def test_missing_file(tmp_path):
     """A file that is not there is named."""
     with pytest.raises(ConfigurationError, match=r"nowhere\.yml: No such file"):
-        load(str(tmp_path / "nowhere.yml"), {})
+        load(str(tmp_path / "nowhere.yml"), {}, REGISTRY.names)
 
 
 def test_environment(tmp_path):
@@ -441,7 +441,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
 
     with pytest.raises(ConfigurationError) as caught:
-        load(str(file), {})
+        load(str(file), {}, REGISTRY.names)
 
     assert caught.value.lines()
 
@@ -458,7 +458,7 @@ def test_broken_configurations_are_refused_in_words(tmp_path_factory, data):
     file.write_text(MINIMAL[:start] + insert + MINIMAL[end:])
 
     try:
-        result = load(str(file), {}).projects
+        result = load(str(file), {}, REGISTRY.names).projects
     except ConfigurationError as error:
         result = error.lines()
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from exporter.collectors.registry import REGISTRY
 from exporter.config import Secret, load
 from exporter.config.files import MAX_FILE_BYTES
 from exporter.errors import ConfigurationError, SecretError
@@ -15,7 +16,7 @@ from exporter.web.config.reading import load_web_configuration
 LAUGHS = "a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
 )
-READERS = [lambda file: load(file, {}), load_web_configuration]
+READERS = [lambda file: load(file, {}, REGISTRY.names), load_web_configuration]
 
 
 def problems(file, read=READERS[0]):
@@ -110,7 +111,7 @@ def test_anchors_are_allowed(tmp_path):
         "- {name: b, cloud: otc, project_id: '2', labels: *labels}\n"
     )
 
-    assert load(str(file), {}).projects[1].labels == (("team", "x"),)
+    assert load(str(file), {}, REGISTRY.names).projects[1].labels == (("team", "x"),)
 
 
 def test_a_thousand_errors_are_cut_off(tmp_path):
@@ -136,7 +137,7 @@ def test_surrogates_are_errors_with_line_and_key(tmp_path):
         '- {labels: {"\\ud83d": x}}\n'
     )
     with pytest.raises(ConfigurationError) as caught:
-        load(str(file), {"X": "canary\udcff"})
+        load(str(file), {"X": "canary\udcff"}, REGISTRY.names)
 
     found = [line.removeprefix(str(file)) for line in caught.value.lines()]
     assert f":1: clouds.otc.region: {SURROGATE}" in found

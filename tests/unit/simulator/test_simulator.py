@@ -14,8 +14,9 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collectors.jobs.statuses import V1_STATUSES, Phase
-from exporter.kinds import Kind
+from exporter.collectors.jobs.kinds import Kind
+from exporter.collectors.jobs.statuses import V1_STATUSES
+from exporter.collectors.phases import Phase
 from exporter.simulator import (
     Dialect,
     Effect,

@@ -9,7 +9,6 @@ from harness import Scrape, exporting_from, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kinds import Kind
 from exporter.simulator import Effect, Fault
 from exporter.web.discovery import Shard
 
@@ -65,7 +64,9 @@ async def test_bad_requests(path, status, words):
     cloud = simulated("a", "b")
 
     def training_only(configured):
-        projects = [replace(one, kinds=(Kind.TRAINING,)) for one in configured.projects]
+        projects = [
+            replace(one, collectors=("training_jobs",)) for one in configured.projects
+        ]
         return replace(configured, projects=tuple(projects))
 
     async with exporting_from(cloud, change=training_only) as exporter:

@@ -1,4 +1,4 @@
-"""The kinds of jobs, with their names in configuration and labels."""
+"""The kinds of jobs, as the label `kind` names them."""
 
 from __future__ import annotations
 

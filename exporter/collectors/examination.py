@@ -1,0 +1,41 @@
+"""What a request to each API of a target showed, for the command `check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem, with advice."""
+
+    problem: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPart:
+    """What could not be asked for beside the objects, and why."""
+
+    name: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """
+    What was found. With a `failure`, `number` means nothing.
+
+    `page_size` is the one that the API accepts, in words; None if it was not found out,
+    or there are no pages. With a `problem`, the target cannot stay configured as it is;
+    `note` is its short form, beside the number.
+    """
+
+    number: int = 0
+    page_size: str | None = None
+    failure: Failure | None = None
+    missing: tuple[MissingPart, ...] = ()
+    problem: Problem | None = None
+    note: str = ""

@@ -1,0 +1,78 @@
+"""Asks for jobs once, for the command `check`: one page, the quota, the other API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from ...cloud.session import Session
+from ...deadline import Deadline
+from ...errors import CollectionError
+from ..base import Target
+from ..examination import Examination, MissingPart, Problem
+from .api import ALL_JOBS, JobsApi
+from .contradictions import length_of_pages, raise_if_contradictory
+from .pages import Page
+from .paginator import SMALL_PAGE, may_accept_small_pages
+from .versions import jobs_api
+
+
+_REQUEST_SECONDS: Final = 20.0
+
+
+async def examine_jobs(
+    api: JobsApi, target: Target, session: Session, page_size: int
+) -> Examination:
+    """Return what `api` answers to single requests, with pages of up to `page_size`."""
+    size = min(page_size, api.largest_page)
+    accepted = None
+    try:
+        page, accepted = await _first_page(api, session, size)
+        raise_if_contradictory(page, 1, length_of_pages(page, size))
+    except CollectionError as error:
+        return Examination(failure=error.failure, page_size=accepted)
+    number = len(page.rows) if page.total is None else page.total
+    found = Examination(number=number, page_size=accepted)
+    try:
+        await api.quota(_briefly(session))
+    except CollectionError as error:
+        found = replace(found, missing=(MissingPart("quota", error.failure),))
+    return found if number else await _with_other_version(found, target, session)
+
+
+async def _first_page(api: JobsApi, session: Session, size: int) -> tuple[Page, str]:
+    try:
+        return await api.page(_briefly(session), ALL_JOBS, 1, size), str(size)
+    except CollectionError as error:
+        if not may_accept_small_pages(size, error.failure):
+            raise
+    page = await api.page(_briefly(session), ALL_JOBS, 1, SMALL_PAGE)
+    return page, f"{SMALL_PAGE} ({size} rejected)"
+
+
+async def _with_other_version(
+    found: Examination, target: Target, session: Session
+) -> Examination:
+    mine = target.api_version
+    for other in target.product.api_versions:
+        if other == mine:
+            continue
+        api = jobs_api(replace(target, api_version=other))
+        try:
+            page = await api.page(_briefly(session), ALL_JOBS, 1, 1)
+        except CollectionError:
+            # This version may not exist here, which is not a configuration error.
+            continue
+        if page.total or page.rows:
+            problem = Problem(
+                f"{mine} lists no {target.kind} jobs, but {other} has some",
+                f"set training_api: {other} for this project",
+            )
+            note = f"{page.total or 'some'} in {other}"
+            found = replace(found, problem=problem, note=note)
+    return found
+
+
+def _briefly(session: Session) -> Session:
+    seconds = min(_REQUEST_SECONDS, session.deadline.remaining)
+    return replace(session, deadline=Deadline(seconds))

@@ -1,0 +1,39 @@
+"""The two kinds of jobs as products: their names, API versions and pollers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...config import Project
+from ..base import Product
+from .kinds import Kind
+from .metric_families import job_families
+from .poller import JobPoller
+
+
+def _training_versions(project: Project) -> tuple[str, ...]:
+    return (project.training_api,)
+
+
+TRAINING: Final = Product(
+    name="training_jobs",
+    kind=Kind.TRAINING.value,
+    title="Training jobs",
+    noun="jobs",
+    api_versions=("v1", "v2"),
+    versions_of=_training_versions,
+    open=JobPoller,
+    families=job_families,
+)
+
+VISUALIZATION: Final = Product(
+    name="visualization_jobs",
+    kind=Kind.VISUALIZATION.value,
+    title="Visualization jobs",
+    noun="jobs",
+    api_versions=("v1",),
+    open=JobPoller,
+    families=job_families,
+)
+
+JOBS: Final = (TRAINING, VISUALIZATION)

@@ -1,0 +1,41 @@
+"""What the status page shows of a collection, whatever the product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .phases import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """How much of a limit is used."""
+
+    title: str
+    used: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """The object that has run longest; `reference` is its noun and ID."""
+
+    name: str
+    reference: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """
+    What one collection found.
+
+    `phases` has the number of objects by phase, in the order to show; `note` is a
+    sentence about how they were collected.
+    """
+
+    phases: Mapping[Phase, int]
+    quotas: tuple[QuotaUse, ...] = ()
+    longest: Longest | None = None
+    note: str = ""

@@ -1,0 +1,11 @@
+"""The products that the exporter collects: a line for each folder beside this module."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .base import Registry
+from .jobs.products import JOBS
+
+
+REGISTRY: Final = Registry((*JOBS,))
