@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.app import open_exporter
 from exporter.collectors.jobs.kinds import Kind
+from exporter.collectors.registry import REGISTRY
 from exporter.config import (
     AccessKeyAuth,
     Cloud,
@@ -176,16 +177,19 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def exporting(configuration: Configuration, load=None, web=None, **client):
+async def exporting(
+    configuration: Configuration, load=None, web=None, registry=REGISTRY, **client
+):
     """
     Run an exporter for an `async with` block; it reloads what `load` returns.
 
-    `web` is its web configuration; `client` are more arguments for the HTTP client.
+    `web` is its web configuration, and `registry` has the products that it collects;
+    `client` are more arguments for the HTTP client.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         scheme = "https" if web is not None and web.has_tls else "http"
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_exporter(load or (lambda: configuration)) as exporter:
+        async with open_exporter(load or (lambda: configuration), registry) as exporter:
             app = create_app(exporter, "/metrics")
             async with (
                 serving(
