@@ -50,10 +50,16 @@ class Progress:
     """None until what is known is enough for a snapshot."""
 
 
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What becomes metrics of one target: each product has a type of its own."""
+    """
+    What becomes metrics of one target; `snapshot` is None if the collection failed.
 
-    __slots__ = ()
+    A product whose counters outlive a failure adds them in a type of its own.
+    """
+
+    labels: Labels
+    snapshot: Snapshot | None
 
 
 class Poller(Protocol):
@@ -71,7 +77,7 @@ class Poller(Protocol):
         """
 
     def reading(self, snapshot: Snapshot | None) -> Reading:
-        """Return what becomes metrics; `snapshot` is None if the collection failed."""
+        """Return what becomes metrics, with the labels that all its series have."""
 
     def reconfigure(self, settings: CollectionSettings) -> bool:
         """
@@ -104,7 +110,7 @@ class Product:
     open: Callable[[Target, CloudClient, CollectionSettings], Poller]
     families: Callable[[Sequence[Reading]], Iterable[Metric]]
     """
-    Makes metrics of its own readings among those of all products.
+    Makes metrics of the readings that have its own type of snapshot.
 
     Products that share families share this function: it is called once.
     """

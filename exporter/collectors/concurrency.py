@@ -1,4 +1,4 @@
-"""Runs requests concurrently; the first failure cancels the others."""
+"""Runs requests concurrently: failing together, or each by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
-from ..errors import CollectionError
+from ..errors import CollectionError, Failure
 
 
 T = TypeVar("T")
@@ -30,6 +30,14 @@ async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T
             # memory until the next garbage collection.
             del failed, group, tasks
     return [task.result() for task in tasks]
+
+
+async def attempt(asked: Coroutine[None, None, T]) -> T | Failure:
+    """Return what was asked for, or why it failed."""
+    try:
+        return await asked
+    except CollectionError as error:
+        return error.failure
 
 
 def _first(errors: BaseExceptionGroup[CollectionError]) -> CollectionError:

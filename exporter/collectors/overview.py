@@ -31,8 +31,8 @@ class Overview:
     """
     What one collection found.
 
-    `phases` has the number of objects by phase, in the order to show; `note` is a
-    sentence about how they were collected.
+    `phases` has the number of objects by phase; `note` is a sentence about how they
+    were collected.
     """
 
     phases: Mapping[Phase, int]

@@ -14,7 +14,7 @@ from .statuses import STARTED_PHASES, UNRECOGNIZED, JobStatus
 
 class JobLabels:
     """
-    The labels of one target's series.
+    The labels of one target's series; those in `own` are common to all.
 
     `bounds` are the upper bounds of the duration histograms, in seconds.
     """

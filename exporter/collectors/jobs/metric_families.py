@@ -31,9 +31,9 @@ def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
     """Yield the families of both kinds of jobs."""
     jobs = [reading for reading in readings if isinstance(reading, JobReading)]
     listed = [
-        (reading.labels, reading.listing)
+        (reading.job_labels, reading.snapshot)
         for reading in jobs
-        if reading.listing is not None
+        if isinstance(reading.snapshot, Listing)
     ]
     yield from _numbers(listed)
     yield from _resource_families(listed)
@@ -202,7 +202,7 @@ def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Metric]:
         name, "Finished jobs observed since the exporter's first collection.", "counter"
     )
     numbers.samples = [
-        Sample(f"{name}_total", reading.labels.phases[phase], float(number))
+        Sample(f"{name}_total", reading.job_labels.phases[phase], float(number))
         for reading in readings
         for phase, number in reading.completions.numbers.items()
     ]
@@ -215,8 +215,8 @@ def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Metric]:
     )
     for reading in readings:
         for phase, durations in reading.completions.durations.items():
-            labels = reading.labels.phases[phase]
-            buckets = reading.labels.buckets[phase]
+            labels = reading.job_labels.phases[phase]
+            buckets = reading.job_labels.buckets[phase]
             family.samples += _bucket_samples(f"{name}_bucket", buckets, durations)
             family.samples += [
                 Sample(f"{name}_count", labels, float(durations.number)),

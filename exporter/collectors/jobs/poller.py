@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Coroutine
-from typing import TypeVar
-
 from ...apis import Api
 from ...cloud.client import CloudClient
 from ...cloud.session import Session
 from ...config import CollectionSettings
-from ...errors import CollectionError, Failure
+from ...errors import Failure
 from ..base import Progress, Target
 from ..base import Snapshot as ProductSnapshot
-from ..concurrency import run_together
+from ..concurrency import attempt, run_together
 from ..examination import Examination
 from ..phases import Phase
 from .aggregates import empty_counts
@@ -36,9 +33,6 @@ from .quota import JobQuota
 from .reading import JobReading
 from .snapshot import Snapshot
 from .versions import jobs_api
-
-
-T = TypeVar("T")
 
 
 class JobPoller:
@@ -62,8 +56,8 @@ class JobPoller:
 
     def reading(self, snapshot: ProductSnapshot | None) -> JobReading:
         """Return what becomes metrics: the listing, and the jobs that finished so far."""
-        listing = snapshot if isinstance(snapshot, Listing) else None
-        return JobReading(self._labels, listing, self._tracker.so_far)
+        labels = self._labels
+        return JobReading(labels.own, snapshot, labels, self._tracker.so_far)
 
     def reconfigure(self, settings: CollectionSettings) -> bool:
         """Use other settings from the next poll on; False if the buckets differ."""
@@ -179,11 +173,3 @@ class JobPoller:
                 "api": self.operation,
             },
         )
-
-
-async def attempt(asked: Coroutine[None, None, T]) -> T | Failure:
-    """Return what was asked for, or why it failed."""
-    try:
-        return await asked
-    except CollectionError as error:
-        return error.failure

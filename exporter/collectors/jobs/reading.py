@@ -1,4 +1,4 @@
-"""What becomes metrics of one project's jobs of a kind."""
+"""What becomes metrics of one target of jobs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from ..base import Reading
 from .completions import Completions
 from .labels import JobLabels
-from .listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
 class JobReading(Reading):
-    """The last listing, None if it failed, and the jobs that finished so far."""
+    """A listing, and the jobs that finished so far, with the labels of both."""
 
-    labels: JobLabels
-    listing: Listing | None
+    job_labels: JobLabels
     completions: Completions

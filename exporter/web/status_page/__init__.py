@@ -193,7 +193,7 @@ def _target(latest: Latest, now: float) -> _Target:
             failure=result,
         )
     overview = result.overview()
-    numbers = overview.phases
+    numbers = {phase: overview.phases.get(phase, 0) for phase in Phase}
     return _Target(
         title=title,
         noun=noun,
@@ -243,6 +243,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["counted"] = _with_number
     environment.filters["share"] = _share
+    environment.filters["number"] = "{:.12g}".format
     environment.filters["span"] = span
     source = resources.files(__package__).joinpath("status.html").read_text("utf-8")
     return environment.from_string(source)

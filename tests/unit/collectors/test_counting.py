@@ -14,12 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, paging, status_name
 
+from exporter.collectors.concurrency import attempt
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.completion_search import find_completions
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
 from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.paginator import PagingHints
-from exporter.collectors.jobs.poller import attempt
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES, V2_STATUSES
 from exporter.errors import Failure, Reason

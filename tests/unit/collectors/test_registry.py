@@ -72,10 +72,8 @@ class ToySnapshot:
 
 @dataclass(frozen=True)
 class ToyReading(Reading):
-    """What becomes metrics."""
+    """What becomes metrics: toys, and how often they were asked for."""
 
-    labels: dict
-    snapshot: ToySnapshot | None
     polls: int
 
 
@@ -132,7 +130,7 @@ def toy_families(readings: Iterable[Reading]):
         [
             (reading.labels.plus(toy=toy.name), toy.seconds)
             for reading in toys
-            if reading.snapshot is not None
+            if isinstance(reading.snapshot, ToySnapshot)
             for toy in reading.snapshot.toys
         ],
     )
