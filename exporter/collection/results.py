@@ -29,7 +29,7 @@ class Report:
     last_success: float | None
     """Unix time of the last complete collection."""
 
-    reading: Reading | None
+    reading: Reading | None = None
     """What becomes metrics; None if an internal error keeps it from that."""
 
     def failed(self, why: Failure) -> Report:

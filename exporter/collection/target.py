@@ -144,14 +144,24 @@ class TargetState:
     def report(self, outcome: Outcome) -> Report:
         """Return what a scrape reports about this target."""
         result = outcome.result
-        return Report(
+        report = Report(
             self.target,
             self._labels,
             outcome,
             dict(self._errors),
             self._last_success,
-            self._poller.reading(None if isinstance(result, Failure) else result),
         )
+        try:
+            reading = self._poller.reading(
+                None if isinstance(result, Failure) else result
+            )
+        except Exception:
+            target = self.target
+            log.exception(
+                "internal error", project=target.project.name, kind=target.kind
+            )
+            return self.replace_outcome(report.failed(INTERNAL_ERROR))
+        return replace(report, reading=reading)
 
     def replace_outcome(self, report: Report) -> Report:
         """Replace the last outcome by that of `report`; return the report with updated counts."""
@@ -186,10 +196,9 @@ class TargetState:
             return error.failure
         except Exception:
             # An unexpected error must not affect the other targets.
+            target = self.target
             log.exception(
-                "internal error",
-                project=self.target.project.name,
-                kind=self.target.kind,
+                "internal error", project=target.project.name, kind=target.kind
             )
             return INTERNAL_ERROR
 

@@ -255,6 +255,26 @@ async def test_what_it_lacks_costs_only_itself(tmp_path):
     assert failed.value("toy_polls", **toys) == 2
 
 
+async def test_an_error_of_ours_in_it_costs_only_itself(tmp_path):
+    """Where it cannot say what becomes metrics, the others' metrics are still there."""
+
+    class Broken(ToyPoller):
+        def reading(self, snapshot):
+            """Fail as nobody thought of."""
+            raise LookupError
+
+    registry = Registry((*REGISTRY.products, replace(TOY, open=Broken)))
+    async with (
+        raw_cloud(ANSWERS) as cloud,
+        exporting(loaded(tmp_path, cloud.url), registry=registry) as exporter,
+    ):
+        scrape = await exporter.scrape()
+
+    assert scrape.up()["a", "toy"] == 0
+    assert scrape.errors("a", "toy") == {"response": 1}
+    assert scrape.up()["a", "training"] == 1
+
+
 async def test_it_is_checked(tmp_path):
     """The command check has a row for it."""
     async with raw_cloud(ANSWERS) as cloud:
