@@ -27,6 +27,7 @@ from exporter.config import (
     Secret,
 )
 from exporter.errors import CollectionError, Failure, Reason
+from exporter.metrics.labels import Labels
 from exporter.metrics.telemetry import Telemetry
 
 
@@ -91,7 +92,7 @@ class Pollers:
         buckets = settings.duration_buckets
         poller = SimpleNamespace(
             operation=Api.TRAINING_JOBS,
-            reading=lambda snapshot: Reading(),
+            reading=lambda snapshot: Reading(Labels(), snapshot),
             reconfigure=lambda settings: settings.duration_buckets == buckets,
             poll=lambda session, progress: self._ask(Question(poller, progress)),
         )
