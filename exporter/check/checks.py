@@ -124,7 +124,7 @@ class _Check:
 
     async def _ask(self) -> None:
         target = self._target
-        poller = target.product.open(target, self._client, self._settings)
+        poller = target.product.open(target, self._settings)
         session = self._client.session(target.project, Deadline(_ROW_SECONDS))
         found = await poller.examine(session)
         if found.page_size is not None:

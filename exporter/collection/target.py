@@ -62,7 +62,7 @@ class TargetState:
     ) -> None:
         self.target = target
         self._client = client
-        self._poller = target.product.open(target, client, settings)
+        self._poller = target.product.open(target, settings)
         self._settings = settings
         self._telemetry = telemetry
         self._log = FailureLog(target, self._poller.operation)

@@ -9,7 +9,6 @@ from typing import Protocol
 from prometheus_client import Metric
 
 from ..apis import Api
-from ..cloud.client import CloudClient
 from ..cloud.session import Session
 from ..config import CollectionSettings, CollectorNames, Project
 from ..deadline import Deadline
@@ -107,7 +106,7 @@ class Product:
     api_versions: tuple[str, ...]
     """All versions of its API, of which each has objects of its own."""
 
-    open: Callable[[Target, CloudClient, CollectionSettings], Poller]
+    open: Callable[[Target, CollectionSettings], Poller]
     families: Callable[[Sequence[Reading]], Iterable[Metric]]
     """
     Makes metrics of the readings that have its own type of snapshot.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 
 from ...apis import Api
-from ...cloud.client import CloudClient
 from ...cloud.session import Session
 from ...config import CollectionSettings
 from ...errors import Failure
@@ -38,9 +37,7 @@ from .versions import jobs_api
 class JobPoller:
     """Polls one project's jobs of a kind, and keeps what the next poll needs."""
 
-    def __init__(
-        self, target: Target, client: CloudClient, settings: CollectionSettings
-    ) -> None:
+    def __init__(self, target: Target, settings: CollectionSettings) -> None:
         self._api: JobsApi = jobs_api(target)
         self._target = target
         self._labels = JobLabels(target, self._api.statuses, settings.duration_buckets)

@@ -87,7 +87,7 @@ class Pollers:
         self.opened = {}
         """The newest poller of each project, by name."""
 
-    def open(self, target, client, settings):
+    def open(self, target, settings):
         """Return one project's poller."""
         buckets = settings.duration_buckets
         poller = SimpleNamespace(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import httpx
 import msgspec
 import pytest
 
@@ -15,7 +12,7 @@ from harness import Scrape, exporting
 from raw_cloud import http, raw_cloud
 
 from exporter.check import Step, check_all
-from exporter.cloud.client import Call, decode
+from exporter.cloud.call import Call
 from exporter.collectors.base import Product, Reading, Registry
 from exporter.collectors.examination import Examination
 from exporter.collectors.overview import Longest, Overview, QuotaUse
@@ -40,6 +37,7 @@ class Toys(msgspec.Struct):
 
 
 TOYS = msgspec.json.Decoder(Toys)
+ROOM = msgspec.json.Decoder(int)
 
 
 @dataclass(frozen=True)
@@ -82,15 +80,8 @@ class ToyPoller:
 
     operation = "toys"
 
-    def __init__(self, target, client, settings):
+    def __init__(self, target, settings):
         self._labels = target.labels()
-        base = f"{client.cloud.modelarts_url}/v2/{target.project.project_id}"
-        self._toys, self._room = (
-            Call(
-                api=name, url=httpx.URL(f"{base}/{name}"), expected=name, action="toys"
-            )
-            for name in ("toys", "room")
-        )
         self._polls = 0
 
     async def poll(self, session, progress):
@@ -99,10 +90,10 @@ class ToyPoller:
         snapshot = await self._snapshot(session)
         progress.partial_result = snapshot
         try:
-            response = await session.ask(self._room)
+            room = await fetch(session, "room", ROOM)
         except CollectionError as error:
             return snapshot.frozen([error.failure])
-        return replace(snapshot, room=json.loads(response.text))
+        return replace(snapshot, room=room)
 
     def reading(self, snapshot):
         """Return what becomes metrics; the number of polls outlives a failure."""
@@ -117,8 +108,13 @@ class ToyPoller:
         return Examination(number=(await self._snapshot(session)).number)
 
     async def _snapshot(self, session):
-        response = await session.ask(self._toys)
-        return ToySnapshot(tuple(decode(self._toys, TOYS, response).toys))
+        return ToySnapshot(tuple((await fetch(session, "toys", TOYS)).toys))
+
+
+async def fetch(session, name, decoder):
+    """Return the answer to one of the toys' calls."""
+    call = Call(api=name, url=session.url("v2", name), expected=name, action="toys")
+    return (await session.fetch(call, decoder)).content
 
 
 def toy_families(readings: Iterable[Reading]):
