@@ -7,25 +7,20 @@ import random
 import time
 
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final
 
 import httpx
 
 from ..apis import Api
-from ..config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
+from ..config import Cloud, Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
 from ..metrics.telemetry import Telemetry
-from .auth import (
-    AccessKeys,
-    AgencyKeys,
-    ConfiguredKeys,
-    SignatureAuth,
-    TokenAuth,
-    TokenIssuer,
-)
+from .auth import ProjectKey, new_credential, project_key
 from .call import Call
 from .error_codes import check
+from .request_context import RequestContext
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
 from .session import Session
@@ -37,9 +32,6 @@ _FIRST_BACKOFF_SECONDS: Final = 0.25
 _MAX_BACKOFF_SECONDS: Final = 8.0
 
 _JSON: Final = {"Content-Type": "application/json"}
-
-# Not the name alone: after a reload, it may name another project.
-_ProjectKey: TypeAlias = tuple[str, str]
 
 
 class CloudClient:
@@ -61,9 +53,13 @@ class CloudClient:
             waiting=lambda: self._queue.waiting,
         )
         self._http = open_client(cloud, self._queue, telemetry, memory)
-        self._auths: dict[_ProjectKey, httpx.Auth] = {}
-        self._cooldown_until: dict[tuple[_ProjectKey, Api], float] = {}
-        self._credential = self._new_credential(cloud)
+        self._cooldown_until: dict[tuple[ProjectKey, Api], float] = {}
+        self._credential = new_credential(
+            cloud,
+            self._http,
+            time.time,
+            partial(telemetry.credential_expiry, cloud.name),
+        )
 
     def session(self, project: Project, deadline: Deadline) -> Session:
         """Return a session for requests of `project` before `deadline`."""
@@ -85,7 +81,7 @@ class CloudClient:
                 check(call.api, response, call.action)
             except CollectionError as error:
                 if error.failure.retry_after is not None:
-                    self._cooldown_until[_key(project), call.api] = (
+                    self._cooldown_until[project_key(project), call.api] = (
                         _now() + error.failure.retry_after
                     )
                 delay = self._delay(error.failure, attempt, deadline)
@@ -100,41 +96,31 @@ class CloudClient:
 
     async def retain(self, projects: Iterable[Project]) -> None:
         """Forget the tokens and cooldowns of all projects but these."""
-        kept = {_key(project) for project in projects}
-        forgotten = [self._auths.pop(key) for key in self._auths.keys() - kept]
+        retained = list(projects)
+        kept = {project_key(project) for project in retained}
         for key in [key for key in self._cooldown_until if key[0] not in kept]:
             del self._cooldown_until[key]
-        for auth in forgotten:
-            if isinstance(auth, TokenAuth):
-                await auth.aclose()
+        await self._credential.retain(retained)
 
     async def aclose(self) -> None:
         """Close all connections and cancel running logins."""
-        await self.retain(())
-        if isinstance(self._credential, AccessKeys):
-            await self._credential.source.aclose()
+        await self._credential.aclose()
         await self._http.aclose()
         self._queue.close()
 
     def try_credentials_again(self) -> None:
         """Try rejected credentials once more: they may have been corrected."""
         self._credential.try_again()
-        for auth in self._auths.values():
-            if isinstance(auth, TokenAuth):
-                auth.try_again()
 
     async def _send(self, project: Project, call: Call) -> httpx.Response:
+        context = RequestContext(call.api, project.name, call.action)
         response = await self._http.request(
             call.method,
             call.url,
             content=call.body,
             headers=_JSON if call.body else None,
-            auth=self._auth(project),
-            extensions={
-                "api": call.api,
-                "action": call.action,
-                "project": project.name,
-            },
+            auth=self._credential.auth_for(project),
+            extensions=context.extensions(),
         )
         # httpx's stream and response form a reference cycle, which would keep every
         # page's content in memory until the next garbage collection.
@@ -145,7 +131,7 @@ class CloudClient:
         self, api: Api, project: Project, deadline: Deadline
     ) -> None:
         """Wait for the end of the API's last `Retry-After` for this project."""
-        cooldown = self._cooldown_until.get((_key(project), api), 0.0) - _now()
+        cooldown = self._cooldown_until.get((project_key(project), api), 0.0) - _now()
         if cooldown <= 0:
             return
         if cooldown >= deadline.remaining:
@@ -174,36 +160,6 @@ class CloudClient:
         if not failure.transient or (attempt >= _MAX_RETRIES and not throttled):
             return None
         return delay if delay < deadline.remaining else None
-
-    def _auth(self, project: Project) -> httpx.Auth:
-        key = _key(project)
-        auth = self._auths.get(key)
-        if auth is None:
-            auth = self._auths[key] = self._new_auth(project)
-        return auth
-
-    def _new_credential(self, cloud: Cloud) -> TokenIssuer | AccessKeys:
-        match cloud.auth:
-            case PasswordAuth():
-                return TokenIssuer(cloud.auth, cloud.iam_url, self._http, time.time)
-            case AccessKeyAuth():
-                return AccessKeys(ConfiguredKeys(cloud.auth))
-            case EcsAgencyAuth(metadata_url=url):
-                return AccessKeys(AgencyKeys(url, time.time))
-
-    def _new_auth(self, project: Project) -> httpx.Auth:
-        def expiry_changed(timestamp: float) -> None:
-            self._telemetry.credential_expiry(self.cloud.name, project.name, timestamp)
-
-        if isinstance(self._credential, AccessKeys):
-            return SignatureAuth(self._credential, project.project_id, expiry_changed)
-        return TokenAuth(
-            self._credential, project.project_id, project.name, expiry_changed
-        )
-
-
-def _key(project: Project) -> _ProjectKey:
-    return project.name, project.project_id
 
 
 def _now() -> float:

@@ -29,6 +29,7 @@ from ..errors import CollectionError, ConfigurationError, Failure, FileError, Re
 from ..metrics.telemetry import Telemetry
 from .connection_pool import session_factory
 from .error_codes import http_date
+from .request_context import context_of
 from .response_body import ACCEPT_ENCODING, BodyError, read_body
 from .response_memory import ResponseDroppedError, ResponseMemory, Share
 from .scheduler import CloudQueue
@@ -63,8 +64,8 @@ class CloudTransport(httpx.AsyncBaseTransport):
     """
     The transport of one cloud's client.
 
-    Every request has the extensions `api` (an `Api`) and `project` (a name, for fair
-    scheduling). Responses are read completely before they are returned.
+    Every request has a `RequestContext`. Responses are read completely before they are
+    returned.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class CloudTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` when it gets a slot. Raises `CollectionError`."""
-        api: Api = request.extensions["api"]
-        async with self._queue.slot(request.extensions["project"]):
+        context = context_of(request)
+        api = context.operation
+        async with self._queue.slot(context.project):
             started = time.perf_counter()
             code: int | None = None
             try:

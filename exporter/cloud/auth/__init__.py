@@ -2,6 +2,7 @@
 
 from .access_keys import AccessKeys, ConfiguredKeys, SignatureAuth
 from .agency import AgencyKeys
+from .credential import Credential, ProjectKey, new_credential, project_key
 from .tokens import TokenAuth, TokenIssuer
 
 
@@ -9,7 +10,11 @@ __all__ = [
     "AccessKeys",
     "AgencyKeys",
     "ConfiguredKeys",
+    "Credential",
+    "ProjectKey",
     "SignatureAuth",
     "TokenAuth",
     "TokenIssuer",
+    "new_credential",
+    "project_key",
 ]

@@ -16,6 +16,7 @@ import httpx
 from ...config import AccessKeyAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..error_codes import check, is_credential_rejected
+from ..request_context import context_of
 from .lockout_guard import LockoutGuard
 from .signature import DATE_FORMAT, Signable, authorization
 
@@ -204,8 +205,9 @@ def unreadable_secret(error: SecretError) -> Failure:
 
 
 def _rejection(request: httpx.Request, response: httpx.Response) -> Failure:
+    context = context_of(request)
     try:
-        check(request.extensions["api"], response, request.extensions["action"])
+        check(context.operation, response, context.action)
     except CollectionError as error:
         return error.failure
     return _IN_COOLDOWN

@@ -21,12 +21,14 @@ from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..decoding import JsonError, decode_json
 from ..error_codes import check, is_credential_rejected
+from ..request_context import RequestContext
 from .access_keys import fits_header, unreadable_secret
 from .lockout_guard import Attempt, LockoutGuard
 from .single_flight import SingleFlight
 
 
 _LOCK_SECONDS: Final = 900.0
+_OPERATION: Final = Api.AUTH_TOKENS
 _ACTION: Final = "the right to log in with a password and programmatic access"
 _LOGIN_SECONDS: Final = 10.0
 # A password accepted recently is probably still right; if not, four concurrent
@@ -102,7 +104,7 @@ class TokenIssuer:
                 reason=Reason.TIMEOUT,
                 problem=f"no token within {_LOGIN_SECONDS:.0f} s",
                 advice="check the network and the cloud's iam_url",
-                api=Api.AUTH_TOKENS,
+                api=_OPERATION,
             )
 
     def try_again(self) -> None:
@@ -115,10 +117,10 @@ class TokenIssuer:
         response = await self._client.post(
             self._url,
             json=self._body(password, project_id),
-            extensions={"api": Api.AUTH_TOKENS, "project": project},
+            extensions=RequestContext(_OPERATION, project, _ACTION).extensions(),
         )
         try:
-            check(Api.AUTH_TOKENS, response, _ACTION)
+            check(_OPERATION, response, _ACTION)
         except CollectionError as error:
             if is_credential_rejected(response):
                 attempt.rejected(error.failure)
@@ -236,7 +238,7 @@ def _token(response: httpx.Response, now: float) -> Token:
                 reason=Reason.RESPONSE,
                 problem="the login response has no usable token, or no expiry time",
                 advice="check the cloud's iam_url",
-                api=Api.AUTH_TOKENS,
+                api=_OPERATION,
                 status=response.status_code,
             )
         )

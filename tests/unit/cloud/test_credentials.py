@@ -144,7 +144,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     cloud.identity.token_seconds = 100.0
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
-        issuer = exporter.collector._clients["otc"]._credential
+        issuer = exporter.collector._clients["otc"]._credential._issuer
         now = issuer.now
         issuer.now = lambda: now() + 95
         with cloud.faults.on(

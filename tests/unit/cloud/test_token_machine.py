@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stepped import SteppedLoop, UnexpectedError
 
 from exporter.cloud.auth import AgencyKeys, TokenAuth, TokenIssuer
+from exporter.cloud.request_context import RequestContext, context_of
 from exporter.config import PasswordAuth, Secret
 from exporter.errors import CollectionError, Failure, Reason
 
@@ -32,7 +33,7 @@ class Asked:
     @property
     def project(self):
         """Whose it is."""
-        return self.request.extensions["project"]
+        return context_of(self.request).project
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -85,7 +86,7 @@ class TokenMachine(RuleBasedStateMachine):
         return await self.client.get(
             f"http://api/{project}",
             auth=self.auths[project],
-            extensions={"project": project},
+            extensions=RequestContext("jobs", project, "list").extensions(),
         )
 
     @rule(project=st.sampled_from("ab"), count=st.integers(1, 3))
