@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from .apis import Api
-
 
 class ExporterError(Exception):
     """The base class of the exporter's own errors."""
@@ -93,7 +91,7 @@ class Failure:
     reason: Reason
     problem: str
     advice: str
-    api: Api | None = None
+    operation: str | None = None
     status: int | None = None
     error_code: str | None = None
     transient: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from ..apis import Api
+from .request_context import MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +18,10 @@ class Call:
     that the request needs.
     """
 
-    api: Api
+    api: str
     url: httpx.URL
     expected: str
     action: str
     method: str = "GET"
     body: bytes | None = field(default=None, repr=False)
+    max_bytes: int = MAX_BODY_BYTES

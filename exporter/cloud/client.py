@@ -12,7 +12,6 @@ from typing import Final
 
 import httpx
 
-from ..apis import Api
 from ..config import Cloud, Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
@@ -53,7 +52,7 @@ class CloudClient:
             waiting=lambda: self._queue.waiting,
         )
         self._http = open_client(cloud, self._queue, telemetry, memory)
-        self._cooldown_until: dict[tuple[ProjectKey, Api], float] = {}
+        self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(
             cloud,
             self._http,
@@ -87,8 +86,8 @@ class CloudClient:
                 delay = self._delay(error.failure, attempt, deadline)
                 if delay is None:
                     raise
-                api = error.failure.api or call.api
-                self._telemetry.retry(self.cloud.name, api, error.failure.reason)
+                operation = error.failure.operation or call.api
+                self._telemetry.retry(self.cloud.name, operation, error.failure.reason)
             else:
                 return response
             attempt += 1
@@ -113,7 +112,7 @@ class CloudClient:
         self._credential.try_again()
 
     async def _send(self, project: Project, call: Call) -> httpx.Response:
-        context = RequestContext(call.api, project.name, call.action)
+        context = RequestContext(call.api, project.name, call.action, call.max_bytes)
         response = await self._http.request(
             call.method,
             call.url,
@@ -128,10 +127,12 @@ class CloudClient:
         return response
 
     async def _wait_for_cooldown(
-        self, api: Api, project: Project, deadline: Deadline
+        self, operation: str, project: Project, deadline: Deadline
     ) -> None:
-        """Wait for the end of the API's last `Retry-After` for this project."""
-        cooldown = self._cooldown_until.get((project_key(project), api), 0.0) - _now()
+        """Wait for the end of the operation's last `Retry-After` for this project."""
+        cooldown = (
+            self._cooldown_until.get((project_key(project), operation), 0.0) - _now()
+        )
         if cooldown <= 0:
             return
         if cooldown >= deadline.remaining:
@@ -141,7 +142,7 @@ class CloudClient:
                     problem="the API throttles this account and accepts no such "
                     f"request for another {cooldown:.0f} s",
                     advice="set the cloud's rate_limit, or scrape less often",
-                    api=api,
+                    operation=operation,
                 )
             )
         await asyncio.sleep(cooldown)

@@ -20,7 +20,6 @@ from typing import Final
 import httpx
 import msgspec
 
-from ..apis import Api
 from ..errors import CollectionError, Failure, Reason
 from .decoding import JsonError, decode_json
 
@@ -159,7 +158,7 @@ def is_credential_rejected(response: httpx.Response) -> bool:
     return _meaning(response.status_code, error_code(response)) is _CREDENTIAL_REJECTED
 
 
-def check(api: Api, response: httpx.Response, action: str) -> None:
+def check(operation: str, response: httpx.Response, action: str) -> None:
     """
     Raise `CollectionError` unless the status of `response` is a success.
 
@@ -176,7 +175,7 @@ def check(api: Api, response: httpx.Response, action: str) -> None:
             reason=meaning.reason,
             problem=f"{answer}: {meaning.problem}",
             advice=meaning.advice.format(action=action),
-            api=api,
+            operation=operation,
             status=status,
             error_code=code,
             transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
@@ -193,7 +192,7 @@ def _meaning(status: int, code: str | None) -> ErrorMeaning:
     )
 
 
-def check_success(api: Api, failed: bool, code: str | None) -> None:
+def check_success(operation: str, failed: bool, code: str | None) -> None:
     """Raise `CollectionError` if the body says that the request failed."""
     if not failed:
         return
@@ -204,7 +203,7 @@ def check_success(api: Api, failed: bool, code: str | None) -> None:
             problem="HTTP 200, but the answer says that the request failed"
             + (f" ({code})" if code else ""),
             advice="look the error code up in the ModelArts API reference",
-            api=api,
+            operation=operation,
             status=HTTPStatus.OK,
             error_code=code,
         )

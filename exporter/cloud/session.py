@@ -89,7 +89,7 @@ def _unexpected(call: Call, response: httpx.Response, why: str) -> CollectionErr
             problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
             f"{why}",
             advice="check the cloud's modelarts_url, or the proxy between here and there",
-            api=call.api,
+            operation=call.api,
             status=response.status_code,
         )
     )

@@ -12,7 +12,6 @@ import asyncio
 import ssl
 import time
 
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -23,28 +22,17 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from .. import __version__
-from ..apis import Api
 from ..config import Cloud, Tls
 from ..errors import CollectionError, ConfigurationError, Failure, FileError, Reason
 from ..metrics.telemetry import Telemetry
 from .connection_pool import session_factory
 from .error_codes import http_date
-from .request_context import context_of
+from .request_context import RequestContext, context_of
 from .response_body import ACCEPT_ENCODING, BodyError, read_body
 from .response_memory import ResponseDroppedError, ResponseMemory, Share
 from .scheduler import CloudQueue
 
 
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""
-Bytes of a response, decompressed: 4 KiB for each of 1,000 v1 jobs, which have 1.6, and
-80 KiB for each of 50 v2 jobs. Each MiB takes up to 30 ms to decode.
-"""
-
-_MAX_BODY_BYTES_OF: Final[Mapping[Api, int]] = {
-    Api.AUTH_TOKENS: 1024 * 1024,
-    Api.TRAINING_QUOTAS: 256 * 1024,
-}
 # Only the error code is used of an error response.
 _MAX_ERROR_BYTES: Final = 64 * 1024
 
@@ -88,17 +76,18 @@ class CloudTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` when it gets a slot. Raises `CollectionError`."""
         context = context_of(request)
-        api = context.operation
         async with self._queue.slot(context.project):
             started = time.perf_counter()
             code: int | None = None
             try:
                 with self._queue.sending():
-                    response = await self._exchange(api, request)
+                    response = await self._exchange(context, request)
                 code = response.status_code
             finally:
                 seconds = time.perf_counter() - started
-                self._telemetry.request(self._cloud.name, api, code, seconds)
+                self._telemetry.request(
+                    self._cloud.name, context.operation, code, seconds
+                )
         if code != httpx.codes.TOO_MANY_REQUESTS:
             self._queue.succeeded()
         self._measure_clock(response)
@@ -109,24 +98,27 @@ class CloudTransport(httpx.AsyncBaseTransport):
         for transport in self._transports.values():
             await transport.aclose()
 
-    async def _exchange(self, api: Api, request: httpx.Request) -> httpx.Response:
+    async def _exchange(
+        self, context: RequestContext, request: httpx.Request
+    ) -> httpx.Response:
+        operation = context.operation
         transport = self._transports[request.url.netloc]
         try:
             async with self._memory.share() as share:
                 response = await transport.handle_async_request(request)
                 try:
-                    return await _read(api, response, share)
+                    return await _read(context, response, share)
                 finally:
                     await response.aclose()
         except aiohttp.ClientHttpProxyError as error:
-            raise CollectionError(_network_failure(api, error)) from None
+            raise CollectionError(_network_failure(operation, error)) from None
         except (aiohttp.ClientResponseError, ValueError):
             # Without its text, which quotes what was sent.
-            raise CollectionError(_no_http(api)) from None
+            raise CollectionError(_no_http(operation)) from None
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-            raise CollectionError(_network_failure(api, error)) from error
+            raise CollectionError(_network_failure(operation, error)) from error
         except ResponseDroppedError:
-            raise CollectionError(_dropped(api)) from None
+            raise CollectionError(_dropped(operation)) from None
 
     def _measure_clock(self, response: httpx.Response) -> None:
         date = http_date(response.headers.get("Date", ""))
@@ -190,17 +182,20 @@ def _transport(context: ssl.SSLContext, proxy: httpx.Proxy | None) -> AiohttpTra
     )
 
 
-async def _read(api: Api, response: httpx.Response, share: Share) -> httpx.Response:
-    limit = _MAX_BODY_BYTES_OF.get(api, MAX_BODY_BYTES)
+async def _read(
+    context: RequestContext, response: httpx.Response, share: Share
+) -> httpx.Response:
     status = response.status_code
     try:
         if response.is_success:
-            content = await read_body(response, limit, share)
+            content = await read_body(response, context.max_bytes, share)
         else:
             content = await read_body(response, _MAX_ERROR_BYTES, share)
     except BodyError as error:
         if response.is_success:
-            raise CollectionError(_unreadable(api, status, str(error))) from None
+            raise CollectionError(
+                _unreadable(context.operation, status, str(error))
+            ) from None
         # The status is sufficient.
         content = b""
     headers = [
@@ -211,38 +206,38 @@ async def _read(api: Api, response: httpx.Response, share: Share) -> httpx.Respo
     return httpx.Response(status, headers=headers, content=content)
 
 
-def _unreadable(api: Api, status: int, what: str) -> Failure:
+def _unreadable(operation: str, status: int, what: str) -> Failure:
     return Failure(
         reason=Reason.RESPONSE,
         problem=f"HTTP {status}, but the answer {what}",
         advice="check the cloud's URL, or the proxy between here and there",
-        api=api,
+        operation=operation,
         status=status,
     )
 
 
-def _no_http(api: Api) -> Failure:
+def _no_http(operation: str) -> Failure:
     return Failure(
         reason=Reason.RESPONSE,
         problem="the answer is not valid HTTP",
         advice="check the cloud's URL, or the proxy between here and there",
-        api=api,
+        operation=operation,
         transient=True,
     )
 
 
-def _dropped(api: Api) -> Failure:
+def _dropped(operation: str) -> Failure:
     return Failure(
         reason=Reason.RESPONSE,
         problem="the response was dropped: it was large and slow, and others "
         "needed its memory",
         advice="look for a slow API or proxy, or lower collection.page_size",
-        api=api,
+        operation=operation,
         transient=True,
     )
 
 
-def _network_failure(api: Api, error: Exception) -> Failure:
+def _network_failure(operation: str, error: Exception) -> Failure:
     cause = error.__cause__ or error
     # httpx-aiohttp reports every broken connection as a ConnectTimeout.
     timed_out = isinstance(cause, (asyncio.TimeoutError, TimeoutError)) or (
@@ -254,7 +249,7 @@ def _network_failure(api: Api, error: Exception) -> Failure:
         reason=Reason.TIMEOUT if timed_out else Reason.NETWORK,
         problem=problem,
         advice=advice,
-        api=api,
+        operation=operation,
         transient=not isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)),
     )
 

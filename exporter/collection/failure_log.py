@@ -14,7 +14,6 @@ from typing import Final
 
 import structlog
 
-from ..apis import Api
 from ..collectors.base import Target
 from ..errors import Failure
 
@@ -25,14 +24,14 @@ _SUMMARY_SECONDS: Final = 600.0
 
 
 class FailureLog:
-    """The failure log of one target; `api` lists its objects."""
+    """The failure log of one target; `operation` lists its objects."""
 
-    def __init__(self, target: Target, api: Api) -> None:
+    def __init__(self, target: Target, operation: str) -> None:
         self._target = target
-        self._failures = _Ongoing(target, api, "collection failed")
+        self._failures = _Ongoing(target, operation, "collection failed")
         self._partial_failures = _Ongoing(
             target,
-            api,
+            operation,
             f"{target.product.noun} collected, but not everything else",
         )
 
@@ -61,9 +60,9 @@ class FailureLog:
 class _Ongoing:
     """A failure that may last, and when it was last logged."""
 
-    def __init__(self, target: Target, api: Api, event: str) -> None:
+    def __init__(self, target: Target, operation: str, event: str) -> None:
         self._target = target
-        self._api = api
+        self._operation = operation
         self._event = event
         self._failures = 0
         self._since = 0.0
@@ -75,7 +74,7 @@ class _Ongoing:
         if not self._failures:
             self._since = now
         self._failures += 1
-        cause = (failure.reason, failure.api, failure.status, failure.error_code)
+        cause = (failure.reason, failure.operation, failure.status, failure.error_code)
         if cause == self._logged and now - self._logged_at < _SUMMARY_SECONDS:
             return
         self._logged, self._logged_at = cause, now
@@ -84,7 +83,7 @@ class _Ongoing:
             project=self._target.project.name,
             cloud=self._target.project.cloud.name,
             kind=self._target.kind,
-            api=failure.api or self._api,
+            api=failure.operation or self._operation,
             reason=failure.reason,
             status=failure.status,
             error_code=failure.error_code,

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
-from ..apis import Api
 from ..cloud.session import Session
 from ..config import CollectionSettings, CollectorNames, Project
 from ..deadline import Deadline
@@ -65,8 +64,8 @@ class Poller(Protocol):
     """Polls one target, and keeps what the next poll needs."""
 
     @property
-    def operation(self) -> Api:
-        """The API call that lists the objects."""
+    def operation(self) -> str:
+        """The operation that lists the objects."""
 
     async def poll(self, session: Session, progress: Progress) -> Snapshot:
         """

@@ -19,7 +19,6 @@ from prometheus_client import (
 )
 
 from .. import __version__
-from ..apis import Api
 
 
 _LATENCY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -112,16 +111,18 @@ class Telemetry:
             registry=self.registry,
         ).labels(__version__, revision, platform.python_version()).set(1)
 
-    def request(self, cloud: str, api: Api, code: int | None, seconds: float) -> None:
+    def request(
+        self, cloud: str, operation: str, code: int | None, seconds: float
+    ) -> None:
         """Count an API request; `code` is None if there was no response."""
         # Initialized, since PromQL sees no increase in a series that starts at 1.
-        self._requests.labels(cloud, api, _THROTTLED)
-        self._requests.labels(cloud, api, "error" if code is None else code).inc()
-        self._request_duration.labels(cloud, api).observe(seconds)
+        self._requests.labels(cloud, operation, _THROTTLED)
+        self._requests.labels(cloud, operation, "error" if code is None else code).inc()
+        self._request_duration.labels(cloud, operation).observe(seconds)
 
-    def retry(self, cloud: str, api: Api, reason: str) -> None:
+    def retry(self, cloud: str, operation: str, reason: str) -> None:
         """Count a retried request."""
-        self._retries.labels(cloud, api, reason).inc()
+        self._retries.labels(cloud, operation, reason).inc()
 
     def request_queue(
         self,

@@ -16,7 +16,6 @@ from typing import Final
 import httpx
 import msgspec
 
-from ...apis import Api
 from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..decoding import JsonError, decode_json
@@ -28,8 +27,9 @@ from .single_flight import SingleFlight
 
 
 _LOCK_SECONDS: Final = 900.0
-_OPERATION: Final = Api.AUTH_TOKENS
+_OPERATION: Final = "auth_tokens"
 _ACTION: Final = "the right to log in with a password and programmatic access"
+_MAX_BODY_BYTES: Final = 1024 * 1024
 _LOGIN_SECONDS: Final = 10.0
 # A password accepted recently is probably still right; if not, four concurrent
 # rejections do not lock the account.
@@ -104,7 +104,7 @@ class TokenIssuer:
                 reason=Reason.TIMEOUT,
                 problem=f"no token within {_LOGIN_SECONDS:.0f} s",
                 advice="check the network and the cloud's iam_url",
-                api=_OPERATION,
+                operation=_OPERATION,
             )
 
     def try_again(self) -> None:
@@ -114,10 +114,11 @@ class TokenIssuer:
     async def _log_in(
         self, password: str, project_id: str, project: str, attempt: Attempt
     ) -> Token:
+        context = RequestContext(_OPERATION, project, _ACTION, _MAX_BODY_BYTES)
         response = await self._client.post(
             self._url,
             json=self._body(password, project_id),
-            extensions=RequestContext(_OPERATION, project, _ACTION).extensions(),
+            extensions=context.extensions(),
         )
         try:
             check(_OPERATION, response, _ACTION)
@@ -238,7 +239,7 @@ def _token(response: httpx.Response, now: float) -> Token:
                 reason=Reason.RESPONSE,
                 problem="the login response has no usable token, or no expiry time",
                 advice="check the cloud's iam_url",
-                api=_OPERATION,
+                operation=_OPERATION,
                 status=response.status_code,
             )
         )

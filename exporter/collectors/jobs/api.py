@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from ...apis import Api
 from ...cloud.session import Session
 from ..numbers import Number
 from .job import Job
@@ -33,8 +32,8 @@ Selections: TypeAlias = tuple[tuple[JobStatus, ...], ...]
 class JobsApi(Protocol):
     """An API that lists jobs of one kind."""
 
-    api: Api
-    """The API call that lists the jobs."""
+    api: str
+    """The operation that lists the jobs."""
 
     statuses: tuple[JobStatus, ...]
     """All statuses in the API reference."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 
-from ...apis import Api
 from ...cloud.session import Session
 from ...config import CollectionSettings
 from ...errors import Failure
@@ -47,7 +46,7 @@ class JobPoller:
         self._tracker = CompletionTracker(self._bounds)
 
     @property
-    def operation(self) -> Api:
+    def operation(self) -> str:
         """The API call that lists the jobs."""
         return self._api.api
 

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from ...apis import Api
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError
@@ -27,9 +26,9 @@ from .v1_schema import v1_detail, v1_listing, v1_status
 
 
 _APIS: Final = {
-    Kind.TRAINING: (Api.TRAINING_JOBS, "training-jobs", "modelarts:trainJob:list"),
+    Kind.TRAINING: ("training_jobs", "training-jobs", "modelarts:trainJob:list"),
     Kind.VISUALIZATION: (
-        Api.VISUALIZATION_JOBS,
+        "visualization_jobs",
         "visualization-jobs",
         "modelarts:tensorboard:list",
     ),

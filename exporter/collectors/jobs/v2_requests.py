@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from ...apis import Api
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError, Reason
@@ -31,11 +30,13 @@ from .v2_schema import v2_quotas, v2_search, v2_status
 _SECONDS_WITHOUT_QUOTA_API: Final = 3600.0
 """How long a cloud without the quota API is not queried again."""
 
+_MAX_QUOTA_BYTES: Final = 256 * 1024
+
 
 class V2TrainingJobs:
     """One project's training jobs, as v2 lists them."""
 
-    api = Api.TRAINING_JOB_SEARCHES
+    api = "training_job_searches"
     statuses = tuple(V2_STATUSES.values())
     unfinished: Selections = (
         tuple(status for status in statuses if status.phase in UNFINISHED_PHASES),
@@ -84,7 +85,8 @@ class V2TrainingJobs:
         if time.monotonic() < self._no_quota_until:
             return None
         call = Call(
-            api=Api.TRAINING_QUOTAS,
+            api="training_quotas",
+            max_bytes=_MAX_QUOTA_BYTES,
             url=session.url("v2", "training-quotas"),
             expected="a list of quotas",
             action="modelarts:trainJob:getQuotas",

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.apis import Api
 from exporter.cloud.error_codes import (
     check,
     check_success,
@@ -57,7 +56,7 @@ def answer(status, code=None, **headers):
 def test_meanings(status, code, reason, transient, advice):
     """Status and code decide together, the status first; advice says what to do."""
     with pytest.raises(CollectionError) as caught:
-        check(Api.TRAINING_JOBS, answer(status, code), "modelarts:trainJob:list")
+        check("training_jobs", answer(status, code), "modelarts:trainJob:list")
     failure = caught.value.failure
 
     assert (reason, transient) == (failure.reason, failure.transient)
@@ -70,7 +69,7 @@ def test_meanings(status, code, reason, transient, advice):
 def test_the_permission_that_is_missing_is_the_calls_own():
     """Each listing needs an action of its own."""
     with pytest.raises(CollectionError, match="modelarts:tensorboard:list"):
-        check(Api.VISUALIZATION_JOBS, answer(403), "modelarts:tensorboard:list")
+        check("visualization_jobs", answer(403), "modelarts:tensorboard:list")
 
 
 @pytest.mark.parametrize(
@@ -93,14 +92,14 @@ def test_refused_credentials(status, code, expected):
 
 def test_success_is_silent():
     """Success raises nothing."""
-    check(Api.TRAINING_JOBS, answer(200), "")
-    check_success(Api.TRAINING_JOBS, failed=False, code="ModelArts.0104")
+    check("training_jobs", answer(200), "")
+    check_success("training_jobs", failed=False, code="ModelArts.0104")
 
 
 def test_failure_in_the_body():
     """`is_success: false` is a failure that names its code."""
     with pytest.raises(CollectionError, match=r"ModelArts\.0105"):
-        check_success(Api.TRAINING_JOBS, failed=True, code="ModelArts.0105")
+        check_success("training_jobs", failed=True, code="ModelArts.0105")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_retry_after(headers, expected):
 def test_any_error_body(body):
     """No body of an error answer is so odd that it hides the status."""
     with pytest.raises(CollectionError, match="HTTP 500"):
-        check(Api.TRAINING_JOBS, httpx.Response(500, content=body), "")
+        check("training_jobs", httpx.Response(500, content=body), "")
 
 
 @pytest.mark.parametrize(

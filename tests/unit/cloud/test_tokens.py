@@ -93,7 +93,7 @@ async def test_answers_without_a_token(issuer, status, headers, body, reason):
 
     assert isinstance(failure, Failure)
     assert failure.reason is reason
-    assert failure.api == "auth_tokens"
+    assert failure.operation == "auth_tokens"
 
 
 @pytest.mark.parametrize(

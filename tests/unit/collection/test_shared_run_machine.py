@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from stepped import SteppedLoop, UnexpectedError
 
-from exporter.apis import Api
 from exporter.collection.collector import Collector
 from exporter.collectors.base import Product, Reading, Registry
 from exporter.collectors.jobs.aggregates import empty_counts
@@ -91,7 +90,7 @@ class Pollers:
         """Return one project's poller."""
         buckets = settings.duration_buckets
         poller = SimpleNamespace(
-            operation=Api.TRAINING_JOBS,
+            operation="training_jobs",
             reading=lambda snapshot: Reading(Labels(), snapshot),
             reconfigure=lambda settings: settings.duration_buckets == buckets,
             poll=lambda session, progress: self._ask(Question(poller, progress)),
