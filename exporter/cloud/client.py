@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx
 
+from ..clock import Clock
 from ..config import Cloud, Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
@@ -42,6 +43,7 @@ class CloudClient:
         scheduler: RequestScheduler,
         telemetry: Telemetry,
         memory: ResponseMemory,
+        clock: Clock = time.time,
     ) -> None:
         self.cloud = cloud
         self._queue = scheduler.cloud(cloud.rate_limit)
@@ -51,12 +53,12 @@ class CloudClient:
             in_flight=lambda: self._queue.in_flight,
             waiting=lambda: self._queue.waiting,
         )
-        self._http = open_client(cloud, self._queue, telemetry, memory)
+        self._http = open_client(cloud, self._queue, telemetry, memory, clock)
         self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(
             cloud,
             self._http,
-            time.time,
+            clock,
             partial(telemetry.credential_expiry, cloud.name),
         )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from .. import __version__
+from ..clock import Clock
 from ..config import Cloud, Tls
 from ..errors import CollectionError, ConfigurationError, Failure, FileError, Reason
 from ..metrics.telemetry import Telemetry
@@ -62,11 +62,13 @@ class CloudTransport(httpx.AsyncBaseTransport):
         queue: CloudQueue,
         telemetry: Telemetry,
         memory: ResponseMemory,
+        clock: Clock,
     ) -> None:
         self._cloud = cloud
         self._memory = memory
         self._queue = queue
         self._telemetry = telemetry
+        self._clock = clock
         context = tls_context(cloud.tls)
         self._transports = {
             httpx.URL(url).netloc: _transport(context, proxy_of(cloud, url))
@@ -76,15 +78,16 @@ class CloudTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` when it gets a slot. Raises `CollectionError`."""
         context = context_of(request)
+        loop = asyncio.get_running_loop()
         async with self._queue.slot(context.project):
-            started = time.perf_counter()
+            started = loop.time()
             code: int | None = None
             try:
                 with self._queue.sending():
                     response = await self._exchange(context, request)
                 code = response.status_code
             finally:
-                seconds = time.perf_counter() - started
+                seconds = loop.time() - started
                 self._telemetry.request(
                     self._cloud.name, context.operation, code, seconds
                 )
@@ -123,7 +126,7 @@ class CloudTransport(httpx.AsyncBaseTransport):
     def _measure_clock(self, response: httpx.Response) -> None:
         date = http_date(response.headers.get("Date", ""))
         if date is not None:
-            self._telemetry.clock_skew(self._cloud.name, date - int(time.time()))
+            self._telemetry.clock_skew(self._cloud.name, date - int(self._clock()))
 
 
 def open_client(
@@ -131,10 +134,11 @@ def open_client(
     queue: CloudQueue,
     telemetry: Telemetry,
     memory: ResponseMemory,
+    clock: Clock,
 ) -> httpx.AsyncClient:
     """Return a client for `cloud` that neither follows redirects nor keeps cookies."""
     return httpx.AsyncClient(
-        transport=CloudTransport(cloud, queue, telemetry, memory),
+        transport=CloudTransport(cloud, queue, telemetry, memory, clock),
         headers={
             "User-Agent": f"modelarts-exporter/{__version__}",
             "Accept-Encoding": ACCEPT_ENCODING,

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from ...clock import Clock
 from ...config import AccessKeyAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..error_codes import check, is_credential_rejected
@@ -117,13 +118,13 @@ class SignatureAuth(httpx.Auth):
         self,
         keys: AccessKeys,
         project_id: str,
-        expiry_changed: Callable[[float], None] = lambda _: None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock,
+        expiry_changed: Callable[[float], None],
     ) -> None:
         self._keys = keys
         self._project_id = project_id
         self._expiry_changed = expiry_changed
-        self._now = now
+        self._clock = clock
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -148,7 +149,7 @@ class SignatureAuth(httpx.Auth):
 
     def sign(self, request: httpx.Request, key: AccessKey) -> None:
         """Add the headers that authenticate `request`."""
-        date = self._now().strftime(DATE_FORMAT)
+        date = datetime.fromtimestamp(self._clock(), UTC).strftime(DATE_FORMAT)
         request.headers["X-Sdk-Date"] = date
         request.headers["X-Project-Id"] = self._project_id
         if key.security_token is not None:

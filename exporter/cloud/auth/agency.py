@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -18,6 +17,7 @@ from typing import Final
 import httpx
 import msgspec
 
+from ...clock import Clock
 from ...errors import CollectionError, Failure, Reason
 from ..decoding import JsonError, decode_json
 from ..response_body import BodyError, read_body
@@ -62,11 +62,11 @@ class AgencyKeys:
     def __init__(
         self,
         metadata_url: str,
-        now: Callable[[], float],
+        clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = metadata_url
-        self._now = now
+        self._clock = clock
         # Never through a proxy: the address is the instance's own.
         self._http = httpx.AsyncClient(
             transport=transport,
@@ -83,7 +83,7 @@ class AgencyKeys:
 
     async def key(self) -> AccessKey:
         """Return a valid key. Raises `CollectionError`."""
-        key, now = self._key, self._now()
+        key, now = self._key, self._clock()
         left = key.expires_at - now if key is not None and key.expires_at else 0.0
         if key is not None and (
             left > _RENEWAL_SECONDS or (left > 0 and now < self._cooldown_until)
@@ -102,7 +102,7 @@ class AgencyKeys:
         await self._http.aclose()
 
     async def _renew(self) -> AccessKey | Failure:
-        self._cooldown_until = self._now() + _COOLDOWN_SECONDS
+        self._cooldown_until = self._clock() + _COOLDOWN_SECONDS
         try:
             async with asyncio.timeout(_RENEWAL_TIMEOUT_SECONDS):
                 response = await self._ask()

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 import httpx
 
+from ...clock import Clock
 from ...config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth, Project
 from .access_keys import AccessKeys, ConfiguredKeys, SignatureAuth
 from .agency import AgencyKeys
@@ -45,24 +46,20 @@ class Credential(Protocol):
 def new_credential(
     cloud: Cloud,
     client: httpx.AsyncClient,
-    now: Callable[[], float],
+    clock: Clock,
     expiry_changed: ExpiryChanged,
 ) -> Credential:
-    """
-    Return the credential that `cloud` is configured with.
-
-    It logs in with `client`; `now` is the Unix time.
-    """
+    """Return the credential that `cloud` is configured with; it logs in with `client`."""
     match cloud.auth:
         case PasswordAuth():
-            issuer = TokenIssuer(cloud.auth, cloud.iam_url, client, now)
+            issuer = TokenIssuer(cloud.auth, cloud.iam_url, client, clock)
             return TokenCredential(issuer, expiry_changed)
         case AccessKeyAuth():
             keys = AccessKeys(ConfiguredKeys(cloud.auth))
-            return KeyCredential(keys, expiry_changed)
+            return KeyCredential(keys, clock, expiry_changed)
         case EcsAgencyAuth(metadata_url=url):
-            keys = AccessKeys(AgencyKeys(url, now))
-            return KeyCredential(keys, expiry_changed)
+            keys = AccessKeys(AgencyKeys(url, clock))
+            return KeyCredential(keys, clock, expiry_changed)
 
 
 class TokenCredential:
@@ -107,14 +104,19 @@ class TokenCredential:
 class KeyCredential:
     """An access key, which signs the requests of every project."""
 
-    def __init__(self, keys: AccessKeys, expiry_changed: ExpiryChanged) -> None:
+    def __init__(
+        self, keys: AccessKeys, clock: Clock, expiry_changed: ExpiryChanged
+    ) -> None:
         self._keys = keys
+        self._clock = clock
         self._expiry_changed = expiry_changed
 
     def auth_for(self, project: Project) -> httpx.Auth:
         """Return the signature of the project's requests."""
         expiry_changed = partial(self._expiry_changed, project.name)
-        return SignatureAuth(self._keys, project.project_id, expiry_changed)
+        return SignatureAuth(
+            self._keys, project.project_id, self._clock, expiry_changed
+        )
 
     async def retain(self, projects: Iterable[Project]) -> None:
         """Do nothing: nothing is kept for a project."""

@@ -16,6 +16,7 @@ from typing import Final
 import httpx
 import msgspec
 
+from ...clock import Clock
 from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..decoding import JsonError, decode_json
@@ -73,12 +74,12 @@ class TokenIssuer:
         auth: PasswordAuth,
         iam_url: str,
         client: httpx.AsyncClient,
-        now: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._auth = auth
         self._url = f"{iam_url}/v3/auth/tokens?nocatalog=true"
         self._client = client
-        self.now = now
+        self.clock = clock
         self._lockout_guard = LockoutGuard(
             cooldown_seconds=_LOCK_SECONDS,
             accepted_seconds=_ACCEPTED_SECONDS,
@@ -127,7 +128,7 @@ class TokenIssuer:
                 attempt.rejected(error.failure)
             raise
         attempt.accepted()
-        return _token(response, self.now())
+        return _token(response, self.clock())
 
     def _body(self, password: str, project_id: str) -> object:
         user = {
@@ -178,13 +179,13 @@ class TokenAuth(httpx.Auth):
         path = request.url.path
         if not is_credential_rejected(response):
             self._cooldown_until.pop(path, None)
-        elif self._issuer.now() >= self._cooldown_until.get(path, 0.0):
+        elif self._issuer.clock() >= self._cooldown_until.get(path, 0.0):
             token = await self._replacement(token)
             request.headers["X-Auth-Token"] = token.text
             response = yield request
             if is_credential_rejected(response):
                 self._cooldown_until[path] = (
-                    self._issuer.now() + _RENEWAL_COOLDOWN_SECONDS
+                    self._issuer.clock() + _RENEWAL_COOLDOWN_SECONDS
                 )
 
     async def aclose(self) -> None:
@@ -197,12 +198,12 @@ class TokenAuth(httpx.Auth):
 
     async def _current(self) -> Token:
         token = self._token
-        if token is not None and not token.is_due(self._issuer.now()):
+        if token is not None and not token.is_due(self._issuer.clock()):
             return token
         new = await self._login.outcome()
         if isinstance(new, Token):
             return new
-        if token is not None and self._issuer.now() < token.expires_at:
+        if token is not None and self._issuer.clock() < token.expires_at:
             return token
         raise CollectionError(new)
 

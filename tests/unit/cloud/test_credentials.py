@@ -145,8 +145,8 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
         issuer = exporter.collector._clients["otc"]._credential._issuer
-        now = issuer.now
-        issuer.now = lambda: now() + 95
+        now = issuer.clock
+        issuer.clock = lambda: now() + 95
         with cloud.faults.on(
             Fault(effect=Effect.STATUS, status=404, api="auth_tokens")
         ):

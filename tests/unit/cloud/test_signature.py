@@ -1,6 +1,7 @@
 """The signature: known answers, and the official SDK as an oracle."""
 
 import string
+import time
 
 from urllib.parse import quote, urlencode
 
@@ -179,7 +180,8 @@ def test_the_official_sdk_signs_the_same(
         content=body.encode() if method == "POST" else None,
         headers={"Content-Type": "application/json"} if method == "POST" else None,
     )
-    auth = SignatureAuth(AccessKeys(ConfiguredKeys(_configured(token))), PROJECT)
+    keys = AccessKeys(ConfiguredKeys(_configured(token)))
+    auth = SignatureAuth(keys, PROJECT, time.time, lambda _: None)
     auth.sign(request, AccessKey(access_key, secret_key, token))
 
     credentials = BasicCredentials(access_key, secret_key, PROJECT)
