@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from ..collectors.registry import REGISTRY
 from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
 from ..errors import Failure, Reason
+from ..exchange import Exchange
 from ..metrics.telemetry import Telemetry
 from .connectivity import Connectivity, check_connectivity
 from .findings import NOT_REACHED, Finding, Result, Step
@@ -45,15 +46,23 @@ async def check_all(
     Return a finding for each project and collector; `progress` gets a line for each.
     """
     telemetry = Telemetry()
+    skews: dict[str, float] = {}
     settings = configuration.collection
     scheduler = RequestScheduler(settings.max_concurrent_requests)
     memory = ResponseMemory()
+
+    def observe_clock(exchange: Exchange) -> None:
+        if exchange.clock_skew is not None:
+            skews[exchange.cloud] = exchange.clock_skew
+
     connectivity = {}
     for cloud in configuration.clouds:
         progress(f"cloud {cloud.name}")
         connectivity[cloud.name] = await check_connectivity(cloud)
     clients = {
-        cloud.name: CloudClient(cloud, scheduler, telemetry, memory)
+        cloud.name: CloudClient(
+            cloud, scheduler, telemetry, memory, observers=[observe_clock]
+        )
         for cloud in configuration.clouds
     }
     wanted = list(registry.targets(configuration.projects))
@@ -62,7 +71,7 @@ async def check_all(
     async def check(target: Target) -> Finding:
         nonlocal done
         cloud = target.project.cloud.name
-        check_one = _Check(target, clients[cloud], settings, telemetry)
+        check_one = _Check(target, clients[cloud], settings, skews)
         finding = await check_one.run(connectivity[cloud])
         done += 1
         progress(f"{done} of {len(wanted)}: {finding.project} {finding.collector}")
@@ -81,12 +90,12 @@ class _Check:
         target: Target,
         client: CloudClient,
         settings: CollectionSettings,
-        telemetry: Telemetry,
+        skews: Mapping[str, float],
     ) -> None:
         self._target = target
         self._client = client
         self._settings = settings
-        self._telemetry = telemetry
+        self._skews = skews
         self._steps = dict.fromkeys(Step, NOT_REACHED)
         self._problems: list[Problem] = []
 
@@ -156,10 +165,7 @@ class _Check:
         self._problems.append(Problem(failure.problem, failure.advice))
 
     def _check_clock(self) -> None:
-        skew = self._telemetry.registry.get_sample_value(
-            "modelarts_exporter_clock_skew_seconds",
-            {"cloud": self._target.project.cloud.name},
-        )
+        skew = self._skews.get(self._target.project.cloud.name)
         if skew is None:
             return
         is_good = abs(skew) < _CLOCK_TOLERANCE_SECONDS

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from ..clock import Clock
 from ..config import Cloud, Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
+from ..exchange import Observer
 from ..metrics.telemetry import Telemetry
 from .auth import ProjectKey, new_credential, project_key
 from .call import Call
@@ -43,7 +44,9 @@ class CloudClient:
         scheduler: RequestScheduler,
         telemetry: Telemetry,
         memory: ResponseMemory,
+        *,
         clock: Clock = time.time,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.cloud = cloud
         self._queue = scheduler.cloud(cloud.rate_limit)
@@ -53,7 +56,9 @@ class CloudClient:
             in_flight=lambda: self._queue.in_flight,
             waiting=lambda: self._queue.waiting,
         )
-        self._http = open_client(cloud, self._queue, telemetry, memory, clock)
+        self._http = open_client(
+            cloud, self._queue, memory, clock, (telemetry.observe, *observers)
+        )
         self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(
             cloud,

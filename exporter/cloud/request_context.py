@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx
+
+from ..errors import Failure
 
 
 _KEY: Final = "modelarts_exporter"
@@ -42,3 +44,13 @@ def context_of(request: httpx.Request) -> RequestContext:
     if not isinstance(context, RequestContext):
         raise TypeError(context)
     return context
+
+
+def path_of(url: httpx.URL) -> str:
+    """Return the encoded path of `url`, without the query."""
+    return url.raw_path.partition(b"?")[0].decode("ascii")
+
+
+def with_request(failure: Failure, request: httpx.Request) -> Failure:
+    """Return `failure` with the operation of `request`."""
+    return replace(failure, operation=context_of(request).operation)

@@ -1,5 +1,5 @@
 """
-The HTTP transport to a cloud: TLS, proxy, slots, telemetry, and size limits for
+The HTTP transport to a cloud: TLS, proxy, slots, observers, and size limits for
 responses.
 
 httpx is the client and aiohttp its transport: with 32 requests in flight that costs a
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -23,11 +24,12 @@ from httpx_aiohttp import AiohttpTransport
 from .. import __version__
 from ..clock import Clock
 from ..config import Cloud, Tls
-from ..errors import CollectionError, ConfigurationError, Failure, FileError, Reason
-from ..metrics.telemetry import Telemetry
+from ..errors import CollectionError, ConfigurationError, Failure, FileError
+from ..exchange import Exchange, Observer
 from .connection_pool import session_factory
 from .error_codes import http_date
-from .request_context import RequestContext, context_of
+from .network_errors import dropped, network_failure, no_http, unreadable
+from .request_context import context_of, path_of, with_request
 from .response_body import ACCEPT_ENCODING, BodyError, read_body
 from .response_memory import ResponseDroppedError, ResponseMemory, Share
 from .scheduler import CloudQueue
@@ -60,15 +62,15 @@ class CloudTransport(httpx.AsyncBaseTransport):
         self,
         cloud: Cloud,
         queue: CloudQueue,
-        telemetry: Telemetry,
         memory: ResponseMemory,
         clock: Clock,
+        observers: Sequence[Observer],
     ) -> None:
         self._cloud = cloud
         self._memory = memory
         self._queue = queue
-        self._telemetry = telemetry
         self._clock = clock
+        self._observers = observers
         context = tls_context(cloud.tls)
         self._transports = {
             httpx.URL(url).netloc: _transport(context, proxy_of(cloud, url))
@@ -79,21 +81,29 @@ class CloudTransport(httpx.AsyncBaseTransport):
         """Send `request` when it gets a slot. Raises `CollectionError`."""
         context = context_of(request)
         loop = asyncio.get_running_loop()
+        queued = loop.time()
         async with self._queue.slot(context.project):
             started = loop.time()
-            code: int | None = None
+            response: httpx.Response | None = None
             try:
                 with self._queue.sending():
-                    response = await self._exchange(context, request)
-                code = response.status_code
+                    response = await self._exchange(request)
             finally:
-                seconds = loop.time() - started
-                self._telemetry.request(
-                    self._cloud.name, context.operation, code, seconds
+                exchange = Exchange(
+                    cloud=self._cloud.name,
+                    project=context.project,
+                    operation=context.operation,
+                    method=request.method,
+                    path=path_of(request.url),
+                    waited=started - queued,
+                    seconds=loop.time() - started,
+                    status=None if response is None else response.status_code,
+                    clock_skew=None if response is None else self._clock_skew(response),
                 )
-        if code != httpx.codes.TOO_MANY_REQUESTS:
+                for observe in self._observers:
+                    observe(exchange)
+        if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             self._queue.succeeded()
-        self._measure_clock(response)
         return response
 
     async def aclose(self) -> None:
@@ -101,44 +111,40 @@ class CloudTransport(httpx.AsyncBaseTransport):
         for transport in self._transports.values():
             await transport.aclose()
 
-    async def _exchange(
-        self, context: RequestContext, request: httpx.Request
-    ) -> httpx.Response:
-        operation = context.operation
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
         transport = self._transports[request.url.netloc]
         try:
             async with self._memory.share() as share:
                 response = await transport.handle_async_request(request)
                 try:
-                    return await _read(context, response, share)
+                    return await _read(request, response, share)
                 finally:
                     await response.aclose()
         except aiohttp.ClientHttpProxyError as error:
-            raise CollectionError(_network_failure(operation, error)) from None
+            raise _error(network_failure(error), request) from None
         except (aiohttp.ClientResponseError, ValueError):
             # Without its text, which quotes what was sent.
-            raise CollectionError(_no_http(operation)) from None
+            raise _error(no_http(), request) from None
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-            raise CollectionError(_network_failure(operation, error)) from error
+            raise _error(network_failure(error), request) from error
         except ResponseDroppedError:
-            raise CollectionError(_dropped(operation)) from None
+            raise _error(dropped(), request) from None
 
-    def _measure_clock(self, response: httpx.Response) -> None:
+    def _clock_skew(self, response: httpx.Response) -> float | None:
         date = http_date(response.headers.get("Date", ""))
-        if date is not None:
-            self._telemetry.clock_skew(self._cloud.name, date - int(self._clock()))
+        return None if date is None else date - int(self._clock())
 
 
 def open_client(
     cloud: Cloud,
     queue: CloudQueue,
-    telemetry: Telemetry,
     memory: ResponseMemory,
     clock: Clock,
+    observers: Sequence[Observer],
 ) -> httpx.AsyncClient:
     """Return a client for `cloud` that neither follows redirects nor keeps cookies."""
     return httpx.AsyncClient(
-        transport=CloudTransport(cloud, queue, telemetry, memory, clock),
+        transport=CloudTransport(cloud, queue, memory, clock, observers),
         headers={
             "User-Agent": f"modelarts-exporter/{__version__}",
             "Accept-Encoding": ACCEPT_ENCODING,
@@ -187,19 +193,18 @@ def _transport(context: ssl.SSLContext, proxy: httpx.Proxy | None) -> AiohttpTra
 
 
 async def _read(
-    context: RequestContext, response: httpx.Response, share: Share
+    request: httpx.Request, response: httpx.Response, share: Share
 ) -> httpx.Response:
     status = response.status_code
+    limit = context_of(request).max_bytes
     try:
         if response.is_success:
-            content = await read_body(response, context.max_bytes, share)
+            content = await read_body(response, limit, share)
         else:
             content = await read_body(response, _MAX_ERROR_BYTES, share)
     except BodyError as error:
         if response.is_success:
-            raise CollectionError(
-                _unreadable(context.operation, status, str(error))
-            ) from None
+            raise _error(unreadable(status, str(error)), request) from None
         # The status is sufficient.
         content = b""
     headers = [
@@ -210,80 +215,5 @@ async def _read(
     return httpx.Response(status, headers=headers, content=content)
 
 
-def _unreadable(operation: str, status: int, what: str) -> Failure:
-    return Failure(
-        reason=Reason.RESPONSE,
-        problem=f"HTTP {status}, but the answer {what}",
-        advice="check the cloud's URL, or the proxy between here and there",
-        operation=operation,
-        status=status,
-    )
-
-
-def _no_http(operation: str) -> Failure:
-    return Failure(
-        reason=Reason.RESPONSE,
-        problem="the answer is not valid HTTP",
-        advice="check the cloud's URL, or the proxy between here and there",
-        operation=operation,
-        transient=True,
-    )
-
-
-def _dropped(operation: str) -> Failure:
-    return Failure(
-        reason=Reason.RESPONSE,
-        problem="the response was dropped: it was large and slow, and others "
-        "needed its memory",
-        advice="look for a slow API or proxy, or lower collection.page_size",
-        operation=operation,
-        transient=True,
-    )
-
-
-def _network_failure(operation: str, error: Exception) -> Failure:
-    cause = error.__cause__ or error
-    # httpx-aiohttp reports every broken connection as a ConnectTimeout.
-    timed_out = isinstance(cause, (asyncio.TimeoutError, TimeoutError)) or (
-        isinstance(error, httpx.TimeoutException)
-        and not isinstance(cause, aiohttp.ClientError)
-    )
-    problem, advice = _network_problem(cause, timed_out=timed_out)
-    return Failure(
-        reason=Reason.TIMEOUT if timed_out else Reason.NETWORK,
-        problem=problem,
-        advice=advice,
-        operation=operation,
-        transient=not isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)),
-    )
-
-
-def _network_problem(cause: BaseException, *, timed_out: bool) -> tuple[str, str]:
-    if timed_out:
-        return "the API did not answer in time", "check the network and the cloud's URL"
-    if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):
-        return (
-            f"no TLS connection ({type(cause).__name__})",
-            "check tls.ca_file, tls.cert_file and the cloud's URL",
-        )
-    if isinstance(
-        cause, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
-    ):
-        return (
-            "the proxy refuses the connection",
-            "check proxy_url and the proxy's rules",
-        )
-    if isinstance(cause, aiohttp.ClientConnectorDNSError):
-        return (
-            "the host name cannot be resolved",
-            "check the cloud's URL and region, and DNS",
-        )
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return (
-            "the API cannot be reached",
-            "check the network, the cloud's URL and proxy_url",
-        )
-    return (
-        f"the connection broke ({type(cause).__name__})",
-        "check the network, or the proxy between here and there",
-    )
+def _error(failure: Failure, request: httpx.Request) -> CollectionError:
+    return CollectionError(with_request(failure, request))

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from .. import __version__
+from ..exchange import Exchange
 
 
 _LATENCY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -111,14 +112,16 @@ class Telemetry:
             registry=self.registry,
         ).labels(__version__, revision, platform.python_version()).set(1)
 
-    def request(
-        self, cloud: str, operation: str, code: int | None, seconds: float
-    ) -> None:
-        """Count an API request; `code` is None if there was no response."""
+    def observe(self, exchange: Exchange) -> None:
+        """Count an API request, and set by how much the API's clock is ahead."""
+        cloud, operation, status = exchange.cloud, exchange.operation, exchange.status
         # Initialized, since PromQL sees no increase in a series that starts at 1.
         self._requests.labels(cloud, operation, _THROTTLED)
-        self._requests.labels(cloud, operation, "error" if code is None else code).inc()
-        self._request_duration.labels(cloud, operation).observe(seconds)
+        code = "error" if status is None else status
+        self._requests.labels(cloud, operation, code).inc()
+        self._request_duration.labels(cloud, operation).observe(exchange.seconds)
+        if exchange.clock_skew is not None:
+            self._clock_skew.labels(cloud).set(exchange.clock_skew)
 
     def retry(self, cloud: str, operation: str, reason: str) -> None:
         """Count a retried request."""
@@ -150,10 +153,6 @@ class Telemetry:
     def credential_expiry(self, cloud: str, project: str, timestamp: float) -> None:
         """Set when a project's token expires, in Unix time."""
         self._credential_expiry.labels(cloud, project).set(timestamp)
-
-    def clock_skew(self, cloud: str, seconds: float) -> None:
-        """Set by how many seconds the API's clock is ahead of this machine's."""
-        self._clock_skew.labels(cloud).set(seconds)
 
     def configuration_read(self, timestamp: float) -> None:
         """Record that the configuration was read without errors, in Unix time."""

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "exporter"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 # A package imports only from those that stand below it, in the list after its name.
-VOCABULARY = {"", "clock", "deadline", "errors"}
+VOCABULARY = {"", "clock", "deadline", "errors", "exchange"}
 BELOW = {
     "metrics": set(),
     "config": set(),
