@@ -82,20 +82,32 @@ class Failure:
     """
     Why the jobs of one project and kind could not be listed.
 
-    `problem` says what happened, and `advice` what the user can do about it. `status` and
-    `error_code` are from the API's response, if any; its message is omitted because
-    gateways quote signed headers in theirs. `transient` means that a retry may succeed,
-    after `retry_after` seconds if the API says so.
+    `problem` says what happened, and `advice` what the user can do about it. `operation`,
+    `method` and `path` are of the request that failed, if it was a request; `status`,
+    `error_code` and `request_id` from the API's response, if any. The response's message is
+    omitted because gateways quote signed headers in theirs. `transient` means that a retry
+    may succeed, after `retry_after` seconds if the API says so.
     """
 
     reason: Reason
     problem: str
     advice: str
     operation: str | None = None
+    method: str | None = None
+    path: str | None = None
     status: int | None = None
     error_code: str | None = None
+    request_id: str | None = None
     transient: bool = False
     retry_after: float | None = None
+
+    @property
+    def request(self) -> str:
+        """The request that failed, as a line for users and the cloud's support."""
+        if self.method is None or self.path is None:
+            return ""
+        found = f"{self.method} {self.path} ({self.operation})"
+        return f"{found}, request ID {self.request_id}" if self.request_id else found
 
 
 class CollectionError(ExporterError):

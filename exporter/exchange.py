@@ -18,14 +18,22 @@ class Exchange:
     path: str
     """Without the query."""
 
+    attempt: int
+    """Counts from 1."""
+
     waited: float
     """Seconds until the request got a slot."""
 
-    seconds: float
+    seconds: float = 0.0
     """From sending the request to the end of its response."""
 
-    status: int | None
-    clock_skew: float | None
+    status: int | None = None
+    error_code: str | None = None
+    request_id: str | None = None
+    problem: str | None = "canceled"
+    """Why there was no usable response."""
+
+    clock_skew: float | None = None
     """Seconds by which the API's clock is ahead of this machine's, if it sent its time."""
 
 

@@ -149,7 +149,11 @@ class _Check:
             self._steps[Step.PERMISSION] = Result(False, f"no {missing.name}")
             failure = missing.failure
             self._problems.append(
-                Problem(f"no {missing.name}: {failure.problem}", failure.advice)
+                Problem(
+                    f"no {missing.name}: {failure.problem}",
+                    failure.advice,
+                    failure.request,
+                )
             )
         if found.problem is not None:
             self._problems.append(found.problem)
@@ -162,7 +166,7 @@ class _Check:
             self._steps[Step.CREDENTIALS] = Result(True, "ok")
         self._steps[step] = Result(False, "FAILED")
         self._check_clock()
-        self._problems.append(Problem(failure.problem, failure.advice))
+        self._problems.append(Problem(failure.problem, failure.advice, failure.request))
 
     def _check_clock(self) -> None:
         skew = self._skews.get(self._target.project.cloud.name)

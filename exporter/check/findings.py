@@ -72,6 +72,7 @@ def table(findings: Sequence[Finding]) -> str:
                 "",
                 f"{finding.project} {finding.collector}: {problem.problem}",
                 f"  -> {problem.advice}",
+                *([f"     {problem.request}"] if problem.request else []),
             ]
     failing = sum(not finding.ok for finding in findings)
     verdict = (

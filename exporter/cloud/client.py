@@ -21,7 +21,8 @@ from ..metrics.telemetry import Telemetry
 from .auth import ProjectKey, new_credential, project_key
 from .call import Call
 from .error_codes import check
-from .request_context import RequestContext
+from .request_context import RequestContext, path_of
+from .request_log import log_exchange
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
 from .session import Session
@@ -57,7 +58,11 @@ class CloudClient:
             waiting=lambda: self._queue.waiting,
         )
         self._http = open_client(
-            cloud, self._queue, memory, clock, (telemetry.observe, *observers)
+            cloud,
+            self._queue,
+            memory,
+            clock,
+            (telemetry.observe, log_exchange, *observers),
         )
         self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(
@@ -82,9 +87,9 @@ class CloudClient:
         attempt = 0
         while True:
             try:
-                await self._wait_for_cooldown(call.api, project, deadline)
-                response = await self._send(project, call)
-                check(call.api, response, call.action)
+                await self._wait_for_cooldown(call, project, deadline)
+                response = await self._send(project, call, attempt + 1)
+                check(response)
             except CollectionError as error:
                 if error.failure.retry_after is not None:
                     self._cooldown_until[project_key(project), call.api] = (
@@ -118,8 +123,14 @@ class CloudClient:
         """Try rejected credentials once more: they may have been corrected."""
         self._credential.try_again()
 
-    async def _send(self, project: Project, call: Call) -> httpx.Response:
-        context = RequestContext(call.api, project.name, call.action, call.max_bytes)
+    async def _send(self, project: Project, call: Call, attempt: int) -> httpx.Response:
+        context = RequestContext(
+            operation=call.api,
+            project=project.name,
+            action=call.action,
+            max_bytes=call.max_bytes,
+            attempt=attempt,
+        )
         response = await self._http.request(
             call.method,
             call.url,
@@ -134,11 +145,11 @@ class CloudClient:
         return response
 
     async def _wait_for_cooldown(
-        self, operation: str, project: Project, deadline: Deadline
+        self, call: Call, project: Project, deadline: Deadline
     ) -> None:
         """Wait for the end of the operation's last `Retry-After` for this project."""
         cooldown = (
-            self._cooldown_until.get((project_key(project), operation), 0.0) - _now()
+            self._cooldown_until.get((project_key(project), call.api), 0.0) - _now()
         )
         if cooldown <= 0:
             return
@@ -149,7 +160,9 @@ class CloudClient:
                     problem="the API throttles this account and accepts no such "
                     f"request for another {cooldown:.0f} s",
                     advice="set the cloud's rate_limit, or scrape less often",
-                    operation=operation,
+                    operation=call.api,
+                    method=call.method,
+                    path=path_of(call.url),
                 )
             )
         await asyncio.sleep(cooldown)

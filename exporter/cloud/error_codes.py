@@ -18,10 +18,10 @@ from http import HTTPStatus
 from typing import Final
 
 import httpx
-import msgspec
 
 from ..errors import CollectionError, Failure, Reason
-from .decoding import JsonError, decode_json
+from .error_body import error_code, plain_code, request_id
+from .request_context import context_of, with_request
 
 
 _MAX_RETRY_AFTER_SECONDS: Final = 300.0
@@ -30,11 +30,11 @@ A server that asks for years must not keep its project down after it has recover
 request every five minutes is no burden.
 """
 
-_ERROR_CODE: Final = re.compile(r"[A-Za-z]{2,16}\.[0-9]{1,6}")
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorMeaning:
+    """`advice` may name the request's `{action}` and `{credential}`."""
+
     reason: Reason
     problem: str
     advice: str
@@ -43,7 +43,12 @@ class ErrorMeaning:
 _CREDENTIAL_REJECTED: Final = ErrorMeaning(
     Reason.AUTHENTICATION,
     "the API rejects the credential",
-    "check the cloud's auth section, the secret's file and this machine's clock",
+    "check {credential}",
+)
+_LOCKED: Final = ErrorMeaning(
+    Reason.AUTHENTICATION,
+    "the account or its user is locked",
+    "wait 15 minutes, and look for others who use a wrong password of this user",
 )
 _NO_PERMISSION: Final = ErrorMeaning(
     Reason.PERMISSION, "no permission", "grant the exporter's user {action}"
@@ -74,6 +79,22 @@ _NO_SUCH_API: Final = ErrorMeaning(
     "check the cloud's URLs and region: ModelArts is not offered in every region. Where "
     "v1 is no longer offered, set training_api: v2",
 )
+_NOT_IN_PROJECT: Final = ErrorMeaning(
+    Reason.API,
+    "ModelArts does not find what was asked for in this project",
+    "check project_id, workspace_id and the cloud's region, and that the project still "
+    "exists",
+)
+_PRIVATE_REGION: Final = ErrorMeaning(
+    Reason.PERMISSION,
+    "no right to this region, which is a private one",
+    "check the cloud's region, or ask the cloud's support for access to it",
+)
+_FAILED_OVER: Final = ErrorMeaning(
+    Reason.API,
+    "the cloud is moving this region's service to another site",
+    "wait: it is asked again",
+)
 _REDIRECT: Final = ErrorMeaning(
     Reason.RESPONSE,
     "a redirect, which is not followed with credentials",
@@ -91,6 +112,18 @@ _CLOUD_FAULT: Final = ErrorMeaning(
 )
 
 _BY_CODE: Final[Mapping[tuple[int, str | None], ErrorMeaning]] = {
+    (400, "IAM.1104"): _CREDENTIAL_REJECTED,
+    (400, "IAM.1105"): _CREDENTIAL_REJECTED,
+    (400, "IAM.1106"): _CREDENTIAL_REJECTED,
+    (400, "IAM.1107"): _CREDENTIAL_REJECTED,
+    (400, "IAM.1108"): _CREDENTIAL_REJECTED,
+    (400, "IAM.1109"): _OTHER_PROJECT,
+    (401, "IAM.0061"): _LOCKED,
+    (401, "IAM.0064"): _NO_PERMISSION,
+    (403, "IAM.0080"): _CREDENTIAL_REJECTED,
+    (403, "IAM.0081"): _CREDENTIAL_REJECTED,
+    (403, "IAM.0082"): _CREDENTIAL_REJECTED,
+    (403, "IAM.0083"): _PRIVATE_REGION,
     (400, "ModelArts.0204"): _OTHER_PROJECT,
     (400, "ModelArts.0210"): _OTHER_PROJECT,
     (401, "ModelArts.0112"): _NO_PERMISSION,
@@ -104,47 +137,23 @@ _BY_CODE: Final[Mapping[tuple[int, str | None], ErrorMeaning]] = {
     (403, "ModelArts.0210"): _OTHER_PROJECT,
     (403, "ModelArts.2785"): _SERVICE_NOT_AUTHORIZED,
     (404, "ModelArts.2786"): _OTHER_PROJECT,
+    (404, "ModelArts.2836"): _NO_SUCH_API,
     (500, "ModelArts.0109"): _NO_PERMISSION,
 }
 _BY_STATUS: Final[Mapping[int, ErrorMeaning]] = {
     HTTPStatus.UNAUTHORIZED: _CREDENTIAL_REJECTED,
     HTTPStatus.FORBIDDEN: _NO_PERMISSION,
     HTTPStatus.NOT_FOUND: _NO_SUCH_API,
+    HTTPStatus.GONE: _FAILED_OVER,
     HTTPStatus.TOO_MANY_REQUESTS: _THROTTLED,
 }
 _BY_CLASS: Final[Mapping[int, ErrorMeaning]] = {3: _REDIRECT, 5: _CLOUD_FAULT}
-_TRANSIENT: Final = {_THROTTLED, _CLOUD_FAULT}
+_TRANSIENT: Final = {_THROTTLED, _CLOUD_FAULT, _FAILED_OVER}
 
 _PARAMETER_CODES: Final = {
     f"ModelArts.{number}"
     for number in ("0101", "0104", "0107", "2764", "2770", "2788", "2816")
 }
-
-
-class _InnerError(msgspec.Struct):
-    code: int | str | None = None
-
-
-class _ErrorBody(msgspec.Struct):
-    error_code: str | None = None
-    error: _InnerError | str | None = None
-
-
-_error_decoder: Final = msgspec.json.Decoder(_ErrorBody)
-
-
-def error_code(response: httpx.Response) -> str | None:
-    """Return the error code in a response's body, such as `APIG.0301`, if any."""
-    try:
-        body = decode_json(_error_decoder, response.content)
-    except JsonError:
-        return None
-    return plain_code(body.error_code)
-
-
-def plain_code(code: str | None) -> str | None:
-    """Return `code` if it looks like an error code; other text is not passed on."""
-    return code if code and _ERROR_CODE.fullmatch(code) else None
 
 
 def is_credential_rejected(response: httpx.Response) -> bool:
@@ -155,65 +164,73 @@ def is_credential_rejected(response: httpx.Response) -> bool:
     """
     if response.is_success:
         return False
-    return _meaning(response.status_code, error_code(response)) is _CREDENTIAL_REJECTED
+    meaning = _meaning(response.status_code, error_code(response))
+    return meaning.reason is Reason.AUTHENTICATION
 
 
-def check(operation: str, response: httpx.Response, action: str) -> None:
+def check(response: httpx.Response) -> None:
     """
     Raise `CollectionError` unless the status of `response` is a success.
 
-    `action` is the permission that the request needs.
+    Its request has a `RequestContext`.
     """
     if response.is_success:
         return
     status = response.status_code
     code = error_code(response)
     meaning = _meaning(status, code)
+    context = context_of(response.request)
     answer = f"HTTP {status}" + (f" {code}" if code else "")
-    raise CollectionError(
-        Failure(
-            reason=meaning.reason,
-            problem=f"{answer}: {meaning.problem}",
-            advice=meaning.advice.format(action=action),
-            operation=operation,
-            status=status,
-            error_code=code,
-            transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
-            retry_after=retry_after(response),
-        )
+    failure = Failure(
+        reason=meaning.reason,
+        problem=f"{answer}: {meaning.problem}",
+        advice=meaning.advice.format(
+            action=context.action, credential=context.credential
+        ),
+        status=status,
+        error_code=code,
+        request_id=request_id(response),
+        transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
+        retry_after=retry_after(response),
     )
+    raise CollectionError(with_request(failure, response.request))
 
 
 def _meaning(status: int, code: str | None) -> ErrorMeaning:
+    # Huawei Cloud's gateway writes APIGW. where that of Open Telekom Cloud writes APIG.
+    known = _BY_CODE.get((status, code and code.replace("APIGW.", "APIG.", 1)))
+    if status == HTTPStatus.NOT_FOUND and code and code.startswith("ModelArts."):
+        # It has got past the gateway, so the path exists.
+        return known or _NOT_IN_PROJECT
     return (
-        _BY_CODE.get((status, code))
+        known
         or _BY_STATUS.get(status)
         or _BY_CLASS.get(status // 100, _REQUEST_REJECTED)
     )
 
 
-def check_success(operation: str, failed: bool, code: str | None) -> None:
-    """Raise `CollectionError` if the body says that the request failed."""
+def check_success(response: httpx.Response, failed: bool, code: str | None) -> None:
+    """Raise `CollectionError` if the body of `response` says that the request failed."""
     if not failed:
         return
     code = plain_code(code)
-    raise CollectionError(
-        Failure(
-            reason=Reason.API,
-            problem="HTTP 200, but the answer says that the request failed"
-            + (f" ({code})" if code else ""),
-            advice="look the error code up in the ModelArts API reference",
-            operation=operation,
-            status=HTTPStatus.OK,
-            error_code=code,
-        )
+    failure = Failure(
+        reason=Reason.API,
+        problem="HTTP 200, but the answer says that the request failed"
+        + (f" ({code})" if code else ""),
+        advice="look the error code up in the ModelArts API reference",
+        status=HTTPStatus.OK,
+        error_code=code,
+        request_id=request_id(response),
     )
+    raise CollectionError(with_request(failure, response.request))
 
 
 def rejects_parameter(failure: Failure) -> bool:
     """Return whether the API rejected the request's parameters, such as the page size."""
-    return failure.status == HTTPStatus.BAD_REQUEST or (
-        failure.status == HTTPStatus.OK and failure.error_code in _PARAMETER_CODES
+    return failure.reason is Reason.API and (
+        failure.status == HTTPStatus.BAD_REQUEST
+        or (failure.status == HTTPStatus.OK and failure.error_code in _PARAMETER_CODES)
     )
 
 

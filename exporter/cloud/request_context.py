@@ -11,6 +11,9 @@ from ..errors import Failure
 
 
 _KEY: Final = "modelarts_exporter"
+_CREDENTIAL: Final = (
+    "the cloud's auth section, the secret's file and this machine's clock"
+)
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """
@@ -19,11 +22,13 @@ Bytes of a response, decompressed: 4 KiB for each of 1,000 v1 jobs, which have 1
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
     """
-    The operation of a request, its project (by name, for fair scheduling), the
-    permission that it needs, and the size up to which its response is read.
+    What a request is for, and what users are told if it fails.
+
+    `project` is a name, for fair scheduling; `action` the permission that the request
+    needs; `credential` what to check if the credential is rejected.
     """
 
     operation: str
@@ -31,7 +36,11 @@ class RequestContext:
 
     project: str
     action: str
+    credential: str = _CREDENTIAL
     max_bytes: int = MAX_BODY_BYTES
+    """Up to which size the response is read."""
+
+    attempt: int = 1
 
     def extensions(self) -> dict[str, object]:
         """Return the extensions of an `httpx.Request` in this context."""
@@ -52,5 +61,10 @@ def path_of(url: httpx.URL) -> str:
 
 
 def with_request(failure: Failure, request: httpx.Request) -> Failure:
-    """Return `failure` with the operation of `request`."""
-    return replace(failure, operation=context_of(request).operation)
+    """Return `failure` with the operation, method and path of `request`."""
+    return replace(
+        failure,
+        operation=context_of(request).operation,
+        method=request.method,
+        path=path_of(request.url),
+    )

@@ -16,7 +16,9 @@ from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
 from .call import Call
 from .decoding import JsonError, decode_json
+from .error_body import request_id
 from .error_codes import http_date
+from .request_context import with_request
 
 
 T = TypeVar("T")
@@ -83,13 +85,12 @@ def _url(text: str) -> httpx.URL:
 
 
 def _unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
-    return CollectionError(
-        Failure(
-            reason=Reason.RESPONSE,
-            problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
-            f"{why}",
-            advice="check the cloud's modelarts_url, or the proxy between here and there",
-            operation=call.api,
-            status=response.status_code,
-        )
+    failure = Failure(
+        reason=Reason.RESPONSE,
+        problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "
+        f"{why}",
+        advice="check the cloud's modelarts_url, or the proxy between here and there",
+        status=response.status_code,
+        request_id=request_id(response),
     )
+    return CollectionError(with_request(failure, response.request))

@@ -12,6 +12,7 @@ import asyncio
 import ssl
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -27,6 +28,7 @@ from ..config import Cloud, Tls
 from ..errors import CollectionError, ConfigurationError, Failure, FileError
 from ..exchange import Exchange, Observer
 from .connection_pool import session_factory
+from .error_body import REQUEST_ID_HEADERS, error_code, request_id
 from .error_codes import http_date
 from .network_errors import dropped, network_failure, no_http, unreadable
 from .request_context import context_of, path_of, with_request
@@ -38,7 +40,12 @@ from .scheduler import CloudQueue
 # Only the error code is used of an error response.
 _MAX_ERROR_BYTES: Final = 64 * 1024
 
-_KEPT_HEADERS: Final = ("Date", "Retry-After", "X-Request-Id", "X-Subject-Token")
+_KEPT_HEADERS: Final = (
+    "Date",
+    "Retry-After",
+    "X-Subject-Token",
+    *REQUEST_ID_HEADERS,
+)
 """
 The response headers that are passed on.
 
@@ -80,26 +87,28 @@ class CloudTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` when it gets a slot. Raises `CollectionError`."""
         context = context_of(request)
-        loop = asyncio.get_running_loop()
-        queued = loop.time()
+        now = asyncio.get_running_loop().time
+        queued_at = now()
         async with self._queue.slot(context.project):
-            started = loop.time()
-            response: httpx.Response | None = None
+            sent_at = now()
+            exchange = Exchange(
+                cloud=self._cloud.name,
+                project=context.project,
+                operation=context.operation,
+                method=request.method,
+                path=path_of(request.url),
+                attempt=context.attempt,
+                waited=sent_at - queued_at,
+            )
             try:
                 with self._queue.sending():
                     response = await self._exchange(request)
+                exchange = self._answered(exchange, response)
+            except CollectionError as error:
+                exchange = replace(exchange, problem=error.failure.problem)
+                raise
             finally:
-                exchange = Exchange(
-                    cloud=self._cloud.name,
-                    project=context.project,
-                    operation=context.operation,
-                    method=request.method,
-                    path=path_of(request.url),
-                    waited=started - queued,
-                    seconds=loop.time() - started,
-                    status=None if response is None else response.status_code,
-                    clock_skew=None if response is None else self._clock_skew(response),
-                )
+                exchange = replace(exchange, seconds=now() - sent_at)
                 for observe in self._observers:
                     observe(exchange)
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
@@ -130,9 +139,16 @@ class CloudTransport(httpx.AsyncBaseTransport):
         except ResponseDroppedError:
             raise _error(dropped(), request) from None
 
-    def _clock_skew(self, response: httpx.Response) -> float | None:
+    def _answered(self, exchange: Exchange, response: httpx.Response) -> Exchange:
         date = http_date(response.headers.get("Date", ""))
-        return None if date is None else date - int(self._clock())
+        return replace(
+            exchange,
+            status=response.status_code,
+            error_code=None if response.is_success else error_code(response),
+            request_id=request_id(response),
+            problem=None,
+            clock_skew=None if date is None else date - int(self._clock()),
+        )
 
 
 def open_client(

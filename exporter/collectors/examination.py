@@ -9,10 +9,11 @@ from ..errors import Failure
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem, with advice."""
+    """A problem, with advice, and the request that failed, if it was one."""
 
     problem: str
     advice: str
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from ...clock import Clock
 from ...config import AccessKeyAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..error_codes import check, is_credential_rejected
-from ..request_context import context_of
+from ..request_context import with_request
 from .lockout_guard import LockoutGuard
 from .signature import DATE_FORMAT, Signable, authorization
 
@@ -135,7 +135,7 @@ class SignatureAuth(httpx.Auth):
             self._expiry_changed(key.expires_at)
         path = request.url.path
         if self._keys.is_in_cooldown(path, key):
-            raise CollectionError(_IN_COOLDOWN)
+            raise CollectionError(with_request(_IN_COOLDOWN, request))
         async with self._keys.lockout_guard.attempt(
             key.text, self._project_id
         ) as attempt:
@@ -143,7 +143,7 @@ class SignatureAuth(httpx.Auth):
             response = yield request
             if is_credential_rejected(response):
                 self._keys.rejected(path, key)
-                attempt.rejected(_rejection(request, response))
+                attempt.rejected(_rejection(response))
             elif _accepts_signature(response):
                 attempt.accepted()
 
@@ -205,10 +205,9 @@ def unreadable_secret(error: SecretError) -> Failure:
     )
 
 
-def _rejection(request: httpx.Request, response: httpx.Response) -> Failure:
-    context = context_of(request)
+def _rejection(response: httpx.Response) -> Failure:
     try:
-        check(context.operation, response, context.action)
+        check(response)
     except CollectionError as error:
         return error.failure
     return _IN_COOLDOWN

@@ -20,8 +20,9 @@ from ...clock import Clock
 from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ..decoding import JsonError, decode_json
+from ..error_body import request_id
 from ..error_codes import check, is_credential_rejected
-from ..request_context import RequestContext
+from ..request_context import RequestContext, with_request
 from .access_keys import fits_header, unreadable_secret
 from .lockout_guard import Attempt, LockoutGuard
 from .single_flight import SingleFlight
@@ -30,6 +31,11 @@ from .single_flight import SingleFlight
 _LOCK_SECONDS: Final = 900.0
 _OPERATION: Final = "auth_tokens"
 _ACTION: Final = "the right to log in with a password and programmatic access"
+_CREDENTIAL: Final = (
+    "username, domain (the account's name) and password in the cloud's auth section, and "
+    "that the user has programmatic access"
+)
+_PATH: Final = "/v3/auth/tokens"
 _MAX_BODY_BYTES: Final = 1024 * 1024
 _LOGIN_SECONDS: Final = 10.0
 # A password accepted recently is probably still right; if not, four concurrent
@@ -77,7 +83,7 @@ class TokenIssuer:
         clock: Clock,
     ) -> None:
         self._auth = auth
-        self._url = f"{iam_url}/v3/auth/tokens?nocatalog=true"
+        self._url = f"{iam_url}{_PATH}?nocatalog=true"
         self._client = client
         self.clock = clock
         self._lockout_guard = LockoutGuard(
@@ -106,6 +112,8 @@ class TokenIssuer:
                 problem=f"no token within {_LOGIN_SECONDS:.0f} s",
                 advice="check the network and the cloud's iam_url",
                 operation=_OPERATION,
+                method="POST",
+                path=_PATH,
             )
 
     def try_again(self) -> None:
@@ -115,14 +123,20 @@ class TokenIssuer:
     async def _log_in(
         self, password: str, project_id: str, project: str, attempt: Attempt
     ) -> Token:
-        context = RequestContext(_OPERATION, project, _ACTION, _MAX_BODY_BYTES)
+        context = RequestContext(
+            operation=_OPERATION,
+            project=project,
+            action=_ACTION,
+            credential=_CREDENTIAL,
+            max_bytes=_MAX_BODY_BYTES,
+        )
         response = await self._client.post(
             self._url,
             json=self._body(password, project_id),
             extensions=context.extensions(),
         )
         try:
-            check(_OPERATION, response, _ACTION)
+            check(response)
         except CollectionError as error:
             if is_credential_rejected(response):
                 attempt.rejected(error.failure)
@@ -235,13 +249,12 @@ def _token(response: httpx.Response, now: float) -> Token:
         timestamp = None
     if timestamp is None or not fits_header(text):
         # The body may contain the token, so nothing of it is quoted or chained.
-        raise CollectionError(
-            Failure(
-                reason=Reason.RESPONSE,
-                problem="the login response has no usable token, or no expiry time",
-                advice="check the cloud's iam_url",
-                operation=_OPERATION,
-                status=response.status_code,
-            )
+        failure = Failure(
+            reason=Reason.RESPONSE,
+            problem="the login response has no usable token, or no expiry time",
+            advice="check the cloud's iam_url",
+            status=response.status_code,
+            request_id=request_id(response),
         )
+        raise CollectionError(with_request(failure, response.request))
     return Token(text, now, timestamp)

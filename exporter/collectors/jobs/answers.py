@@ -33,7 +33,7 @@ async def fetch_successful(
 ) -> Answer[OutcomeT]:
     """Return the answer to `call`. Raises `CollectionError`, also if it reports a failure."""
     answer = await session.fetch(call, decoder)
-    check_success(call.api, answer.content.failed, answer.content.error_code)
+    check_success(answer.response, answer.content.failed, answer.content.error_code)
     return answer
 
 

@@ -1,39 +1,72 @@
 """What error answers mean, and what users are told to do about them."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cloud.error_body import error_code, request_id
 from exporter.cloud.error_codes import (
     check,
     check_success,
-    error_code,
     is_credential_rejected,
+    rejects_parameter,
     retry_after,
 )
+from exporter.cloud.request_context import RequestContext
 from exporter.errors import CollectionError, Reason
 
 
-def answer(status, code=None, **headers):
-    """Return an error answer."""
-    body = {"error_code": code, "error_msg": "canary"} if code else None
-    return httpx.Response(status, json=body, headers=headers)
+URL = "https://modelarts.eu-de.otc.t-systems.com/v1/0a1b/training-jobs"
+
+
+LISTING = RequestContext(
+    operation="training_jobs", project="vision", action="modelarts:trainJob:list"
+)
+
+
+def answer(status, code=None, context=LISTING, **response):
+    """Return an answer to a request in `context`, by default an error."""
+    if not response.keys() & {"content", "json"} and code:
+        response["json"] = {"error_code": code, "error_msg": "canary"}
+    request = httpx.Request(
+        "GET", f"{URL}?token=canary", extensions=context.extensions()
+    )
+    return httpx.Response(status, request=request, **response)
 
 
 @pytest.mark.parametrize(
     ("status", "code", "reason", "transient", "advice"),
     [
         (400, "ModelArts.0104", Reason.API, False, "page_size"),
+        (400, "IAM.0011", Reason.API, False, "check"),
+        (400, "IAM.1104", Reason.AUTHENTICATION, False, "auth section"),
+        (400, "IAM.1105", Reason.AUTHENTICATION, False, "auth section"),
+        (400, "IAM.1106", Reason.AUTHENTICATION, False, "auth section"),
+        (400, "IAM.1107", Reason.AUTHENTICATION, False, "auth section"),
+        (400, "IAM.1108", Reason.AUTHENTICATION, False, "auth section"),
+        (400, "IAM.1109", Reason.PERMISSION, False, "project_id"),
         (400, "ModelArts.0204", Reason.PERMISSION, False, "project_id"),
         (401, None, Reason.AUTHENTICATION, False, "auth section"),
         (401, "APIG.0301", Reason.AUTHENTICATION, False, "clock"),
         (401, "APIG.0307", Reason.AUTHENTICATION, False, "auth section"),
+        (401, "APIGW.0301", Reason.AUTHENTICATION, False, "auth section"),
+        (401, "IAM.0001", Reason.AUTHENTICATION, False, "auth section"),
+        (401, "IAM.0061", Reason.AUTHENTICATION, False, "wait 15 minutes"),
+        (401, "IAM.0064", Reason.PERMISSION, False, "modelarts:trainJob:list"),
         (401, "ModelArts.0112", Reason.PERMISSION, False, "modelarts:trainJob:list"),
         (401, "ModelArts.4203", Reason.PERMISSION, False, "modelarts:trainJob:list"),
         (401, "ModelArts.4630", Reason.PERMISSION, False, "modelarts:trainJob:list"),
         (401, "ModelArts.6201", Reason.PERMISSION, False, "console"),
+        (403, "IAM.0003", Reason.PERMISSION, False, "modelarts:trainJob:list"),
+        (403, "IAM.0080", Reason.AUTHENTICATION, False, "auth section"),
+        (403, "IAM.0081", Reason.AUTHENTICATION, False, "auth section"),
+        (403, "IAM.0082", Reason.AUTHENTICATION, False, "auth section"),
+        (403, "IAM.0083", Reason.PERMISSION, False, "region"),
+        (403, "ModelArts.50004000", Reason.PERMISSION, False, "trainJob:list"),
         (403, "ModelArts.0203", Reason.AUTHENTICATION, False, "auth section"),
         (403, "ModelArts.0206", Reason.AUTHENTICATION, False, "auth section"),
         (403, "ModelArts.0210", Reason.PERMISSION, False, "region"),
@@ -41,9 +74,16 @@ def answer(status, code=None, **headers):
         (403, "ModelArts.2785", Reason.PERMISSION, False, "authorize it once"),
         (403, None, Reason.PERMISSION, False, "modelarts:trainJob:list"),
         (404, "APIG.0101", Reason.API, False, "every region"),
+        (404, "APIGW.0101", Reason.API, False, "every region"),
+        (404, None, Reason.API, False, "every region"),
+        (404, "ModelArts.50004000", Reason.API, False, "project_id"),
+        (404, "ModelArts.2836", Reason.API, False, "every region"),
         (404, "ModelArts.2786", Reason.PERMISSION, False, "project_id"),
         (405, None, Reason.API, False, "check"),
         (408, None, Reason.API, True, "check"),
+        (410, "IAM.0020", Reason.API, True, "wait"),
+        (410, None, Reason.API, True, "wait"),
+        (429, "IAM.0012", Reason.THROTTLED, True, "rate_limit"),
         (429, "APIG.0308", Reason.THROTTLED, True, "rate_limit"),
         (500, "ModelArts.0010", Reason.API, True, "support"),
         (500, "ModelArts.0109", Reason.PERMISSION, False, "modelarts:trainJob:list"),
@@ -56,7 +96,7 @@ def answer(status, code=None, **headers):
 def test_meanings(status, code, reason, transient, advice):
     """Status and code decide together, the status first; advice says what to do."""
     with pytest.raises(CollectionError) as caught:
-        check("training_jobs", answer(status, code), "modelarts:trainJob:list")
+        check(answer(status, code))
     failure = caught.value.failure
 
     assert (reason, transient) == (failure.reason, failure.transient)
@@ -69,7 +109,9 @@ def test_meanings(status, code, reason, transient, advice):
 def test_the_permission_that_is_missing_is_the_calls_own():
     """Each listing needs an action of its own."""
     with pytest.raises(CollectionError, match="modelarts:tensorboard:list"):
-        check("visualization_jobs", answer(403), "modelarts:tensorboard:list")
+        check(
+            answer(403, context=replace(LISTING, action="modelarts:tensorboard:list"))
+        )
 
 
 @pytest.mark.parametrize(
@@ -78,6 +120,13 @@ def test_the_permission_that_is_missing_is_the_calls_own():
         (401, "APIG.0301", True),
         (401, None, True),
         (401, "ModelArts.0112", False),
+        (401, "IAM.0061", True),
+        (401, "IAM.0064", False),
+        (400, "IAM.1108", True),
+        (400, "IAM.1109", False),
+        (403, "IAM.0081", True),
+        (403, "IAM.0003", False),
+        (410, "IAM.0020", False),
         (403, "ModelArts.0203", True),
         (403, "ModelArts.2784", True),
         (403, None, False),
@@ -92,14 +141,14 @@ def test_refused_credentials(status, code, expected):
 
 def test_success_is_silent():
     """Success raises nothing."""
-    check("training_jobs", answer(200), "")
-    check_success("training_jobs", failed=False, code="ModelArts.0104")
+    check(answer(200))
+    check_success(answer(200), failed=False, code="ModelArts.0104")
 
 
 def test_failure_in_the_body():
     """`is_success: false` is a failure that names its code."""
     with pytest.raises(CollectionError, match=r"ModelArts\.0105"):
-        check_success("training_jobs", failed=True, code="ModelArts.0105")
+        check_success(answer(200), failed=True, code="ModelArts.0105")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +183,7 @@ def test_retry_after(headers, expected):
 def test_any_error_body(body):
     """No body of an error answer is so odd that it hides the status."""
     with pytest.raises(CollectionError, match="HTTP 500"):
-        check("training_jobs", httpx.Response(500, content=body), "")
+        check(answer(500, content=body))
 
 
 @pytest.mark.parametrize(
@@ -149,3 +198,71 @@ def test_any_error_body(body):
 def test_only_codes_are_repeated(body):
     """What is no error code is not repeated: gateways echo signed headers."""
     assert error_code(httpx.Response(401, content=body)) is None
+
+
+@pytest.mark.parametrize("code", ["IAM.0011", "ModelArts.50004000"])
+def test_a_code_within_the_error(code):
+    """Some services put their code one level deeper, where IAM repeats the status."""
+    assert error_code(answer(400, json={"error": {"code": code}})) == code
+
+
+def test_a_failure_carries_its_request():
+    """Operation, method, path, status, code and request ID; no query and no text."""
+    with pytest.raises(CollectionError) as caught:
+        check(answer(403, "ModelArts.0108", headers={"X-Request-Id": "0a1b2c"}))
+    failure = caught.value.failure
+
+    assert (failure.operation, failure.method, failure.path) == (
+        "training_jobs",
+        "GET",
+        "/v1/0a1b/training-jobs",
+    )
+    assert failure.request_id == "0a1b2c"
+    assert (
+        failure.request
+        == "GET /v1/0a1b/training-jobs (training_jobs), request ID 0a1b2c"
+    )
+    assert "canary" not in repr(failure)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ({"X-Request-Id": "0a1b"}, {"request_id": "2c3d"}, "0a1b"),
+        ({}, {"request_id": "2c3d", "error_msg": "canary"}, "2c3d"),
+        ({"X-IAM-Trace-Id": "token_global_null_0a"}, {}, "token_global_null_0a"),
+        ({"X-Request-Id": "a b", "X-IAM-Trace-Id": "0a-1b"}, {}, "0a-1b"),
+        ({"X-Request-Id": "x" * 65}, {}, None),
+        ({"X-Request-Id": "id\tlevel=error"}, {"request_id": "a\nb"}, None),
+        ({}, {"request_id": 7}, None),
+        ({}, [], None),
+        ({}, {}, None),
+    ],
+)
+def test_request_ids(headers, body, expected):
+    """The gateway's, else IAM's; what does not look like an ID is not passed on."""
+    assert request_id(answer(403, headers=headers, json=body)) == expected
+
+
+def test_a_request_id_beside_an_odd_code():
+    """A body with an error code of another type still tells its request ID."""
+    odd = answer(500, json={"error_code": 7, "request_id": "0a1b"})
+
+    assert (error_code(odd), request_id(odd)) == (None, "0a1b")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, None, True),
+        (400, "ModelArts.0104", True),
+        (400, "IAM.1108", False),
+        (400, "ModelArts.0204", False),
+    ],
+)
+def test_refused_parameters(status, code, expected):
+    """A credential or a project that is refused is not the parameters' fault."""
+    with pytest.raises(CollectionError) as caught:
+        check(answer(status, code))
+
+    assert rejects_parameter(caught.value.failure) is expected

@@ -83,10 +83,11 @@ class TokenMachine(RuleBasedStateMachine):
         return EPOCH + self.loop.time()
 
     async def _ask(self, project):
+        context = RequestContext(operation="jobs", project=project, action="list")
         return await self.client.get(
             f"http://api/{project}",
             auth=self.auths[project],
-            extensions=RequestContext("jobs", project, "list").extensions(),
+            extensions=context.extensions(),
         )
 
     @rule(project=st.sampled_from("ab"), count=st.integers(1, 3))
