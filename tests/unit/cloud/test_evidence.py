@@ -135,3 +135,14 @@ async def test_a_wrong_key_says_what_to_check(logged):
         assert "clock" in line["advice"]
         assert "username" not in line["advice"]
     assert PASSWORD not in str(failed)
+
+
+async def test_a_request_that_the_scrape_cancels(logged):
+    """A request that is canceled at the deadline is a line, too."""
+    cloud = simulated("a")
+    cloud.faults.add(Fault(effect=Effect.HANG, api="training_jobs"))
+    async with exporting_from(cloud, timeout=0.5) as exporter:
+        await exporter.scrape()
+    hung = [line for line in lines_of(logged, "request") if line["path"] == LISTING]
+
+    assert [line["problem"] for line in hung] == ["canceled"]
