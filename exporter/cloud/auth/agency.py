@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -26,6 +27,7 @@ from .access_keys import AccessKey, fits_header
 from .single_flight import SingleFlight
 
 
+_OPERATION: Final = "instance_metadata"
 _TIMEOUT_SECONDS: Final = 3.0
 # The timeout above is per read; an endless response must not block all projects.
 _RENEWAL_TIMEOUT_SECONDS: Final = 10.0
@@ -79,6 +81,8 @@ class AgencyKeys:
         self._session: str | None = None
         self._key: AccessKey | None = None
         self._cooldown_until = 0.0
+        # The service is asked by one renewal at a time.
+        self._last_request = ("", "")
         self._renewal = SingleFlight(self._renew)
 
     async def key(self) -> AccessKey:
@@ -102,6 +106,14 @@ class AgencyKeys:
         await self._http.aclose()
 
     async def _renew(self) -> AccessKey | Failure:
+        key = await self._new_key()
+        if isinstance(key, AccessKey):
+            self._key = key
+            return key
+        method, path = self._last_request
+        return replace(key, operation=_OPERATION, method=method, path=f"/{path}")
+
+    async def _new_key(self) -> AccessKey | Failure:
         self._cooldown_until = self._clock() + _COOLDOWN_SECONDS
         try:
             async with asyncio.timeout(_RENEWAL_TIMEOUT_SECONDS):
@@ -112,10 +124,7 @@ class AgencyKeys:
             return _failure(f"its answer {error}")
         except CollectionError as error:
             return error.failure
-        key = _key(response)
-        if isinstance(key, AccessKey):
-            self._key = key
-        return key
+        return _key(response)
 
     async def _ask(self) -> httpx.Response:
         if self._session is None:
@@ -150,6 +159,7 @@ class AgencyKeys:
     async def _send(
         self, method: str, path: str, headers: dict[str, str]
     ) -> httpx.Response:
+        self._last_request = method, path
         async with (
             self._memory.share() as share,
             self._http.stream(
@@ -162,7 +172,8 @@ class AgencyKeys:
 
 def _key(response: httpx.Response) -> AccessKey | Failure:
     if response.status_code != HTTPStatus.OK:
-        return _failure(f"HTTP {response.status_code}")
+        failure = _failure(f"HTTP {response.status_code}")
+        return replace(failure, status=response.status_code)
     try:
         found = decode_json(_decoder, response.content).credential
         # Without a time zone, it would be taken as local time.

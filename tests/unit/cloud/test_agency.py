@@ -103,7 +103,9 @@ async def test_an_instance_without_an_agency(logged):
 
     assert set(scrape.up().values()) == {0.0}
     assert scrape.errors("a", "training") == {"authentication": 1}
-    assert any("give this instance an agency" in line for line in logged())
+    line = next(line for line in logged() if "give this instance an agency" in line)
+    assert "api=instance_metadata" in line
+    assert "method=GET path=/openstack/latest/securitykey status=404" in line
 
 
 @pytest.mark.parametrize("odd", ["access_key", "security_token", "session"])
