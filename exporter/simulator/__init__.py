@@ -1,10 +1,14 @@
 """A simulated cloud, for tests, the demo and benchmarks: IAM and ModelArts over HTTP."""
 
+from .access import Access, OwnProjects
 from .clock import Clock, ManualClock, RealClock
 from .cloud import DEMO_KEY, DEMO_USER, SimulatedCloud, Throttle, demo_cloud
-from .dialect import Dialect
+from .demo_projects import other_projects
+from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
 from .identity import Key, User
+from .project import SimulatedProject
+from .project_lists import ListedProject
 from .searches import phase_of, uuid_of
 from .server import ServerCertificate, serve
 from .state import (
@@ -15,9 +19,9 @@ from .state import (
     Flavor,
     Jobs,
     Plan,
-    SimulatedProject,
     Stream,
 )
+from .workspaces import Workspace
 
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "FLAVORS",
     "GPU_FLAVOR",
     "NPU_FLAVOR",
+    "Access",
     "Clock",
     "Dialect",
     "Effect",
@@ -34,16 +39,21 @@ __all__ = [
     "Flavor",
     "Jobs",
     "Key",
+    "ListedProject",
     "ManualClock",
+    "OwnProjects",
     "Plan",
     "RealClock",
+    "RequestIds",
     "ServerCertificate",
     "SimulatedCloud",
     "SimulatedProject",
     "Stream",
     "Throttle",
     "User",
+    "Workspace",
     "demo_cloud",
+    "other_projects",
     "phase_of",
     "serve",
     "uuid_of",

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Final
 
@@ -17,11 +18,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..collectors.jobs.kinds import Kind
-from .cloud import RecordedRequest, SimulatedCloud
+from . import modelarts, project_lists, searches, workspaces
+from .cloud import Received, RecordedRequest, SimulatedCloud
 from .effects import Answer, as_response, take_effect
+from .endpoints import Endpoint, State
 from .faults import Effect, Fault
+from .gateway import finish
 from .identity import Request
-from .replies import Json, gateway_error, json_reply
+from .project import SimulatedProject
+from .project_lists import ProjectLists
+from .replies import Json, Reply, gateway_error, json_reply
 from .searches import phase_of
 
 
@@ -46,54 +52,7 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
     async def tokens(request: WebRequest) -> Response:
         body = await request.body()
         return await _answer(
-            cloud, request, "auth_tokens", None, lambda: cloud.identity.log_in(body)
-        )
-
-    async def jobs(request: WebRequest) -> Response:
-        project_id = request.path_params["project_id"]
-        collection = request.url.path.rpartition("/")[2]
-        seen = await _seen(request)
-        query = dict(request.query_params)
-        return await _answer(
-            cloud,
-            request,
-            collection.replace("-", "_"),
-            project_id,
-            lambda: cloud.list_jobs(seen, project_id, collection, query),
-        )
-
-    async def job(request: WebRequest) -> Response:
-        seen = await _seen(request)
-        project_id, job_id = (request.path_params[k] for k in ("project_id", "job_id"))
-        return await _answer(
-            cloud,
-            request,
-            "visualization_job",
-            project_id,
-            lambda: cloud.show_job(seen, project_id, job_id),
-        )
-
-    async def searches(request: WebRequest) -> Response:
-        project_id = request.path_params["project_id"]
-        seen = await _seen(request)
-        return await _answer(
-            cloud,
-            request,
-            "training_job_searches",
-            project_id,
-            lambda: cloud.search_jobs(seen, project_id, seen.body),
-            page=_offset(seen.body) + 1,
-        )
-
-    async def quotas(request: WebRequest) -> Response:
-        project_id = request.path_params["project_id"]
-        seen = await _seen(request)
-        return await _answer(
-            cloud,
-            request,
-            "training_quotas",
-            project_id,
-            lambda: cloud.show_quotas(seen, project_id),
+            cloud, request, "auth_tokens", lambda: cloud.identity.log_in(body)
         )
 
     async def session(request: WebRequest) -> Response:
@@ -108,17 +67,43 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
     return Starlette(
         routes=[
             Route("/v3/auth/tokens", tokens, methods=["POST"]),
-            Route("/v1/{project_id}/training-jobs", jobs),
-            Route("/v1/{project_id}/visualization-jobs", jobs),
-            Route("/v1/{project_id}/visualization-jobs/{job_id}", job),
-            Route("/v2/{project_id}/training-job-searches", searches, methods=["POST"]),
-            Route("/v2/{project_id}/training-quotas", quotas),
+            *(_iam_route(cloud, endpoint) for endpoint in project_lists.ENDPOINTS),
+            *_routes(cloud, modelarts.ENDPOINTS, lambda project: project),
+            *_routes(cloud, searches.ENDPOINTS, lambda project: project),
+            *_routes(cloud, workspaces.ENDPOINTS, lambda project: project.workspaces),
             Route("/meta-data/latest/api/token", session, methods=["PUT"]),
             Route("/openstack/latest/securitykey", security_key),
             *_inspection_routes(cloud),
             Route("/{path:path}", nowhere),
         ]
     )
+
+
+def _routes(
+    cloud: SimulatedCloud,
+    endpoints: Sequence[Endpoint[State]],
+    state: Callable[[SimulatedProject], State],
+) -> list[Route]:
+    """Return the routes of a product, which keeps its `state` in each project."""
+    return [
+        _route(cloud, endpoint, cloud.answer(endpoint, state)) for endpoint in endpoints
+    ]
+
+
+def _iam_route(cloud: SimulatedCloud, endpoint: Endpoint[ProjectLists]) -> Route:
+    return _route(cloud, endpoint, cloud.iam_answer(endpoint))
+
+
+def _route(
+    cloud: SimulatedCloud, endpoint: Endpoint[State], reply: Callable[[Received], Reply]
+) -> Route:
+    async def handle(request: WebRequest) -> Response:
+        received = Received(
+            await _seen(request), request.path_params, request.query_params
+        )
+        return await _answer(cloud, request, endpoint.api, lambda: reply(received))
+
+    return Route(endpoint.path, handle, methods=[endpoint.method])
 
 
 def _inspection_routes(cloud: SimulatedCloud) -> list[Route]:
@@ -180,30 +165,25 @@ async def _seen(request: WebRequest) -> Request:
 
 
 async def _answer(
-    cloud: SimulatedCloud,
-    request: WebRequest,
-    api: str,
-    project_id: str | None,
-    answer: Answer,
-    *,
-    page: int | None = None,
+    cloud: SimulatedCloud, request: WebRequest, api: str, answer: Answer
 ) -> Response:
-    if page is None:
-        number = request.query_params.get("page", "1")
-        page = int(number) if number.isdecimal() else 1
+    project_id = request.path_params.get("project_id")
+    body = await request.body()
+    page = _page(request, body)
     if cloud.latency:
         await asyncio.sleep(cloud.latency)
     if cloud.before_answer is not None:
         cloud.before_answer(api, page)
     asked = str(request.query_params)
     if api == "training_job_searches":
-        asked = (await request.body()).decode(errors="replace")
+        asked = body.decode(errors="replace")
     fault = cloud.faults.take(project_id, api, page, asked)
     response = (
         as_response(answer())
         if fault is None
         else await take_effect(fault, request, answer)
     )
+    finish(response, cloud.dialect, is_iam=request.url.path.startswith("/v3/"))
     now = time.time() + cloud.date_ahead
     response.headers["date"] = formatdate(now, usegmt=True)
     cloud.record.append(
@@ -216,8 +196,15 @@ class _Offset(msgspec.Struct):
     offset: int = 0
 
 
-def _offset(body: bytes) -> int:
-    try:
-        return msgspec.json.decode(body, type=_Offset).offset
-    except msgspec.DecodeError:
-        return 0
+def _page(request: WebRequest, body: bytes) -> int:
+    """Return the number of the page that is asked for, from 1."""
+    if request.method == "POST":
+        try:
+            return msgspec.json.decode(body, type=_Offset).offset + 1
+        except msgspec.DecodeError:
+            return 1
+    query = request.query_params
+    number, offset, size = (query.get(n, "") for n in ("page", "offset", "limit"))
+    if offset.isdecimal():
+        return 1 + int(offset) // max(1, int(size) if size.isdecimal() else 10)
+    return int(number) if number.isdecimal() else 1

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..collectors.jobs.kinds import Kind
+from starlette.datastructures import QueryParams
+
+from .access import Access
 from .clock import Clock, RealClock
-from .demo_projects import demo_projects
+from .demo_projects import demo_projects, other_projects
 from .dialect import Dialect
+from .endpoints import Call, Endpoint, State
 from .faults import Faults
-from .identity import Identity, Key, Request, User
+from .identity import Caller, Identity, Key, Request, User
 from .metadata import Metadata
-from .modelarts import list_jobs, show_job
-from .replies import Reply, gateway_error
-from .searches import search_jobs, show_quotas
-from .state import Jobs, SimulatedProject
+from .project import SimulatedProject
+from .project_lists import ProjectLists
+from .replies import Reply, gateway_error, modelarts_error
 
 
 DEMO_USER: Final = User("exporter", "demo-password", "OTC00000000001000000001")
 DEMO_KEY: Final = Key("DEMOACCESSKEY", "demo-secret-key")
 
-_APIS: Final = {
-    "training-jobs": Kind.TRAINING,
-    "visualization-jobs": Kind.VISUALIZATION,
-}
-_NO_JOBS: Final = Jobs(Kind.TRAINING)
 _MAX_RECORD: Final = 100_000
 
 
@@ -40,6 +37,15 @@ class RecordedRequest:
     page: int
     query: str
     status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it was received, with the parameters of its path and query."""
+
+    request: Request
+    path: Mapping[str, str]
+    query: QueryParams
 
 
 @dataclass(slots=True)
@@ -73,9 +79,13 @@ class SimulatedCloud:
     projects: Sequence[SimulatedProject]
     clock: Clock = field(default_factory=RealClock)
     identity: Identity = field(init=False)
+    project_lists: ProjectLists = field(init=False)
     metadata: Metadata = field(init=False)
     faults: Faults = field(default_factory=Faults)
     dialect: Dialect = field(default_factory=Dialect)
+    not_offered: set[str] = field(default_factory=set)
+    """APIs that this cloud does not have, as the record calls them."""
+
     throttle: Throttle | None = None
     latency: float = 0.0
     """Seconds before every answer."""
@@ -91,6 +101,7 @@ class SimulatedCloud:
 
     def __post_init__(self) -> None:
         self.identity = Identity(self.clock, self.projects)
+        self.project_lists = ProjectLists(self.identity, self.projects)
         self.metadata = Metadata(self.identity)
 
     def project(self, project_id: str) -> SimulatedProject | None:
@@ -101,85 +112,93 @@ class SimulatedCloud:
         """Return the requests answered so far, of all APIs or of `api`."""
         return [request for request in self.record if api in {None, request.api}]
 
-    def list_jobs(
-        self,
-        request: Request,
-        project_id: str,
-        collection: str,
-        query: Mapping[str, str],
-    ) -> Reply:
-        """Answer a listing of v1."""
+    def answer(
+        self, endpoint: Endpoint[State], state: Callable[[SimulatedProject], State]
+    ) -> Callable[[Received], Reply]:
+        """Return what answers calls of an endpoint from a project's `state`."""
 
-        def answer(project: SimulatedProject, now: float) -> Reply:
-            kind = _APIS[collection]
-            jobs = project.jobs(kind)
-            if kind is Kind.TRAINING and project.training_api != "v1":
-                jobs = _NO_JOBS
-            jobs.advance(now)
-            return list_jobs(jobs, query, now, self.dialect)
+        def reply(received: Received) -> Reply:
+            if endpoint.api in self.not_offered:
+                return gateway_error(404, "APIG.0101", "The API does not exist")
+            if self.throttle is not None and self.throttle.refuses(self.clock.now()):
+                return self._throttled(self.throttle)
+            caller = self.identity.authenticate(received.request)
+            if isinstance(caller, Reply):
+                return caller
+            project = self.project(received.path["project_id"])
+            refusal = _refusal(caller, received, project)
+            if project is None or refusal is not None:
+                return refusal or _denied("The project does not exist.")
+            return endpoint.answer(state(project), self._call(caller, received))
 
-        return self._answer(request, project_id, answer)
+        return reply
 
-    def show_job(self, request: Request, project_id: str, job_id: str) -> Reply:
-        """Answer a visualization job's details."""
+    def iam_answer(
+        self, endpoint: Endpoint[ProjectLists]
+    ) -> Callable[[Received], Reply]:
+        """Return what answers calls of an endpoint of IAM."""
 
-        def answer(project: SimulatedProject, now: float) -> Reply:
-            project.visualization.advance(now)
-            return show_job(project.visualization, job_id, now)
+        def reply(received: Received) -> Reply:
+            if endpoint.api in self.not_offered:
+                return gateway_error(404, "APIG.0101", "The API does not exist")
+            caller = self.identity.authenticate(received.request)
+            if isinstance(caller, Reply):
+                return caller
+            return endpoint.answer(self.project_lists, self._call(caller, received))
 
-        return self._answer(request, project_id, answer)
+        return reply
 
-    def search_jobs(self, request: Request, project_id: str, body: bytes) -> Reply:
-        """Answer a search of v2."""
+    def _call(self, caller: Caller, received: Received) -> Call:
+        return Call(
+            caller.access,
+            received.path,
+            received.query,
+            received.request.body,
+            self.clock.now(),
+            self.dialect,
+        )
 
-        def answer(project: SimulatedProject, now: float) -> Reply:
-            jobs = project.training if project.training_api == "v2" else _NO_JOBS
-            jobs.advance(now)
-            return search_jobs(jobs, body, now, self.dialect)
+    def _throttled(self, throttle: Throttle) -> Reply:
+        retry = throttle.retry_after
+        return gateway_error(
+            429,
+            "APIG.0308",
+            "The throttling threshold has been reached: policy user over ratelimit",
+            **({"retry_after": retry} if retry else {}),
+        )
 
-        return self._answer(request, project_id, answer)
 
-    def show_quotas(self, request: Request, project_id: str) -> Reply:
-        """Answer v2's quotas."""
-        if self.dialect.without_quota_api:
-            return gateway_error(404, "APIG.0101", "The API does not exist")
+def _refusal(
+    caller: Caller, received: Received, project: SimulatedProject | None
+) -> Reply | None:
+    """Return why a caller may not call a project; None if it may."""
+    project_id = received.path["project_id"]
+    if caller.scope is None and "x-domain-id" in received.request.headers:
+        message = f"{project_id} doesn't match Context's project_id null."
+        return modelarts_error(400, "ModelArts.0210", message)
+    if caller.scope not in {None, project_id}:
+        return _denied("The project id in the request URL does not match the token.")
+    if project is None or not caller.access.has_role_in(project_id):
+        return _denied("The project id does not match the credential.")
+    if project.suspended:
+        return gateway_error(403, "APIG.0310", "The project is unavailable.")
+    return None
 
-        def answer(project: SimulatedProject, now: float) -> Reply:
-            project.training.advance(now)
-            return show_quotas(project.training)
 
-        return self._answer(request, project_id, answer)
-
-    def _answer(
-        self,
-        request: Request,
-        project_id: str,
-        answer: Callable[[SimulatedProject, float], Reply],
-    ) -> Reply:
-        now = self.clock.now()
-        if self.throttle is not None and self.throttle.refuses(now):
-            retry = self.throttle.retry_after
-            return gateway_error(
-                429,
-                "APIG.0308",
-                "The throttling threshold has been reached: policy user over ratelimit",
-                **({"retry_after": retry} if retry else {}),
-            )
-        refusal = self.identity.refusal(request, project_id)
-        project = self.project(project_id)
-        if refusal is not None or project is None:
-            return refusal or gateway_error(
-                403, "ModelArts.0210", "The project id does not match the credential."
-            )
-        return answer(project, now)
+def _denied(message: str) -> Reply:
+    return gateway_error(403, "ModelArts.0210", message)
 
 
 def demo_cloud(clock: Clock | None = None, seed: int = 1) -> SimulatedCloud:
     """Return a cloud with the demo's projects, a user and a key."""
     clock = clock or RealClock()
     cloud = SimulatedCloud(demo_projects(clock.now(), seed), clock)
-    cloud.identity.users.append(
-        User(DEMO_USER.name, DEMO_USER.password, DEMO_USER.domain)
-    )
-    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
+    others = cloud.project_lists.others = other_projects()
+    # Nobody has a role in the region's own project.
+    allowed = {project.project_id for project in cloud.projects}
+    allowed |= {other.project_id for other in others if other.name != "eu-de"}
+    user, key = replace(DEMO_USER), replace(DEMO_KEY)
+    user.access, key.access = Access(projects=allowed), Access(projects=allowed)
+    cloud.identity.users.append(user)
+    cloud.identity.keys.append(key)
     return cloud

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..collectors.jobs.kinds import Kind
-from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Plan, SimulatedProject, Stream
+from .project import SimulatedProject
+from .project_lists import ListedProject
+from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Plan, Stream
 
 
+_REGION: Final = "eu-de"
 _SUCCEEDED: Final = 10
 _STOPPED: Final = (12, 13)
 _FAILURES: Final = (3, 5, 11, 11, 11, 14, 16, 22)
@@ -30,9 +33,22 @@ def demo_projects(now: float, seed: int = 1) -> list[SimulatedProject]:
         _modern(start, seed + 5),
     ]
     for project in projects:
+        project.iam_name = f"{_REGION}_{project.name}"
         for kind in Kind:
             project.jobs(kind).advance(start)
     return projects
+
+
+def other_projects() -> list[ListedProject]:
+    """Return what an account has besides: regions, storage, and odd names."""
+    names = ("eu-de", "eu-nl", "eu-nl_vision", "MOS", "", "1500365963661574434")
+    listed = [ListedProject(_project_id(100 + n), name) for n, name in enumerate(names)]
+    return [
+        *listed,
+        ListedProject(_project_id(110), "1500365963661574434_vision"),
+        ListedProject(_project_id(111), "eu-de1_vision"),
+        ListedProject(_project_id(112), "eu-de_closed", enabled=False),
+    ]
 
 
 def _busy(now: float, seed: int) -> SimulatedProject:

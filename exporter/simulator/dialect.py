@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RequestIds(StrEnum):
+    """What answers say as their request ID."""
+
+    FRESH = "fresh"
+    NONE = "none"
+    OVERLONG = "overlong"
+    LINE_BREAK = "line_break"
+    """A line break in errors' bodies, and none in headers, which cannot have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +33,10 @@ class Dialect:
     total_ignores_filters: bool = False
     without_quota_api: bool = False
     without_workspaces: bool = False
+    gateway: str = "APIG"
+    """What the gateway's error codes begin with: APIG or APIGW."""
+
+    iam_codes: bool = False
+    """IAM's errors are codes such as IAM.0003 instead of Keystone's."""
+
+    request_ids: RequestIds = RequestIds.FRESH

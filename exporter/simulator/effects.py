@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from .faults import Effect, Fault
 from .replies import Json, Reply, gateway_error, json_reply, modelarts_error
+from .signing import parse
 
 
 _FAR_TOO_LONG: Final = 64 * 1024 * 1024
@@ -41,6 +42,18 @@ async def _status(fault: Fault, request: WebRequest, answer: Answer) -> Response
     if fault.retry_after is not None:
         response.headers["retry-after"] = fault.retry_after
     return response
+
+
+async def _echo(fault: Fault, request: WebRequest, answer: Answer) -> Response:
+    signed = parse(request.headers.get("authorization", ""))
+    names = signed.names if signed else ("host",)
+    echoed = "|".join(f"{name}:{request.headers.get(name, '')}" for name in names)
+    message = (
+        "Incorrect IAM authentication information: verify aksk signature fail, "
+        f"ak {signed.access_key if signed else ''}, canonicalRequest:{request.method}|"
+        f"{request.url.path}|{request.url.query}|{echoed}||{';'.join(names)}"
+    )
+    return as_response(gateway_error(fault.status, fault.code or "APIG.0301", message))
 
 
 async def _html(fault: Fault, request: WebRequest, answer: Answer) -> Response:
@@ -163,6 +176,7 @@ _EFFECTS: Final[
     dict[Effect, Callable[[Fault, WebRequest, Answer], Awaitable[Response]]]
 ] = {
     Effect.STATUS: _status,
+    Effect.ECHO: _echo,
     Effect.HTML: _html,
     Effect.TRUNCATED: _truncated,
     Effect.NOT_SUCCESSFUL: _not_successful,

@@ -15,6 +15,9 @@ class Effect(StrEnum):
     STATUS = "status"
     """Only the status, `Fault.status`, with `Fault.code` if that is given."""
 
+    ECHO = "echo"
+    """An error that repeats what was signed, as gateways do: key, token, all headers."""
+
     HTML = "html"
     """An HTML page, with `Fault.status`."""
 

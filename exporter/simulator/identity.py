@@ -1,5 +1,5 @@
 """
-The simulated IAM: logins, tokens, signatures and lockouts.
+The simulated IAM: users, keys, logins, tokens, signatures and lockouts.
 
 Sources: IAM API reference, "Obtaining a User Token Through Password Authentication";
 API Gateway, "Error Codes" and its FAQ on authentication by access key.
@@ -17,10 +17,12 @@ from typing import Final
 
 import msgspec
 
+from .access import Access
 from .clock import Clock
-from .replies import Reply, gateway_error, iam_error, json_reply
+from .logins import Login
+from .project import SimulatedProject
+from .replies import Json, Reply, gateway_error, iam_error, json_reply
 from .signing import expected_signature, parse
-from .state import SimulatedProject
 
 
 _PASSWORDS_THAT_LOCK: Final = 5
@@ -32,13 +34,19 @@ _MAX_SKEW: Final = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class User:
-    """An IAM user, with counts of logins."""
+    """
+    An IAM user, with counts of logins.
+
+    `password_expires_at` is as the API writes it; None and "" mean never.
+    """
 
     name: str
     password: str
     domain: str
     wrong: int = 0
     locked_until: float = 0.0
+    password_expires_at: str | None = None
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(slots=True)
@@ -51,6 +59,22 @@ class Key:
     expires_at: float | None = None
     refused: int = 0
     locked_until: float = 0.0
+    access: Access = field(default_factory=Access)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and the ID of the project or account of its token; None if signed."""
+
+    access: Access
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    user: User
+    scope: str
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +88,6 @@ class Request:
     body: bytes
 
 
-class _Domain(msgspec.Struct):
-    name: str = ""
-
-
-class _User(msgspec.Struct):
-    name: str = ""
-    password: str = ""
-    domain: _Domain = msgspec.field(default_factory=_Domain)
-
-
-class _Password(msgspec.Struct):
-    user: _User
-
-
-class _Identity(msgspec.Struct):
-    methods: list[str]
-    password: _Password
-
-
-class _ScopedProject(msgspec.Struct):
-    id: str = ""
-    name: str = ""
-
-
-class _Scope(msgspec.Struct):
-    project: _ScopedProject
-
-
-class _Auth(msgspec.Struct):
-    identity: _Identity
-    scope: _Scope
-
-
-class _Login(msgspec.Struct):
-    auth: _Auth
-
-
-_decoder: Final = msgspec.json.Decoder(_Login)
-
-
 @dataclass(slots=True)
 class Identity:
     """Users, access keys and tokens, with counts of attempts."""
@@ -112,68 +96,101 @@ class Identity:
     projects: Sequence[SimulatedProject]
     users: list[User] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
+    account_id: str = "398998b5392f4150ad48fe456d6de4f1"
     token_seconds: float = 86_400.0
     token_bytes: int = 64
     logins: int = 0
     wrong_passwords: int = 0
     refused_signatures: int = 0
-    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    refused_scope_counts: bool = True
+    """Whether a login to a project without a role counts as a wrong password."""
+
+    _tokens: dict[str, _Token] = field(default_factory=dict)
 
     def log_in(self, body: bytes) -> Reply:
         """Answer `POST /v3/auth/tokens`."""
         self.logins += 1
         try:
-            auth = _decoder.decode(body).auth
+            login = Login.read(body)
         except msgspec.DecodeError:
             return iam_error(400, "The request body is invalid.", "Bad Request")
-        given = auth.identity.password.user
-        user = next((user for user in self.users if user.name == given.name), None)
+        user = next((user for user in self.users if user.name == login.user), None)
         now = self.clock.now()
-        if user is None or given.domain.name != user.domain or now < user.locked_until:
+        if user is None or login.domain != user.domain or now < user.locked_until:
             return self._wrong_password()
-        if not hmac.compare_digest(given.password.encode(), user.password.encode()):
-            user.wrong += 1
-            if user.wrong >= _PASSWORDS_THAT_LOCK:
-                user.wrong, user.locked_until = 0, now + _PASSWORD_LOCK_SECONDS
+        if not hmac.compare_digest(login.password.encode(), user.password.encode()):
+            self._count_wrong(user)
             return self._wrong_password()
-        user.wrong = 0
-        return self._token(auth.scope.project)
+        return self._scoped_token(user, login)
 
-    def revoke_tokens(self) -> None:
-        """Make all tokens invalid, as a change of the user's permissions does."""
-        self._tokens.clear()
+    def revoke_tokens(self, user: User | None = None) -> None:
+        """Make all tokens invalid, or a user's, as a change of permissions does."""
+        for text, token in list(self._tokens.items()):
+            if user is None or token.user is user:
+                del self._tokens[text]
 
-    def refusal(self, request: Request, project_id: str) -> Reply | None:
-        """Return the error reply to a request for a project; None if it is allowed."""
+    def authenticate(self, request: Request) -> Caller | Reply:
+        """Return who calls, or the error reply."""
         token = request.headers.get("x-auth-token")
         if token is not None:
-            return self._token_refusal(token, project_id)
+            return self._token_caller(token)
         authorization = request.headers.get("authorization")
         if authorization is None:
             return gateway_error(
                 401, "APIG.0301", "Incorrect IAM authentication information: no token"
             )
-        return self._signature_refusal(request, authorization)
+        return self._signing_caller(request, authorization)
+
+    def _count_wrong(self, user: User) -> None:
+        user.wrong += 1
+        if user.wrong >= _PASSWORDS_THAT_LOCK:
+            user.wrong = 0
+            user.locked_until = self.clock.now() + _PASSWORD_LOCK_SECONDS
 
     def _wrong_password(self) -> Reply:
         self.wrong_passwords += 1
         return iam_error(401, "The username or password is wrong.", "Unauthorized")
 
-    def _token(self, scope: _ScopedProject) -> Reply:
+    def _scoped_token(self, user: User, login: Login) -> Reply:
+        if login.project is None:
+            if login.account not in {None, (self.account_id, ""), ("", user.domain)}:
+                return iam_error(401, "The account does not exist.", "Unauthorized")
+            account: Json = {"id": self.account_id, "name": user.domain}
+            return self._token(user, self.account_id, {"domain": account})
+        # With both scopes, the project's counts.
+        wanted_id, wanted_name = login.project
         project = next(
             (
                 project
                 for project in self.projects
-                if scope.id == project.project_id or (scope.name == project.name != "")
+                if wanted_id == project.project_id
+                or wanted_name == project.listed_name != ""
             ),
             None,
         )
         if project is None:
             return iam_error(404, "Could not find project.", "Not Found")
+        if not user.access.has_role_in(project.project_id):
+            if self.refused_scope_counts:
+                self._count_wrong(user)
+                self.wrong_passwords += 1
+            return iam_error(401, "Unauthorized.", "Unauthorized")
+        listed: Json = {"id": project.project_id, "name": project.listed_name}
+        return self._token(user, project.project_id, {"project": listed})
+
+    def _token(self, user: User, scope: str, described: Json) -> Reply:
+        user.wrong = 0
         now = self.clock.now()
         expires_at = now + self.token_seconds
         token = secrets.token_hex(self.token_bytes // 2)
-        self._tokens[token] = (project.project_id, expires_at)
+        self._tokens[token] = _Token(user, scope, expires_at)
+        account: Json = {"id": self.account_id, "name": user.domain}
+        described_user: Json = {
+            "id": user.access.user_id,
+            "name": user.name,
+            "domain": account,
+            "password_expires_at": user.password_expires_at,
+        }
         return json_reply(
             201,
             {
@@ -181,34 +198,27 @@ class Identity:
                     "methods": ["password"],
                     "issued_at": _time(now),
                     "expires_at": _time(expires_at),
-                    "project": {"id": project.project_id, "name": project.name},
+                    "roles": [{"id": "0", "name": "te_admin"}],
+                    "user": described_user,
+                    **described,
                 }
             },
             x_subject_token=token,
         )
 
-    def _token_refusal(self, token: str, project_id: str) -> Reply | None:
-        owner, expires_at = self._tokens.get(token, ("", 0.0))
-        if not owner:
+    def _token_caller(self, text: str) -> Caller | Reply:
+        token = self._tokens.get(text)
+        if token is None:
             return gateway_error(
                 401,
                 "APIG.0301",
                 "Incorrect IAM authentication information: decrypt token fail",
             )
-        if self.clock.now() >= expires_at:
+        if self.clock.now() >= token.expires_at:
             return gateway_error(401, "APIG.0307", "The token must be updated.")
-        if owner != project_id:
-            return json_reply(
-                403,
-                {
-                    "error_code": "ModelArts.0210",
-                    "error_msg": "The project id in the request URL does not match the "
-                    "token.",
-                },
-            )
-        return None
+        return Caller(token.user.access, token.scope)
 
-    def _signature_refusal(self, request: Request, authorization: str) -> Reply | None:
+    def _signing_caller(self, request: Request, authorization: str) -> Caller | Reply:
         signed = parse(authorization)
         if signed is None:
             return self._refused("authorization header is wrong")
@@ -247,7 +257,7 @@ class Identity:
                 f"{request.raw_path}|{request.raw_query}|{echoed}"
             )
         key.refused = 0
-        return None
+        return Caller(key.access)
 
     def _valid_key(self, access_key: str) -> Key | None:
         now = self.clock.now()

@@ -15,6 +15,8 @@ import msgspec
 
 from ..collectors.jobs.kinds import Kind
 from .dialect import Dialect
+from .endpoints import Call, Endpoint
+from .project import SimulatedProject
 from .replies import Json, Reply, json_reply, modelarts_error
 from .searches import page_of
 from .state import Jobs, SimulatedJob
@@ -192,3 +194,32 @@ def _in_dialect(fields: Json, dialect: Dialect) -> Json:
         name: str(value) if type(value) is int else value
         for name, value in fields.items()
     }
+
+
+def _list_of(jobs: Jobs, call: Call) -> Reply:
+    jobs.advance(call.now)
+    return list_jobs(jobs, call.query, call.now, call.dialect)
+
+
+def _training(project: SimulatedProject, call: Call) -> Reply:
+    return _list_of(project.training_of("v1"), call)
+
+
+def _visualization(project: SimulatedProject, call: Call) -> Reply:
+    return _list_of(project.visualization, call)
+
+
+def _visualization_job(project: SimulatedProject, call: Call) -> Reply:
+    project.visualization.advance(call.now)
+    return show_job(project.visualization, call.path["job_id"], call.now)
+
+
+_VISUALIZATION_JOBS: Final = "/v1/{project_id}/visualization-jobs"
+
+ENDPOINTS: Final = (
+    Endpoint("training_jobs", "/v1/{project_id}/training-jobs", _training),
+    Endpoint("visualization_jobs", _VISUALIZATION_JOBS, _visualization),
+    Endpoint(
+        "visualization_job", _VISUALIZATION_JOBS + "/{job_id}", _visualization_job
+    ),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,7 +36,7 @@ def json_reply(status: int, content: Json, **headers: str) -> Reply:
 
 def gateway_error(status: int, code: str, message: str, **headers: str) -> Reply:
     """Return an error of the API gateway in front of ModelArts."""
-    request_id = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    request_id = secrets.token_hex(16)
     content: Json = {"error_msg": message, "error_code": code, "request_id": request_id}
     return json_reply(status, content, x_request_id=request_id, **headers)
 

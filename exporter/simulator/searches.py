@@ -17,7 +17,9 @@ import msgspec
 from ..collectors.jobs.statuses import V1_STATUSES
 from ..collectors.phases import Phase
 from .dialect import Dialect
-from .replies import Json, Reply, json_reply, modelarts_error
+from .endpoints import Call, Endpoint
+from .project import SimulatedProject
+from .replies import Json, Reply, gateway_error, json_reply, modelarts_error
 from .state import Flavor, Jobs, SimulatedJob
 
 
@@ -228,3 +230,28 @@ _ALGORITHM: Final[Json] = {
     "engine": {"engine_name": "PyTorch", "engine_version": "pytorch_1.8"},
     "environments": {"OMP_NUM_THREADS": "8"},
 }
+
+
+def _search(project: SimulatedProject, call: Call) -> Reply:
+    jobs = project.training_of("v2")
+    jobs.advance(call.now)
+    return search_jobs(jobs, call.body, call.now, call.dialect)
+
+
+def _quotas(project: SimulatedProject, call: Call) -> Reply:
+    if call.dialect.without_quota_api:
+        return gateway_error(404, "APIG.0101", "The API does not exist")
+    jobs = project.training_of("v2")
+    jobs.advance(call.now)
+    return show_quotas(jobs)
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "training_job_searches",
+        "/v2/{project_id}/training-job-searches",
+        _search,
+        method="POST",
+    ),
+    Endpoint("training_quotas", "/v2/{project_id}/training-quotas", _quotas),
+)

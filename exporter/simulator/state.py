@@ -268,22 +268,3 @@ class Jobs:
             oldest = next((job for job in self.jobs if job.ended is not None), None)
             if oldest is not None:
                 self.delete_job(oldest)
-
-
-@dataclass(slots=True)
-class SimulatedProject:
-    """
-    A project: its ID, and its jobs of each kind.
-
-    Only one version of the API, `training_api`, lists the training jobs.
-    """
-
-    name: str
-    project_id: str
-    training: Jobs = field(default_factory=lambda: Jobs(Kind.TRAINING))
-    visualization: Jobs = field(default_factory=lambda: Jobs(Kind.VISUALIZATION))
-    training_api: str = "v1"
-
-    def jobs(self, kind: Kind) -> Jobs:
-        """Return the project's jobs of a kind."""
-        return self.training if kind is Kind.TRAINING else self.visualization
