@@ -7,6 +7,16 @@ from .demo_projects import other_projects
 from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
 from .identity import Key, User
+from .pools import (
+    CPU_NODE,
+    GPU_NODE,
+    NPU_NODE,
+    NodeFlavor,
+    Pool,
+    PoolNode,
+    Quantities,
+    Workload,
+)
 from .project import SimulatedProject
 from .project_lists import ListedProject
 from .searches import phase_of, uuid_of
@@ -26,11 +36,14 @@ from .workspaces import Workspace
 
 __all__ = [
     "CPU_FLAVOR",
+    "CPU_NODE",
     "DEMO_KEY",
     "DEMO_USER",
     "FLAVORS",
     "GPU_FLAVOR",
+    "GPU_NODE",
     "NPU_FLAVOR",
+    "NPU_NODE",
     "Access",
     "Clock",
     "Dialect",
@@ -41,8 +54,12 @@ __all__ = [
     "Key",
     "ListedProject",
     "ManualClock",
+    "NodeFlavor",
     "OwnProjects",
     "Plan",
+    "Pool",
+    "PoolNode",
+    "Quantities",
     "RealClock",
     "RequestIds",
     "ServerCertificate",
@@ -51,6 +68,7 @@ __all__ = [
     "Stream",
     "Throttle",
     "User",
+    "Workload",
     "Workspace",
     "demo_cloud",
     "other_projects",

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..collectors.jobs.kinds import Kind
-from . import modelarts, project_lists, searches, workspaces
+from . import modelarts, pool_usage, pools, project_lists, searches, workspaces
 from .cloud import Received, RecordedRequest, SimulatedCloud
 from .effects import Answer, as_response, take_effect
 from .endpoints import Endpoint, State
@@ -35,6 +35,7 @@ _HELP: Final = """\
 A simulated cloud: IAM and ModelArts, v1 and v2, with changing jobs.
 
   GET    /simulator/jobs     the actual state: jobs by the API's status, quota, remaining
+  GET    /simulator/pools    likewise, of the other products
   GET    /simulator/faults   the active faults
   POST   /simulator/faults   add a fault
   DELETE /simulator/faults   remove all faults
@@ -70,6 +71,8 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
             *(_iam_route(cloud, endpoint) for endpoint in project_lists.ENDPOINTS),
             *_routes(cloud, modelarts.ENDPOINTS, lambda project: project),
             *_routes(cloud, searches.ENDPOINTS, lambda project: project),
+            *_routes(cloud, pools.ENDPOINTS, lambda project: project.pools),
+            *_routes(cloud, pool_usage.ENDPOINTS, lambda project: project.pools),
             *_routes(cloud, workspaces.ENDPOINTS, lambda project: project.workspaces),
             Route("/meta-data/latest/api/token", session, methods=["PUT"]),
             Route("/openstack/latest/securitykey", security_key),
@@ -128,8 +131,24 @@ def _inspection_routes(cloud: SimulatedCloud) -> list[Route]:
     return [
         Route("/", page),
         Route("/simulator/jobs", truth),
+        _truth_route(
+            cloud, "pools", lambda project, now: pools.truth(project.pools, now)
+        ),
         Route("/simulator/faults", faults, methods=["GET", "POST", "DELETE"]),
     ]
+
+
+def _truth_route(
+    cloud: SimulatedCloud,
+    product: str,
+    truth: Callable[[SimulatedProject, float], Json],
+) -> Route:
+    async def handle(request: WebRequest) -> Response:
+        now = cloud.clock.now()
+        found: Json = {project.name: truth(project, now) for project in cloud.projects}
+        return as_response(json_reply(200, found))
+
+    return Route(f"/simulator/{product}", handle)
 
 
 def _truth(cloud: SimulatedCloud) -> Json:

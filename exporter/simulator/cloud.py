@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 
 from .access import Access
 from .clock import Clock, RealClock
+from .demo_products import add_products
 from .demo_projects import demo_projects, other_projects
 from .dialect import Dialect
 from .endpoints import Call, Endpoint, State
@@ -192,7 +193,9 @@ def _denied(message: str) -> Reply:
 def demo_cloud(clock: Clock | None = None, seed: int = 1) -> SimulatedCloud:
     """Return a cloud with the demo's projects, a user and a key."""
     clock = clock or RealClock()
-    cloud = SimulatedCloud(demo_projects(clock.now(), seed), clock)
+    projects = demo_projects(clock.now(), seed)
+    add_products(projects, clock.now(), seed)
+    cloud = SimulatedCloud(projects, clock)
     others = cloud.project_lists.others = other_projects()
     # Nobody has a role in the region's own project.
     allowed = {project.project_id for project in cloud.projects}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..collectors.jobs.kinds import Kind
+from .pools import Pools
 from .state import Jobs
 from .workspaces import Workspaces
 
@@ -33,6 +34,7 @@ class SimulatedProject:
     enabled: bool = True
     suspended: bool = False
     other_training: Jobs = field(default_factory=_no_jobs)
+    pools: Pools = field(default_factory=Pools)
     workspaces: Workspaces = field(default_factory=Workspaces)
 
     @property

@@ -6,6 +6,7 @@ import secrets
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -54,3 +55,8 @@ def iam_error(status: int, message: str, title: str) -> Reply:
     return json_reply(
         status, {"error": {"code": status, "message": message, "title": title}}
     )
+
+
+def utc_time(timestamp: float) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339, to the second."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

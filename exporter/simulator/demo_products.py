@@ -1,0 +1,114 @@
+"""What the demo's projects have besides jobs."""
+
+from __future__ import annotations
+
+import random
+import uuid
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
+from .project import SimulatedProject
+
+
+_DAY: Final = 86_400.0
+_SHIFT: Final = 1800.0
+_USERS: Final = ("anna", "bo", "chen", "dara")
+
+
+def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) -> None:
+    """Give some of the demo's projects pools."""
+    by_name = {project.name: project for project in projects}
+    by_name["vision"].pools.pools += _busy_pools(now, seed)
+    by_name["translation"].pools.pools += _idle_pools(now, seed)
+
+
+def _busy_pools(now: float, seed: int) -> list[Pool]:
+    nodes = [PoolNode(GPU_NODE) for _ in range(4)]
+    nodes.append(PoolNode(GPU_NODE, phase="Abnormal"))
+    shared = Pool(
+        _pool_id(1),
+        "gpu-shared",
+        nodes,
+        created=now - 90 * _DAY,
+        plan=_Shifts(GPU_NODE, nodes=4, busy=0.9, queue=3, seed=seed),
+    )
+    part = Pool(
+        _pool_id(2),
+        "gpu-annotation",
+        nodes[:1],
+        type="Logical",
+        parent=shared.pool_id,
+        created=now - 30 * _DAY,
+        plan=_Shifts(GPU_NODE, nodes=1, busy=0.5, queue=0, seed=seed + 1),
+    )
+    return [shared, part]
+
+
+def _idle_pools(now: float, seed: int) -> list[Pool]:
+    idle = Pool(
+        _pool_id(3),
+        "npu-reserved",
+        [PoolNode(NPU_NODE) for _ in range(2)],
+        billing="1",
+        created=now - 200 * _DAY,
+    )
+    growing = Pool(
+        _pool_id(4),
+        "cpu-batch",
+        [PoolNode(CPU_NODE) for _ in range(6)] + [PoolNode(CPU_NODE, phase="Creating")],
+        created=now - 10 * _DAY,
+        desired={CPU_NODE.flavor_id: 8},
+        plan=_Shifts(CPU_NODE, nodes=6, busy=0.7, queue=1, seed=seed + 3),
+    )
+    return [idle, growing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shifts:
+    """Each node is busy with one workload or with none, half an hour at a time."""
+
+    flavor: NodeFlavor
+    nodes: int
+    busy: float
+    queue: int
+    seed: int
+
+    def __call__(self, now: float) -> list[Workload]:
+        """Return what runs and waits at a time."""
+        found: list[Workload] = []
+        for slot in range(self.nodes + self.queue):
+            # Shifts of the nodes do not begin at the same time.
+            offset = slot * _SHIFT / (self.nodes + self.queue)
+            shift = int((now + offset) // _SHIFT)
+            begun = shift * _SHIFT - offset
+            # The same for everyone who asks in this shift.
+            chance = random.Random(f"{self.seed}/{slot}/{shift}")  # noqa: S311 - simulation
+            is_node = slot < self.nodes
+            if chance.random() < (self.busy if is_node else 0.5):
+                found.append(self._workload(chance, begun, running=is_node))
+        return found
+
+    def _workload(
+        self, chance: random.Random, begun: float, *, running: bool
+    ) -> Workload:
+        name = f"{chance.choice(('resnet', 'bert', 'yolo'))}-{chance.randrange(1000)}"
+        return Workload(
+            type=chance.choice(("train", "train", "train", "notebook", "infer")),
+            status="Running" if running else "Queue",
+            created=begun,
+            started=begun + 30 if running else None,
+            name=name,
+            user=chance.choice(_USERS),
+            cpu=self.flavor.cpu * chance.choice((0.25, 0.5)),
+            memory=self.flavor.memory * chance.choice((0.25, 0.5)),
+            accelerators=self.flavor.accelerators * chance.choice((0.5, 1)),
+            accelerator=self.flavor.accelerator,
+            uuid=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        )
+
+
+def _pool_id(number: int) -> str:
+    return f"pool-{number:04x}-0000-4000-8000-{number:012x}"
