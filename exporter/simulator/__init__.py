@@ -7,6 +7,7 @@ from .demo_projects import other_projects
 from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
 from .identity import Key, User
+from .job_items import phase_of, uuid_of
 from .pools import (
     CPU_NODE,
     GPU_NODE,
@@ -19,15 +20,16 @@ from .pools import (
 )
 from .project import SimulatedProject
 from .project_lists import ListedProject
-from .searches import phase_of, uuid_of
 from .server import ServerCertificate, serve
 from .state import (
     CPU_FLAVOR,
     FLAVORS,
     GPU_FLAVOR,
     NPU_FLAVOR,
+    AcceleratorsAs,
     Flavor,
     Jobs,
+    Placement,
     Plan,
     Stream,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "GPU_NODE",
     "NPU_FLAVOR",
     "NPU_NODE",
+    "AcceleratorsAs",
     "Access",
     "Clock",
     "Dialect",
@@ -56,6 +59,7 @@ __all__ = [
     "ManualClock",
     "NodeFlavor",
     "OwnProjects",
+    "Placement",
     "Plan",
     "Pool",
     "PoolNode",

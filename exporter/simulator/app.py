@@ -25,10 +25,10 @@ from .endpoints import Endpoint, State
 from .faults import Effect, Fault
 from .gateway import finish
 from .identity import Request
+from .job_items import phase_of
 from .project import SimulatedProject
 from .project_lists import ProjectLists
 from .replies import Json, Reply, gateway_error, json_reply
-from .searches import phase_of
 
 
 _HELP: Final = """\

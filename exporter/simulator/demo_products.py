@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from .demo_projects import USERS
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
 from .project import SimulatedProject
 
 
 _DAY: Final = 86_400.0
 _SHIFT: Final = 1800.0
-_USERS: Final = ("anna", "bo", "chen", "dara")
 
 
 def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) -> None:
@@ -101,7 +101,7 @@ class _Shifts:
             created=begun,
             started=begun + 30 if running else None,
             name=name,
-            user=chance.choice(_USERS),
+            user=chance.choice(USERS),
             cpu=self.flavor.cpu * chance.choice((0.25, 0.5)),
             memory=self.flavor.memory * chance.choice((0.25, 0.5)),
             accelerators=self.flavor.accelerators * chance.choice((0.5, 1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from .project_lists import ListedProject
 from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Plan, Stream
 
 
+USERS: Final = ("anna", "bo", "chen", "dara")
 _REGION: Final = "eu-de"
 _SUCCEEDED: Final = 10
 _STOPPED: Final = (12, 13)
@@ -147,6 +149,7 @@ class _Planner:
         self._runs = runs
         self._failures = failures
         self._flavors = flavors
+        self._users = itertools.cycle(USERS)
 
     def __call__(self, chance: random.Random) -> Plan:
         """Return the plan of the next job."""
@@ -162,6 +165,7 @@ class _Planner:
             runs=self._runs * chance.lognormvariate(0.0, 0.6),
             outcome=outcome,
             flavor=chance.choice(self._flavors),
+            user=next(self._users),
             nodes=chance.choice((1, 1, 1, 2, 4)),
         )
 

@@ -31,6 +31,10 @@ class Dialect:
     ignores_filters: bool = False
     refuses_filters: bool = False
     total_ignores_filters: bool = False
+    offset_counts_items: bool = False
+    """Offsets of v2's searches count jobs, not pages."""
+
+    refuses_unified_jobs: bool = False
     without_quota_api: bool = False
     without_workspaces: bool = False
     gateway: str = "APIG"

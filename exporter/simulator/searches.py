@@ -7,36 +7,22 @@ and "Querying Training Quotas" (`ShowTrainingQuotas`).
 
 from __future__ import annotations
 
-import uuid
-
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from ..collectors.jobs.statuses import V1_STATUSES
-from ..collectors.phases import Phase
 from .dialect import Dialect
 from .endpoints import Call, Endpoint
+from .job_items import job_item, phase_of
 from .project import SimulatedProject
 from .replies import Json, Reply, gateway_error, json_reply, modelarts_error
-from .state import Flavor, Jobs, SimulatedJob
+from .state import Jobs, SimulatedJob
 
 
 _MAX_PAGE_SIZE: Final = 50
-_MAX_FILTERS: Final = 20
 _SORTS: Final = ("create_time", "name")
-
-_BY_PHASE: Final = {
-    Phase.PENDING: "Creating",
-    Phase.RUNNING: "Running",
-    Phase.STOPPING: "Terminating",
-    Phase.SUCCEEDED: "Completed",
-    Phase.FAILED: "Failed",
-    Phase.STOPPED: "Terminated",
-    Phase.UNKNOWN: "Unknown",
-}
-_BY_NUMBER: Final = {7: "Pending", 14: "Abnormal", 3: "Abnormal", 5: "Abnormal"}
+_TRAIN_TYPES: Final = (None, "job", "ftjob")
 
 
 class _Filter(msgspec.Struct):
@@ -52,18 +38,30 @@ class _Search(msgspec.Struct):
     order: str = "desc"
     filters: list[_Filter] = []
     workspace_id: str = "0"
+    unified_jobs: bool = False
+    train_type: str | None = None
 
+    def invalid(self, dialect: Dialect) -> str | None:
+        """Return the name of an invalid parameter; None if there is none."""
+        valid = {
+            "filters": not (self.filters and dialect.refuses_filters),
+            "unified_jobs": not (self.unified_jobs and dialect.refuses_unified_jobs),
+            "train_type": self.train_type in _TRAIN_TYPES,
+            "offset": self.offset >= 0,
+            "limit": 1 <= self.limit <= _MAX_PAGE_SIZE,
+            "sort_by": self.sort_by in _SORTS,
+            "order": self.order in {"asc", "desc"},
+        }
+        return next((name for name, is_valid in valid.items() if not is_valid), None)
 
-def phase_of(job: SimulatedJob) -> str:
-    """Return what v2 calls a job's status."""
-    status = V1_STATUSES.get(job.status)
-    phase = Phase.UNKNOWN if status is None else status.phase
-    return _BY_NUMBER.get(job.status, _BY_PHASE[phase])
-
-
-def uuid_of(job: SimulatedJob) -> str:
-    """Return a job's ID in v2."""
-    return str(uuid.UUID(int=job.job_id << 64 | 0x4000_8000_0000_0000_0000))
+    def shows(self, job: SimulatedJob) -> bool:
+        """Return whether a job is listed, whatever the filters are."""
+        if job.workspace_id != self.workspace_id:
+            return False
+        if not self.unified_jobs:
+            return not job.fine_tuning
+        wanted = {None: None, "job": False, "ftjob": True}[self.train_type]
+        return wanted in {None, job.fine_tuning}
 
 
 def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
@@ -73,32 +71,29 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         conditions = [_condition(entry) for entry in search.filters]
     except (msgspec.DecodeError, ValueError):
         return _refusal("body")
-    if conditions and dialect.refuses_filters:
-        return _refusal("filters")
+    invalid = search.invalid(dialect)
+    if invalid is not None:
+        return _refusal(invalid)
     if dialect.without_workspaces:
         search.workspace_id = "0"
-    if not 1 <= search.limit <= _MAX_PAGE_SIZE or search.offset < 0:
-        return _refusal("limit" if search.offset >= 0 else "offset")
-    if search.sort_by not in _SORTS or search.order not in {"asc", "desc"}:
-        return _refusal("sort_by")
-    everything = jobs.select(
-        ("workspace", search.workspace_id),
-        lambda job: job.workspace_id == search.workspace_id,
-    )
+    shown = (search.workspace_id, search.unified_jobs, search.train_type)
+    everything = jobs.select(("shown", *shown), search.shows)
     found = everything
     if conditions and not dialect.ignores_filters:
-        key = ("search", search.workspace_id, msgspec.json.encode(search.filters))
         found = jobs.select(
-            key,
+            ("search", *shown, msgspec.json.encode(search.filters)),
             lambda job: (
-                job.workspace_id == search.workspace_id
-                and all(condition(job) for condition in conditions)
+                search.shows(job) and all(condition(job) for condition in conditions)
             ),
         )
     if search.sort_by == "name":
         found = sorted(found, key=lambda job: job.name)
-    # The offset counts pages, not jobs.
-    items = page_of(found, search.offset, search.limit, search.order == "desc")
+    descending = search.order == "desc"
+    # Elsewhere, the offset counts pages, not jobs.
+    if dialect.offset_counts_items:
+        items = slice_of(found, search.offset, search.limit, descending)
+    else:
+        items = page_of(found, search.offset, search.limit, descending)
     answer: Json = {
         "total": len(everything),
         "count": len(found),
@@ -109,7 +104,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         "group_by": "",
         "workspace_id": search.workspace_id,
         "ai_project": "default-ai-project",
-        "items": [_item(job, now) for job in items],
+        "items": [job_item(job, now) for job in items],
     }
     return json_reply(200, answer)
 
@@ -129,9 +124,16 @@ def page_of(
     jobs: list[SimulatedJob], page: int, size: int, descending: bool
 ) -> list[SimulatedJob]:
     """Return a page, counted from 0."""
+    return slice_of(jobs, page * size, size, descending)
+
+
+def slice_of(
+    jobs: list[SimulatedJob], start: int, size: int, descending: bool
+) -> list[SimulatedJob]:
+    """Return `size` jobs from the one at `start`."""
     if not descending:
-        return jobs[page * size : (page + 1) * size]
-    end = len(jobs) - page * size
+        return jobs[start : start + size]
+    end = len(jobs) - start
     return jobs[max(0, end - size) : max(0, end)][::-1]
 
 
@@ -155,81 +157,6 @@ def _condition(condition: _Filter) -> Callable[[SimulatedJob], bool]:
             return lambda job: first <= round(job.created * 1000) <= last
         case _:
             raise ValueError(condition.key)
-
-
-def _item(job: SimulatedJob, now: float) -> Json:
-    duration = job.duration(now)
-    started = job.started
-    return {
-        "kind": "job",
-        "metadata": {
-            "id": uuid_of(job),
-            "name": job.name,
-            "description": "",
-            "create_time": round(job.created * 1000),
-            "workspace_id": job.workspace_id,
-            "ai_project": "default-ai-project",
-            "user_name": "",
-            "annotations": {"job_template": "Template DL", "key_task": "worker"},
-        },
-        "status": {
-            "phase": phase_of(job),
-            "secondary_phase": phase_of(job),
-            "duration": 0 if duration is None else round(duration * 1000),
-            "start_time": 0 if started is None else round(started * 1000),
-            "node_count_metrics": None,
-            "tasks": [f"worker-{number}" for number in range(job.nodes)],
-        },
-        "algorithm": _ALGORITHM,
-        "spec": {
-            "resource": _resource(job.flavor, job.nodes),
-            "log_export_path": {"obs_url": "/bucket/logs/"},
-            "is_hosted_log": True,
-        },
-        "endpoints": {"ssh": {"key_pair_names": [], "task_urls": []}},
-    }
-
-
-def _resource(flavor: Flavor | None, nodes: int) -> Json:
-    if flavor is None:
-        return {"policy": "regular", "pool_id": "pool1", "node_count": nodes}
-    info: Json = {
-        "max_num": 16,
-        "cpu": {"arch": "x86", "core_num": 8},
-        "memory": {"size": 64, "unit": "GB"},
-    }
-    if flavor.units:
-        part = "npu" if flavor.kind == "Ascend" else "gpu"
-        info[part] = {"unit_num": flavor.units, "product_name": flavor.product}
-    return {
-        "policy": "regular",
-        "flavor_id": flavor.flavor_id,
-        "flavor_name": flavor.flavor_id,
-        "node_count": nodes,
-        "flavor_detail": {
-            "flavor_type": flavor.kind,
-            "billing": {"code": flavor.flavor_id, "unit_num": 1},
-            "flavor_info": info,
-        },
-    }
-
-
-# As long as a real one's.
-_ALGORITHM: Final[Json] = {
-    "code_dir": "/bucket/code/",
-    "boot_file": "/bucket/code/train.py",
-    "parameters": [
-        {
-            "name": f"parameter_{number}",
-            "description": "",
-            "value": "0.001",
-            "constraint": {"type": "Float", "editable": True, "required": False},
-        }
-        for number in range(12)
-    ],
-    "engine": {"engine_name": "PyTorch", "engine_version": "pytorch_1.8"},
-    "environments": {"OMP_NUM_THREADS": "8"},
-}
 
 
 def _search(project: SimulatedProject, call: Call) -> Reply:

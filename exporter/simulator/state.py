@@ -15,6 +15,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from ..collectors.jobs.kinds import Kind
@@ -51,6 +52,27 @@ NPU_FLAVOR: Final = Flavor("modelarts.bm.npu.910x8", "Ascend", "Ascend-910", 8)
 FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
 
 
+class AcceleratorsAs(StrEnum):
+    """Where v2 tells how many accelerators a node of a job in a pool has."""
+
+    ALLOCATED = "main_container_allocated_resources"
+    CUSTOMIZED = "main_container_customized_flavor"
+    POOL_INFO = "pool_info"
+    FLAVOR_ID = "flavor_id"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The pool that a job runs in, and how many accelerators a node of it has there."""
+
+    pool_id: str
+    pool_name: str = ""
+    accelerators: float = 0
+    accelerator: str = ""
+    told_as: AcceleratorsAs = AcceleratorsAs.ALLOCATED
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """The end of a job: time, status and running duration in seconds."""
@@ -74,7 +96,16 @@ class SimulatedJob:
     workspace_id: str = "0"
     row: bytes | None = None
     flavor: Flavor | None = CPU_FLAVOR
+    """None in a pool; v2 tells a flavor of public resources only."""
+
+    placement: Placement | None = None
     nodes: int = 1
+    user: str = ""
+    priority: int | None = None
+    restarts: int = 0
+    fine_tuning: bool = False
+    roles: tuple[str, ...] = ()
+    """The roles of a heterogeneous job's tasks."""
 
     def duration(self, now: float) -> float | None:
         """Return how many seconds it ran; None if it never started."""
@@ -92,6 +123,7 @@ class Plan:
     outcome: int
     flavor: Flavor | None = CPU_FLAVOR
     nodes: int = 1
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +264,7 @@ class Jobs:
             return
         plan = self.stream.plan(self._random)
         job = self._new_job(PREPARING[0], now)
-        job.flavor, job.nodes = plan.flavor, plan.nodes
+        job.flavor, job.nodes, job.user = plan.flavor, plan.nodes, plan.user
         for step, status in enumerate(PREPARING[1:], 1):
             self._at(
                 now + plan.prepares * step / len(PREPARING), self._become(job, status)

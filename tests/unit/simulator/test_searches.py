@@ -1,0 +1,150 @@
+"""Searches of v2 tell jobs' resources, users and restarts as the reference says."""
+
+import asyncio
+
+import pytest
+
+from harness import simulated
+from huaweicloudsdkmodelarts.v1 import JobSearches, ListTrainingJobsRequest
+from simulator_client import connected, modelarts_sdk
+
+from exporter.simulator import (
+    GPU_FLAVOR,
+    NPU_FLAVOR,
+    AcceleratorsAs,
+    Dialect,
+    Placement,
+)
+
+
+PROJECT = f"{1:032x}"
+SCOPE = {"project": {"id": PROJECT}}
+
+
+def with_job():
+    """Return a cloud with a v2 project, and its only job, which has run for a minute."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    return cloud, training.create_job(created=cloud.clock.now() - 60)
+
+
+async def search(client, **body):
+    """Search for jobs."""
+    return await client.post(f"/v2/{PROJECT}/training-job-searches", json=body)
+
+
+async def only_job(cloud):
+    """Return the only job that is listed."""
+    async with connected(cloud, SCOPE) as client:
+        (item,) = (await search(client)).json()["items"]
+        return item
+
+
+@pytest.mark.parametrize(
+    ("flavor", "part", "units"), [(GPU_FLAVOR, "gpu", 8), (NPU_FLAVOR, "npu", "8")]
+)
+async def test_flavors_of_public_pools(flavor, part, units):
+    """A GPU's number is a number, an NPU's a text."""
+    cloud, job = with_job()
+    job.flavor = flavor
+
+    info = (await only_job(cloud))["spec"]["resource"]["flavor_detail"]["flavor_info"]
+
+    assert info[part]["unit_num"] == units
+
+
+@pytest.mark.parametrize("told_as", AcceleratorsAs)
+async def test_jobs_in_pools(told_as):
+    """No detail of the flavor is told, and the accelerators in one place or nowhere."""
+    cloud, job = with_job()
+    job.placement = Placement("pool-a", "shared", 4, "nvidia-v100", told_as)
+
+    resource = (await only_job(cloud))["spec"]["resource"]
+
+    assert (resource["pool_id"], resource["pool_name"]) == ("pool-a", "shared")
+    assert "flavor_detail" not in resource
+    told = resource.get(told_as)
+    if told_as is AcceleratorsAs.FLAVOR_ID:
+        assert told == "modelarts.pool.visual.4xlarge"
+    elif told_as is AcceleratorsAs.NOTHING:
+        assert told is None
+    else:
+        assert told["accelerator_num"] == 4
+    others = {*AcceleratorsAs} - {told_as}
+    assert not others & resource.keys()
+
+
+async def test_what_else_a_job_tells():
+    """Its user, priority, restarts in seconds, and roles of its tasks."""
+    cloud, job = with_job()
+    plain = await only_job(cloud)
+    job.user, job.priority, job.restarts, job.roles = "anna", 2, 2, ("ps", "worker")
+    item = await only_job(cloud)
+
+    records = item["status"]["running_records"]
+    assert "running_records" not in plain["status"]
+    assert item["metadata"]["user_name"] == "anna"
+    assert item["spec"]["schedule_policy"]["priority"] == 2
+    assert len(records) == 3
+    assert records[0]["start_at"] == round(job.started)
+    assert records[0]["end_at"] == records[1]["start_at"]
+    assert [task["role"] for task in item["tasks"]] == ["ps", "worker"]
+
+
+async def test_fine_tuning_jobs():
+    """They are listed only together with the others, and chosen by their type then."""
+    cloud, _ = with_job()
+    tuning = cloud.projects[0].training.create_job(created=cloud.clock.now())
+    tuning.fine_tuning = True
+    asked = [
+        {},
+        {"train_type": "ftjob"},
+        {"unified_jobs": True},
+        {"unified_jobs": True, "train_type": "ftjob"},
+        {"unified_jobs": True, "train_type": "job"},
+    ]
+    async with connected(cloud, SCOPE) as client:
+        totals = [(await search(client, **body)).json()["total"] for body in asked]
+        cloud.dialect = Dialect(refuses_unified_jobs=True)
+        refused = await search(client, unified_jobs=True)
+
+    assert totals == [1, 1, 2, 1, 1]
+    assert refused.status_code == 400
+
+
+async def test_offsets_that_count_jobs():
+    """Elsewhere an offset counts pages."""
+    cloud, _ = with_job()
+    training = cloud.projects[0].training
+    for age in range(1, 10):
+        training.create_job(created=cloud.clock.now() + age)
+    names = [job.name for job in training.jobs]
+
+    async def page(offset, **body):
+        answer = (await search(client, offset=offset, limit=3, **body)).json()
+        return [item["metadata"]["name"] for item in answer["items"]]
+
+    async with connected(cloud, SCOPE) as client:
+        assert await page(1, order="asc") == names[3:6]
+        cloud.dialect = Dialect(offset_counts_items=True)
+        assert await page(1, order="asc") == names[1:4]
+        assert await page(9, order="desc") == names[:1]
+
+
+async def test_the_official_sdk_reads_a_job_in_a_pool():
+    """The cloud's own SDK understands what is told of it."""
+    cloud, job = with_job()
+    job.placement = Placement("pool-a", "shared", 0.5, "nvidia-v100")
+    job.user, job.restarts = "anna", 1
+    async with connected(cloud) as client:
+        sdk = modelarts_sdk(client.base_url, PROJECT)
+        request = ListTrainingJobsRequest(body=JobSearches(limit=5, train_type="job"))
+        answer = await asyncio.to_thread(sdk.list_training_jobs, request)
+
+    (item,) = answer.items
+    allocated = item.spec.resource.main_container_allocated_resources
+    assert item.spec.resource.pool_id == "pool-a"
+    assert allocated.accelerator_num == 0.5
+    assert len(item.status.running_records) == 2
+    assert item.metadata.user_name == "anna"
