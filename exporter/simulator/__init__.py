@@ -8,6 +8,7 @@ from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
 from .identity import Key, User
 from .job_items import phase_of, uuid_of
+from .notebooks import NOTEBOOK_TOKEN, Lease, Notebook
 from .pools import (
     CPU_NODE,
     GPU_NODE,
@@ -44,6 +45,7 @@ __all__ = [
     "FLAVORS",
     "GPU_FLAVOR",
     "GPU_NODE",
+    "NOTEBOOK_TOKEN",
     "NPU_FLAVOR",
     "NPU_NODE",
     "AcceleratorsAs",
@@ -55,9 +57,11 @@ __all__ = [
     "Flavor",
     "Jobs",
     "Key",
+    "Lease",
     "ListedProject",
     "ManualClock",
     "NodeFlavor",
+    "Notebook",
     "OwnProjects",
     "Placement",
     "Plan",

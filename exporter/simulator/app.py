@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
@@ -17,16 +16,14 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from ..collectors.jobs.kinds import Kind
-from . import modelarts, pool_usage, pools, project_lists, searches, workspaces
+from . import project_lists
 from .cloud import Received, RecordedRequest, SimulatedCloud
 from .effects import Answer, as_response, take_effect
 from .endpoints import Endpoint, State
 from .faults import Effect, Fault
 from .gateway import finish
 from .identity import Request
-from .job_items import phase_of
-from .project import SimulatedProject
+from .products import PRODUCTS, Product
 from .project_lists import ProjectLists
 from .replies import Json, Reply, gateway_error, json_reply
 
@@ -35,7 +32,7 @@ _HELP: Final = """\
 A simulated cloud: IAM and ModelArts, v1 and v2, with changing jobs.
 
   GET    /simulator/jobs     the actual state: jobs by the API's status, quota, remaining
-  GET    /simulator/pools    likewise, of the other products
+  GET    /simulator/NAME     likewise, of another product: {products}
   GET    /simulator/faults   the active faults
   POST   /simulator/faults   add a fault
   DELETE /simulator/faults   remove all faults
@@ -69,28 +66,17 @@ def create_app(cloud: SimulatedCloud) -> Starlette:
         routes=[
             Route("/v3/auth/tokens", tokens, methods=["POST"]),
             *(_iam_route(cloud, endpoint) for endpoint in project_lists.ENDPOINTS),
-            *_routes(cloud, modelarts.ENDPOINTS, lambda project: project),
-            *_routes(cloud, searches.ENDPOINTS, lambda project: project),
-            *_routes(cloud, pools.ENDPOINTS, lambda project: project.pools),
-            *_routes(cloud, pool_usage.ENDPOINTS, lambda project: project.pools),
-            *_routes(cloud, workspaces.ENDPOINTS, lambda project: project.workspaces),
+            *(
+                _route(cloud, endpoint, cloud.answer(endpoint))
+                for product in PRODUCTS
+                for endpoint in product.endpoints
+            ),
             Route("/meta-data/latest/api/token", session, methods=["PUT"]),
             Route("/openstack/latest/securitykey", security_key),
             *_inspection_routes(cloud),
             Route("/{path:path}", nowhere),
         ]
     )
-
-
-def _routes(
-    cloud: SimulatedCloud,
-    endpoints: Sequence[Endpoint[State]],
-    state: Callable[[SimulatedProject], State],
-) -> list[Route]:
-    """Return the routes of a product, which keeps its `state` in each project."""
-    return [
-        _route(cloud, endpoint, cloud.answer(endpoint, state)) for endpoint in endpoints
-    ]
 
 
 def _iam_route(cloud: SimulatedCloud, endpoint: Endpoint[ProjectLists]) -> Route:
@@ -111,11 +97,12 @@ def _route(
 
 def _inspection_routes(cloud: SimulatedCloud) -> list[Route]:
     async def page(request: WebRequest) -> Response:
-        effects = ", ".join(Effect)
-        return PlainTextResponse(_HELP.format(url=request.base_url, effects=effects))
-
-    async def truth(request: WebRequest) -> Response:
-        return as_response(json_reply(200, _truth(cloud)))
+        help_text = _HELP.format(
+            url=request.base_url,
+            effects=", ".join(Effect),
+            products=", ".join(product.name for product in PRODUCTS[1:]),
+        )
+        return PlainTextResponse(help_text)
 
     async def faults(request: WebRequest) -> Response:
         if request.method == "POST":
@@ -130,47 +117,20 @@ def _inspection_routes(cloud: SimulatedCloud) -> list[Route]:
 
     return [
         Route("/", page),
-        Route("/simulator/jobs", truth),
-        _truth_route(
-            cloud, "pools", lambda project, now: pools.truth(project.pools, now)
-        ),
+        *(_truth_route(cloud, product) for product in PRODUCTS),
         Route("/simulator/faults", faults, methods=["GET", "POST", "DELETE"]),
     ]
 
 
-def _truth_route(
-    cloud: SimulatedCloud,
-    product: str,
-    truth: Callable[[SimulatedProject, float], Json],
-) -> Route:
+def _truth_route(cloud: SimulatedCloud, product: Product) -> Route:
     async def handle(request: WebRequest) -> Response:
         now = cloud.clock.now()
-        found: Json = {project.name: truth(project, now) for project in cloud.projects}
-        return as_response(json_reply(200, found))
+        truth: Json = {
+            project.name: product.truth(project, now) for project in cloud.projects
+        }
+        return as_response(json_reply(200, truth))
 
-    return Route(f"/simulator/{product}", handle)
-
-
-def _truth(cloud: SimulatedCloud) -> Json:
-    now = cloud.clock.now()
-    truth: Json = {}
-    for project in cloud.projects:
-        kinds: Json = {}
-        for kind in Kind:
-            jobs = project.jobs(kind)
-            jobs.advance(now)
-            is_v2 = kind is Kind.TRAINING and project.training_api == "v2"
-            counts = Counter(map(phase_of, jobs.jobs)) if is_v2 else jobs.counts()
-            kinds[kind] = {
-                "api": "v2" if is_v2 else "v1",
-                "jobs": {str(status): n for status, n in sorted(counts.items())},
-                # v2 does not report the limit of running jobs.
-                "quota": None if is_v2 else jobs.quota,
-                "created": len(jobs.jobs),
-                "remaining": jobs.remaining,
-            }
-        truth[project.name] = kinds
-    return truth
+    return Route(f"/simulator/{product.name}", handle)
 
 
 async def _seen(request: WebRequest) -> Request:

@@ -14,7 +14,7 @@ from .clock import Clock, RealClock
 from .demo_products import add_products
 from .demo_projects import demo_projects, other_projects
 from .dialect import Dialect
-from .endpoints import Call, Endpoint, State
+from .endpoints import Call, Endpoint
 from .faults import Faults
 from .identity import Caller, Identity, Key, Request, User
 from .metadata import Metadata
@@ -114,9 +114,9 @@ class SimulatedCloud:
         return [request for request in self.record if api in {None, request.api}]
 
     def answer(
-        self, endpoint: Endpoint[State], state: Callable[[SimulatedProject], State]
+        self, endpoint: Endpoint[SimulatedProject]
     ) -> Callable[[Received], Reply]:
-        """Return what answers calls of an endpoint from a project's `state`."""
+        """Return what answers calls of a product's endpoint."""
 
         def reply(received: Received) -> Reply:
             if endpoint.api in self.not_offered:
@@ -130,7 +130,7 @@ class SimulatedCloud:
             refusal = _refusal(caller, received, project)
             if project is None or refusal is not None:
                 return refusal or _denied("The project does not exist.")
-            return endpoint.answer(state(project), self._call(caller, received))
+            return endpoint.answer(project, self._call(caller, received))
 
         return reply
 

@@ -10,19 +10,34 @@ from dataclasses import dataclass
 from typing import Final
 
 from .demo_projects import USERS
+from .notebooks import Lease, Notebook
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
 from .project import SimulatedProject
 
 
 _DAY: Final = 86_400.0
+_HOUR: Final = 3600.0
 _SHIFT: Final = 1800.0
+_NOTEBOOK_STATUSES: Final = (
+    *("RUNNING",) * 6,
+    *("STOPPED",) * 8,
+    "START_FAILED",
+    "CREATING",
+)
+_NOTEBOOK_FLAVORS: Final = ("modelarts.vm.cpu.8u", "modelarts.vm.gpu.v100")
+_AUTO_STOPS: Final = (None, "timing", "idle", "idle")
 
 
 def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) -> None:
-    """Give some of the demo's projects pools."""
+    """Give some of the demo's projects pools and notebooks."""
     by_name = {project.name: project for project in projects}
-    by_name["vision"].pools.pools += _busy_pools(now, seed)
+    vision, speech = by_name["vision"], by_name["speech"]
+    vision.pools.pools += _busy_pools(now, seed)
     by_name["translation"].pools.pools += _idle_pools(now, seed)
+    shared = vision.pools.pools[0]
+    in_pool = (shared.pool_id, shared.name)
+    vision.notebooks.plan = _NotebookPlan(now, count=64, seed=seed, pool=in_pool)
+    speech.notebooks.plan = _NotebookPlan(now, count=12, seed=seed + 1)
 
 
 def _busy_pools(now: float, seed: int) -> list[Pool]:
@@ -107,6 +122,45 @@ class _Shifts:
             accelerators=self.flavor.accelerators * chance.choice((0.5, 1)),
             accelerator=self.flavor.accelerator,
             uuid=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _NotebookPlan:
+    """Notebooks of several users; those that stop by themselves run by the hour."""
+
+    begun: float
+    count: int
+    seed: int
+    pool: tuple[str, str] | None = None
+
+    def __call__(self, now: float) -> list[Notebook]:
+        """Return the notebooks at a time."""
+        return [self._notebook(number, now) for number in range(self.count)]
+
+    def _notebook(self, number: int, now: float) -> Notebook:
+        chance = random.Random(f"{self.seed}/{number}")  # noqa: S311 - simulation
+        created = self.begun - chance.uniform(1, 60) * _DAY
+        auto_stop = chance.choice(_AUTO_STOPS)
+        status = chance.choice(_NOTEBOOK_STATUSES)
+        if auto_stop is not None:
+            # It is started anew every hour, but for every third.
+            hours = int((now - created) // _HOUR)
+            created += hours * _HOUR
+            if status == "RUNNING" and (hours + number) % 3 == 0:
+                status = "STOPPED"
+        lease = Lease(created, _HOUR, enabled=auto_stop is not None, type=auto_stop)
+        user = chance.choice(USERS)
+        return Notebook(
+            f"{user}-{number}",
+            status,
+            chance.choice(_NOTEBOOK_FLAVORS),
+            user,
+            user,
+            lease,
+            self.pool if chance.random() < 0.3 else None,  # noqa: PLR2004 - a share
+            capacity=chance.choice((5, 50, 100, 500)),
+            notebook_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         )
 
 

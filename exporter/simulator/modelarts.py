@@ -7,6 +7,7 @@ Source: ModelArts API reference, `modelarts_03_0046`, `modelarts_03_0065` and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ import msgspec
 from ..collectors.jobs.kinds import Kind
 from .dialect import Dialect
 from .endpoints import Call, Endpoint
+from .job_items import phase_of
 from .project import SimulatedProject
 from .replies import Json, Reply, json_reply, modelarts_error
 from .searches import page_of
@@ -194,6 +196,25 @@ def _in_dialect(fields: Json, dialect: Dialect) -> Json:
         name: str(value) if type(value) is int else value
         for name, value in fields.items()
     }
+
+
+def truth(project: SimulatedProject, now: float) -> Json:
+    """Return what is so: by kind, jobs by the API's status, quota and remaining."""
+    kinds: Json = {}
+    for kind in Kind:
+        jobs = project.jobs(kind)
+        jobs.advance(now)
+        is_v2 = kind is Kind.TRAINING and project.training_api == "v2"
+        counts = Counter(map(phase_of, jobs.jobs)) if is_v2 else jobs.counts()
+        kinds[kind] = {
+            "api": "v2" if is_v2 else "v1",
+            "jobs": {str(status): n for status, n in sorted(counts.items())},
+            # v2 does not report the limit of running jobs.
+            "quota": None if is_v2 else jobs.quota,
+            "created": len(jobs.jobs),
+            "remaining": jobs.remaining,
+        }
+    return kinds
 
 
 def _list_of(jobs: Jobs, call: Call) -> Reply:

@@ -13,7 +13,7 @@ from typing import Final
 
 from .endpoints import Call, Endpoint
 from .pools import Pool, PoolNode, Pools, Quantities, Workload
-from .replies import Json, Reply, json_reply, utc_time
+from .replies import Json, Reply, json_reply, product_error, utc_time
 
 
 _MAX_ROWS: Final = 500
@@ -237,11 +237,7 @@ def _node_resources(amounts: Mapping[str, float]) -> Json:
 
 
 def _invalid(what: str) -> Reply:
-    content: Json = {
-        "error_code": "ModelArts.50004000",
-        "error_msg": f"Bad request: invalid {what}.",
-    }
-    return json_reply(400, content)
+    return product_error(400, "ModelArts.50004000", f"Bad request: invalid {what}.")
 
 
 def _of_pool(
@@ -250,11 +246,8 @@ def _of_pool(
     def find(state: Pools, call: Call) -> Reply:
         pool = state.find(call.path["pool_id"], call.now)
         if pool is None:
-            content: Json = {
-                "error_code": "ModelArts.50015001",
-                "error_msg": f"The pool {call.path['pool_id']} is not found.",
-            }
-            return json_reply(404, content)
+            message = f"The pool {call.path['pool_id']} is not found."
+            return product_error(404, "ModelArts.50015001", message)
         return answer(state, call, pool)
 
     return find

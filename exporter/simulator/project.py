@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..collectors.jobs.kinds import Kind
+from .notebooks import Notebooks
 from .pools import Pools
 from .state import Jobs
 from .workspaces import Workspaces
@@ -35,6 +36,7 @@ class SimulatedProject:
     suspended: bool = False
     other_training: Jobs = field(default_factory=_no_jobs)
     pools: Pools = field(default_factory=Pools)
+    notebooks: Notebooks = field(default_factory=Notebooks)
     workspaces: Workspaces = field(default_factory=Workspaces)
 
     @property

@@ -50,6 +50,11 @@ def modelarts_error(status: int, code: str, message: str) -> Reply:
     )
 
 
+def product_error(status: int, code: str, message: str) -> Reply:
+    """Return an error of ModelArts' newer APIs."""
+    return json_reply(status, {"error_code": code, "error_msg": message})
+
+
 def iam_error(status: int, message: str, title: str) -> Reply:
     """Return an error of IAM."""
     return json_reply(

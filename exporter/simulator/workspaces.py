@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .endpoints import Call, Endpoint
-from .replies import Json, Reply, json_reply, modelarts_error
+from .replies import Json, Reply, json_reply
 
 
 _DEFAULT_LIMIT: Final = 1000
@@ -36,6 +36,11 @@ class Workspaces:
     enabled: bool = True
     ignores_accessible: bool = False
     offset_counts_pages: bool = False
+
+
+def truth(state: Workspaces, now: float) -> Json:
+    """Return what is so: the status of each workspace."""
+    return {found.workspace_id: found.status for found in state.workspaces}
 
 
 def _list(state: Workspaces, call: Call) -> Reply:
@@ -79,14 +84,13 @@ def _row(workspace: Workspace) -> Json:
 
 
 def _error(code: str, message: str) -> Reply:
-    reply = modelarts_error(400, code, message)
     # These errors carry a request ID of ModelArts' own.
     content: Json = {
         "error_code": code,
         "error_msg": message,
         "request_id": secrets.token_hex(16),
     }
-    return json_reply(reply.status, content)
+    return json_reply(400, content)
 
 
 ENDPOINTS: Final = (Endpoint("workspaces", "/v1/{project_id}/workspaces", _list),)
