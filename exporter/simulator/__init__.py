@@ -22,6 +22,7 @@ from .pools import (
 from .project import SimulatedProject
 from .project_lists import ListedProject
 from .server import ServerCertificate, serve
+from .services import Service
 from .state import (
     CPU_FLAVOR,
     FLAVORS,
@@ -71,6 +72,7 @@ __all__ = [
     "RealClock",
     "RequestIds",
     "ServerCertificate",
+    "Service",
     "SimulatedCloud",
     "SimulatedProject",
     "Stream",

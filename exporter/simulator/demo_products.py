@@ -13,10 +13,12 @@ from .demo_projects import USERS
 from .notebooks import Lease, Notebook
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
 from .project import SimulatedProject
+from .services import Service
 
 
 _DAY: Final = 86_400.0
 _HOUR: Final = 3600.0
+_TROUBLE: Final = 300.0
 _SHIFT: Final = 1800.0
 _NOTEBOOK_STATUSES: Final = (
     *("RUNNING",) * 6,
@@ -25,11 +27,12 @@ _NOTEBOOK_STATUSES: Final = (
     "CREATING",
 )
 _NOTEBOOK_FLAVORS: Final = ("modelarts.vm.cpu.8u", "modelarts.vm.gpu.v100")
+_SERVICE_STATUSES: Final = (*("running",) * 5, "stopped", "stopped", "failed")
 _AUTO_STOPS: Final = (None, "timing", "idle", "idle")
 
 
 def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) -> None:
-    """Give some of the demo's projects pools and notebooks."""
+    """Give some of the demo's projects pools, notebooks and services."""
     by_name = {project.name: project for project in projects}
     vision, speech = by_name["vision"], by_name["speech"]
     vision.pools.pools += _busy_pools(now, seed)
@@ -37,6 +40,7 @@ def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) ->
     shared = vision.pools.pools[0]
     in_pool = (shared.pool_id, shared.name)
     vision.notebooks.plan = _NotebookPlan(now, count=64, seed=seed, pool=in_pool)
+    vision.services.plan = _ServicePlan(now, count=9, seed=seed)
     speech.notebooks.plan = _NotebookPlan(now, count=12, seed=seed + 1)
 
 
@@ -161,6 +165,42 @@ class _NotebookPlan:
             self.pool if chance.random() < 0.3 else None,  # noqa: PLR2004 - a share
             capacity=chance.choice((5, 50, 100, 500)),
             notebook_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _ServicePlan:
+    """Services that are called all the time, and malfunction now and then."""
+
+    begun: float
+    count: int
+    seed: int
+
+    def __call__(self, now: float) -> list[Service]:
+        """Return the services at a time."""
+        return [self._service(number, now) for number in range(self.count)]
+
+    def _service(self, number: int, now: float) -> Service:
+        chance = random.Random(f"{self.seed}/{number}")  # noqa: S311 - simulation
+        created = self.begun - chance.uniform(1, 60) * _DAY
+        status = chance.choice(_SERVICE_STATUSES)
+        # The first has trouble for five minutes, and none for the next ten.
+        trouble = number == 0 and int(now // _TROUBLE) % 3 == 0
+        is_serving = number == 0 or status == "running"
+        calls = int((now - created) * chance.uniform(0.1, 20)) if is_serving else 1000
+        changed = now // _TROUBLE * _TROUBLE if number == 0 else created + _HOUR
+        return Service(
+            f"{chance.choice(('detect', 'translate', 'rank'))}-{number}",
+            "concerning" if trouble else "running" if number == 0 else status,
+            chance.choice(("real-time", "real-time", "batch")),
+            created,
+            changed,
+            due=created + 365 * _DAY if number % 2 else None,
+            owner=chance.choice(USERS),
+            invocations=calls,
+            failures=calls // 50,
+            instances=(1 if trouble else 2, 2),
+            service_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         )
 
 

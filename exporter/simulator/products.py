@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from . import modelarts, notebooks, pool_usage, pools, searches, workspaces
+from . import modelarts, notebooks, pool_usage, pools, searches, services, workspaces
 from .endpoints import Call, Endpoint, State
 from .project import SimulatedProject
 from .replies import Json, Reply
@@ -49,6 +49,7 @@ PRODUCTS: Final = (
     _product("jobs", _JOBS, lambda project: project, modelarts.truth),
     _product("pools", _POOLS, lambda project: project.pools, pools.truth),
     _product("notebooks", notebooks.ENDPOINTS, lambda p: p.notebooks, notebooks.truth),
+    _product("services", services.ENDPOINTS, lambda p: p.services, services.truth),
     _product(
         "workspaces", workspaces.ENDPOINTS, lambda p: p.workspaces, workspaces.truth
     ),

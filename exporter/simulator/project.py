@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..collectors.jobs.kinds import Kind
 from .notebooks import Notebooks
 from .pools import Pools
+from .services import Services
 from .state import Jobs
 from .workspaces import Workspaces
 
@@ -37,6 +38,7 @@ class SimulatedProject:
     other_training: Jobs = field(default_factory=_no_jobs)
     pools: Pools = field(default_factory=Pools)
     notebooks: Notebooks = field(default_factory=Notebooks)
+    services: Services = field(default_factory=Services)
     workspaces: Workspaces = field(default_factory=Workspaces)
 
     @property
