@@ -8,6 +8,7 @@ from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
 from .identity import Key, User
 from .job_items import phase_of, uuid_of
+from .lite_servers import LiteServer
 from .notebooks import NOTEBOOK_TOKEN, Lease, Notebook
 from .pools import (
     CPU_NODE,
@@ -60,6 +61,7 @@ __all__ = [
     "Key",
     "Lease",
     "ListedProject",
+    "LiteServer",
     "ManualClock",
     "NodeFlavor",
     "Notebook",

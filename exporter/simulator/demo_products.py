@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .demo_projects import USERS
+from .lite_servers import LiteServer
 from .notebooks import Lease, Notebook
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
 from .project import SimulatedProject
@@ -32,7 +33,7 @@ _AUTO_STOPS: Final = (None, "timing", "idle", "idle")
 
 
 def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) -> None:
-    """Give some of the demo's projects pools, notebooks and services."""
+    """Give some of the demo's projects something of every product."""
     by_name = {project.name: project for project in projects}
     vision, speech = by_name["vision"], by_name["speech"]
     vision.pools.pools += _busy_pools(now, seed)
@@ -41,6 +42,10 @@ def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) ->
     in_pool = (shared.pool_id, shared.name)
     vision.notebooks.plan = _NotebookPlan(now, count=64, seed=seed, pool=in_pool)
     vision.services.plan = _ServicePlan(now, count=9, seed=seed)
+    speech.lite_servers.servers += [
+        LiteServer(f"server-{number}", status, created=now - 20 * _DAY)
+        for number, status in enumerate(("RUNNING", "RUNNING", "STOPPED", "ERROR"))
+    ]
     speech.notebooks.plan = _NotebookPlan(now, count=12, seed=seed + 1)
 
 

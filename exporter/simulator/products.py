@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from . import modelarts, notebooks, pool_usage, pools, searches, services, workspaces
+from . import (
+    lite_servers,
+    modelarts,
+    notebooks,
+    pool_usage,
+    pools,
+    searches,
+    services,
+    workspaces,
+)
 from .endpoints import Call, Endpoint, State
 from .project import SimulatedProject
 from .replies import Json, Reply
@@ -50,6 +59,12 @@ PRODUCTS: Final = (
     _product("pools", _POOLS, lambda project: project.pools, pools.truth),
     _product("notebooks", notebooks.ENDPOINTS, lambda p: p.notebooks, notebooks.truth),
     _product("services", services.ENDPOINTS, lambda p: p.services, services.truth),
+    _product(
+        "lite_servers",
+        lite_servers.ENDPOINTS,
+        lambda p: p.lite_servers,
+        lite_servers.truth,
+    ),
     _product(
         "workspaces", workspaces.ENDPOINTS, lambda p: p.workspaces, workspaces.truth
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..collectors.jobs.kinds import Kind
+from .lite_servers import LiteServers
 from .notebooks import Notebooks
 from .pools import Pools
 from .services import Services
@@ -37,6 +38,7 @@ class SimulatedProject:
     suspended: bool = False
     other_training: Jobs = field(default_factory=_no_jobs)
     pools: Pools = field(default_factory=Pools)
+    lite_servers: LiteServers = field(default_factory=LiteServers)
     notebooks: Notebooks = field(default_factory=Notebooks)
     services: Services = field(default_factory=Services)
     workspaces: Workspaces = field(default_factory=Workspaces)
