@@ -22,6 +22,7 @@ from .pools import (
 )
 from .project import SimulatedProject
 from .project_lists import ListedProject
+from .scheduled_events import ScheduledEvent
 from .server import ServerCertificate, serve
 from .services import Service
 from .state import (
@@ -73,6 +74,7 @@ __all__ = [
     "Quantities",
     "RealClock",
     "RequestIds",
+    "ScheduledEvent",
     "ServerCertificate",
     "Service",
     "SimulatedCloud",

@@ -14,6 +14,7 @@ from .lite_servers import LiteServer
 from .notebooks import Lease, Notebook
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
 from .project import SimulatedProject
+from .scheduled_events import ScheduledEvent
 from .services import Service
 
 
@@ -29,6 +30,7 @@ _NOTEBOOK_STATUSES: Final = (
 )
 _NOTEBOOK_FLAVORS: Final = ("modelarts.vm.cpu.8u", "modelarts.vm.gpu.v100")
 _SERVICE_STATUSES: Final = (*("running",) * 5, "stopped", "stopped", "failed")
+_EVENT_STATES: Final = ("inquiring", "scheduled", "executing", "completed")
 _AUTO_STOPS: Final = (None, "timing", "idle", "idle")
 
 
@@ -41,6 +43,7 @@ def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) ->
     shared = vision.pools.pools[0]
     in_pool = (shared.pool_id, shared.name)
     vision.notebooks.plan = _NotebookPlan(now, count=64, seed=seed, pool=in_pool)
+    vision.scheduled_events.plan = _EventPlan(shared.pool_id)
     vision.services.plan = _ServicePlan(now, count=9, seed=seed)
     speech.lite_servers.servers += [
         LiteServer(f"server-{number}", status, created=now - 20 * _DAY)
@@ -207,6 +210,29 @@ class _ServicePlan:
             instances=(1 if trouble else 2, 2),
             service_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _EventPlan:
+    """One event after the other, each in one state after the other."""
+
+    pool: str
+
+    def __call__(self, now: float) -> list[ScheduledEvent]:
+        """Return the event at a time."""
+        number, step = divmod(int(now // _HOUR), len(_EVENT_STATES))
+        published = number * len(_EVENT_STATES) * _HOUR
+        begins = published + 2 * _HOUR
+        return [
+            ScheduledEvent(
+                state=_EVENT_STATES[step],
+                pool=self.pool,
+                published=published,
+                not_before=begins,
+                started=begins if step > 1 else None,
+                event_id=f"event-{number}",
+            )
+        ]
 
 
 def _pool_id(number: int) -> str:

@@ -12,6 +12,7 @@ from . import (
     notebooks,
     pool_usage,
     pools,
+    scheduled_events,
     searches,
     services,
     workspaces,
@@ -64,6 +65,12 @@ PRODUCTS: Final = (
         lite_servers.ENDPOINTS,
         lambda p: p.lite_servers,
         lite_servers.truth,
+    ),
+    _product(
+        "scheduled_events",
+        scheduled_events.ENDPOINTS,
+        lambda p: p.scheduled_events,
+        scheduled_events.truth,
     ),
     _product(
         "workspaces", workspaces.ENDPOINTS, lambda p: p.workspaces, workspaces.truth

@@ -8,6 +8,7 @@ from ..collectors.jobs.kinds import Kind
 from .lite_servers import LiteServers
 from .notebooks import Notebooks
 from .pools import Pools
+from .scheduled_events import ScheduledEvents
 from .services import Services
 from .state import Jobs
 from .workspaces import Workspaces
@@ -40,6 +41,7 @@ class SimulatedProject:
     pools: Pools = field(default_factory=Pools)
     lite_servers: LiteServers = field(default_factory=LiteServers)
     notebooks: Notebooks = field(default_factory=Notebooks)
+    scheduled_events: ScheduledEvents = field(default_factory=ScheduledEvents)
     services: Services = field(default_factory=Services)
     workspaces: Workspaces = field(default_factory=Workspaces)
 
