@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .demo_projects import USERS
+from .demo_projects import BATCH_POOL, USERS
 from .lite_servers import LiteServer
 from .notebooks import Lease, Notebook
 from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Workload
@@ -83,8 +83,8 @@ def _idle_pools(now: float, seed: int) -> list[Pool]:
         created=now - 200 * _DAY,
     )
     growing = Pool(
-        _pool_id(4),
-        "cpu-batch",
+        BATCH_POOL.pool_id,
+        BATCH_POOL.pool_name,
         [PoolNode(CPU_NODE) for _ in range(6)] + [PoolNode(CPU_NODE, phase="Creating")],
         created=now - 10 * _DAY,
         desired={CPU_NODE.flavor_id: 8},

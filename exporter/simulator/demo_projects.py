@@ -11,10 +11,11 @@ from typing import Final
 from ..collectors.jobs.kinds import Kind
 from .project import SimulatedProject
 from .project_lists import ListedProject
-from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Plan, Stream
+from .state import CPU_FLAVOR, FLAVORS, Flavor, Jobs, Placement, Plan, Stream
 
 
 USERS: Final = ("anna", "bo", "chen", "dara")
+BATCH_POOL: Final = Placement("pool-0004-0000-4000-8000-000000000004", "cpu-batch")
 _REGION: Final = "eu-de"
 _SUCCEEDED: Final = 10
 _STOPPED: Final = (12, 13)
@@ -128,7 +129,7 @@ def _modern(now: float, seed: int) -> SimulatedProject:
         capacity=3000,
         stream=Stream(
             every=15.0,
-            plan=_Planner(240.0, failures=0.12, flavors=FLAVORS),
+            plan=_Planner(240.0, failures=0.12, flavors=FLAVORS, placement=BATCH_POOL),
             keep=2700,
         ),
         seed=seed,
@@ -138,17 +139,23 @@ def _modern(now: float, seed: int) -> SimulatedProject:
 
 
 class _Planner:
-    """Plans jobs that run for about `runs` seconds and sometimes fail."""
+    """
+    Plans jobs that run for about `runs` seconds and sometimes fail.
+
+    Those on CPUs are placed in a pool, if there is a `placement`.
+    """
 
     def __init__(
         self,
         runs: float,
         failures: float,
         flavors: Sequence[Flavor] = (CPU_FLAVOR,),
+        placement: Placement | None = None,
     ) -> None:
         self._runs = runs
         self._failures = failures
         self._flavors = flavors
+        self._placement = placement
         self._users = itertools.cycle(USERS)
 
     def __call__(self, chance: random.Random) -> Plan:
@@ -160,11 +167,15 @@ class _Planner:
             outcome = chance.choice(_STOPPED)
         else:
             outcome = _SUCCEEDED
+        prepares = chance.uniform(2.0, 8.0)
+        runs = self._runs * chance.lognormvariate(0.0, 0.6)
+        flavor = chance.choice(self._flavors)
         return Plan(
-            prepares=chance.uniform(2.0, 8.0),
-            runs=self._runs * chance.lognormvariate(0.0, 0.6),
+            prepares=prepares,
+            runs=runs,
             outcome=outcome,
-            flavor=chance.choice(self._flavors),
+            flavor=flavor,
+            placement=self._placement if flavor is CPU_FLAVOR else None,
             user=next(self._users),
             nodes=chance.choice((1, 1, 1, 2, 4)),
         )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import secrets
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from .access import Access
 from .identity import Identity, Key
 from .replies import Reply, json_reply
 
@@ -29,6 +30,9 @@ class Metadata:
     identity: Identity
     sessions: bool = True
     agency: bool = True
+    access: Access = field(default_factory=Access)
+    """What the agency may do."""
+
     issued: int = 0
     asked: int = 0
     _session: str = ""
@@ -76,6 +80,7 @@ class Metadata:
             secrets.token_hex(20),
             secrets.token_hex(40),
             expires_at=now + _KEY_SECONDS,
+            access=self.access,
         )
         self.identity.keys.append(key)
         return key

@@ -122,6 +122,7 @@ class Plan:
     runs: float
     outcome: int
     flavor: Flavor | None = CPU_FLAVOR
+    placement: Placement | None = None
     nodes: int = 1
     user: str = ""
 
@@ -264,7 +265,8 @@ class Jobs:
             return
         plan = self.stream.plan(self._random)
         job = self._new_job(PREPARING[0], now)
-        job.flavor, job.nodes, job.user = plan.flavor, plan.nodes, plan.user
+        job.flavor, job.placement = plan.flavor, plan.placement
+        job.nodes, job.user = plan.nodes, plan.user
         for step, status in enumerate(PREPARING[1:], 1):
             self._at(
                 now + plan.prepares * step / len(PREPARING), self._become(job, status)

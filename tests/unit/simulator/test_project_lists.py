@@ -53,9 +53,9 @@ async def names(client, path="/v3/auth/projects", **query):
     return [row["name"] for row in answer.json()["projects"]]
 
 
-def signed(path, headers=(), secret_key=SECRET_KEY, token=None):
+def signed(path, headers=(), access_key="AKCANARY", secret_key=SECRET_KEY, token=None):
     """Return the headers of a request that the official SDK has signed."""
-    credentials = BasicCredentials("AKCANARY", secret_key, None)
+    credentials = BasicCredentials(access_key, secret_key, None)
     if token is not None:
         credentials.with_security_token(token)
     request = SdkRequest(
@@ -290,6 +290,36 @@ async def test_a_cloud_without_an_api():
 
     assert {answer.status_code for answer in answers} == {404}
     assert {answer.json()["error_code"] for answer in answers} == {"APIG.0101"}
+
+
+@pytest.mark.parametrize("own_projects", OwnProjects)
+async def test_what_an_agency_may_list(own_projects):
+    """Its own list is documented for users only: it may have rows, none, or be refused."""
+    cloud = account()
+    cloud.metadata.access.projects = {f"{2:032x}"}
+    cloud.metadata.access.own_projects = own_projects
+    async with connected(cloud) as client:
+        del client.headers["X-Auth-Token"]
+        session = (await client.put("/meta-data/latest/api/token")).text
+        found = await client.get(
+            "/openstack/latest/securitykey", headers={"X-Metadata-Token": session}
+        )
+        key = found.json()["credential"]
+        path = "/v3/auth/projects"
+        headers = signed(
+            path,
+            access_key=key["access"],
+            secret_key=key["secret"],
+            token=key["securitytoken"],
+        )
+        answer = await client.get(path, headers=headers)
+
+    if own_projects is OwnProjects.DENIED:
+        assert answer.status_code == 403
+    else:
+        rows = answer.json()["projects"]
+        expected = ["eu-de_vision"] if own_projects is OwnProjects.LISTED else []
+        assert [row["name"] for row in rows] == expected
 
 
 async def test_the_official_sdk_lists_the_same_projects():
