@@ -34,6 +34,9 @@ class Dialect:
     offset_counts_items: bool = False
     """Offsets of v2's searches count jobs, not pages."""
 
+    ignores_offsets: bool = False
+    """Lists that are paged by items always begin with the first."""
+
     refuses_unified_jobs: bool = False
     without_quota_api: bool = False
     without_workspaces: bool = False

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import QueryParams
-
+from .endpoints import Call
 from .replies import Json
 
 
@@ -18,12 +17,13 @@ class ItemPage:
     limit: int
 
     @classmethod
-    def read(cls, query: QueryParams, default: int, most: int) -> ItemPage:
-        """Parse `offset` and `limit`. Raises `ValueError`."""
-        page = cls(int(query.get("offset", 0)), int(query.get("limit", default)))
-        if page.offset < 0 or not 1 <= page.limit <= most:
-            raise ValueError(page)
-        return page
+    def read(cls, call: Call, default: int, most: int, least: int = 1) -> ItemPage:
+        """Parse `offset` and `limit`; 0 is the default's. Raises `ValueError`."""
+        offset = int(call.query.get("offset", 0))
+        limit = int(call.query.get("limit", default))
+        if offset < 0 or not least <= limit <= most:
+            raise ValueError(offset, limit)
+        return cls(0 if call.dialect.ignores_offsets else offset, limit or default)
 
     def of(self, rows: Sequence[Json]) -> list[Json]:
         """Return the rows of this page."""

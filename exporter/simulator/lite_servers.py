@@ -64,7 +64,7 @@ def _list_all(state: LiteServers, call: Call) -> Reply:
 
 def _list_own(state: LiteServers, call: Call) -> Reply:
     try:
-        page = ItemPage.read(call.query, default=10, most=_LARGEST_PAGE)
+        page = ItemPage.read(call, default=10, most=_LARGEST_PAGE)
     except ValueError:
         return product_error(400, "ModelArts.0104", "Invalid offset or limit.")
     rows = [

@@ -134,7 +134,7 @@ def _list_own(state: Notebooks, call: Call) -> Reply:
 def _list(state: Notebooks, call: Call, is_shown: Callable[[Notebook], bool]) -> Reply:
     query = call.query
     try:
-        page = ItemPage.read(query, default=10, most=10_000)
+        page = ItemPage.read(call, default=10, most=10_000)
     except ValueError:
         return product_error(400, "ModelArts.6309", "Invalid offset or limit.")
     if page.limit not in _PAGE_SIZES:
@@ -142,22 +142,16 @@ def _list(state: Notebooks, call: Call, is_shown: Callable[[Notebook], bool]) ->
             return product_error(400, "ModelArts.6309", "Invalid limit.")
         page = replace(page, limit=min(page.limit, _LARGEST_PAGE))
     state.advance(call.now)
-    wanted = {
-        "workspace_id": next(
-            (query[name] for name in state.workspace_parameters if name in query), "0"
-        ),
-        "feature": query.get("feature", "NOTEBOOK"),
-        "status": query.get("status"),
-        "user_id": query.get("owner"),
-    }
+    spelled = (query[name] for name in state.workspace_parameters if name in query)
+    workspace_id = next(spelled, "0")
     found = [
         notebook
         for notebook in state.notebooks
         if is_shown(notebook)
-        and all(
-            value is None or getattr(notebook, name) == value
-            for name, value in wanted.items()
-        )
+        and notebook.workspace_id == workspace_id
+        and notebook.feature == query.get("feature", "NOTEBOOK")
+        and query.get("status", notebook.status) == notebook.status
+        and query.get("owner", notebook.user_id) == notebook.user_id
     ]
     if query.get("sort_dir", "DESC") == "DESC":
         found.reverse()

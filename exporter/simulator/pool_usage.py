@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from .endpoints import Call, Endpoint
+from .item_pages import ItemPage
 from .pools import Pool, PoolNode, Pools, Quantities, Workload
 from .replies import Json, Reply, json_reply, product_error, utc_time
 
@@ -120,11 +121,8 @@ def _statistics(state: Pools, call: Call, pool: Pool) -> Reply:
 def _workloads(state: Pools, call: Call, pool: Pool) -> Reply:
     types, status = call.query.getlist("type"), call.query.get("status")
     try:
-        offset = int(call.query.get("offset", 0))
-        limit = int(call.query.get("limit", 0)) or _MAX_ROWS
+        page = ItemPage.read(call, default=_MAX_ROWS, most=_MAX_ROWS, least=0)
     except ValueError:
-        return _invalid("offset or limit")
-    if offset < 0 or not 1 <= limit <= _MAX_ROWS:
         return _invalid("offset or limit")
     if call.query.get("sort", "create_time") != "create_time":
         return _invalid("sort")
@@ -135,7 +133,7 @@ def _workloads(state: Pools, call: Call, pool: Pool) -> Reply:
     ]
     ascending = call.query.get("ascend", "false") == "true"
     found.sort(key=lambda workload: workload.created, reverse=not ascending)
-    rows = [_workload(row, call.now) for row in found[offset : offset + limit]]
+    rows = page.of([_workload(workload, call.now) for workload in found])
     return json_reply(
         200,
         {

@@ -73,7 +73,7 @@ def truth(state: ScheduledEvents, now: float) -> Json:
 def _list(state: ScheduledEvents, call: Call) -> Reply:
     query = call.query
     try:
-        page = ItemPage.read(query, default=_LARGEST_PAGE, most=_LARGEST_PAGE)
+        page = ItemPage.read(call, default=_LARGEST_PAGE, most=_LARGEST_PAGE)
     except ValueError:
         return product_error(400, "ModelArts.50004000", "Invalid offset or limit.")
     state.advance(call.now)

@@ -89,7 +89,7 @@ def truth(state: Services, now: float) -> Json:
 def _list_v1(state: Services, call: Call) -> Reply:
     query = call.query
     try:
-        page = ItemPage.read(query, default=_V1_MOST, most=_V1_MOST)
+        page = ItemPage.read(call, default=_V1_MOST, most=_V1_MOST)
     except ValueError:
         return product_error(400, "ModelArts.3501", "Invalid offset or limit.")
     if state.offset_counts_pages:
@@ -177,7 +177,7 @@ def _list_v2(state: Services, call: Call) -> Reply:
     query = call.query
     sort_key = query.get("sort_key", "update_at")
     try:
-        page = ItemPage.read(query, default=10, most=_V2_MOST)
+        page = ItemPage.read(call, default=10, most=_V2_MOST)
     except ValueError:
         return product_error(400, "ModelArts.3501", "Invalid offset or limit.")
     if page.offset % page.limit or sort_key not in {"create_at", "update_at"}:

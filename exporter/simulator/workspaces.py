@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .endpoints import Call, Endpoint
+from .item_pages import ItemPage
 from .replies import Json, Reply, json_reply
 
 
-_DEFAULT_LIMIT: Final = 1000
+_LARGEST_PAGE: Final = 1000
 
 
 @dataclass(slots=True)
@@ -47,8 +48,7 @@ def _list(state: Workspaces, call: Call) -> Reply:
     if not state.enabled:
         return _error("ModelArts.7002", "The workspace is not enabled.")
     try:
-        limit = int(call.query.get("limit", _DEFAULT_LIMIT))
-        offset = int(call.query.get("offset", 0))
+        page = ItemPage.read(call, default=_LARGEST_PAGE, most=_LARGEST_PAGE)
     except ValueError:
         return _error("ModelArts.0104", "Parameter error.")
     accessible = call.query.get("filter_accessible", "false") == "true"
@@ -60,8 +60,9 @@ def _list(state: Workspaces, call: Call) -> Reply:
     if call.query.get("sort_by", "name") == "name":
         descending = call.query.get("order", "desc") == "desc"
         found.sort(key=lambda workspace: workspace.name, reverse=descending)
-    first = offset * limit if state.offset_counts_pages else offset
-    rows = [_row(workspace) for workspace in found[first : first + limit]]
+    if state.offset_counts_pages:
+        page = ItemPage(page.offset * page.limit, page.limit)
+    rows = page.of([_row(workspace) for workspace in found])
     return json_reply(
         200, {"total_count": len(found), "count": len(rows), "workspaces": rows}
     )

@@ -136,6 +136,7 @@ async def test_workloads():
         first = await got(client, path, **oldest)
         paged = [(await got(client, path, limit=2, offset=n))["items"] for n in (0, 2)]
         types = await got(client, path, type=["notebook", "infer"])
+        whole = await got(client, path, limit=0)
         wrong = await client.get(path, params={"limit": 501})
         unknown = await client.get(f"{V2}/pools/nowhere/workloads")
         numbers = await got(client, f"{V2}/statistics/pools/pool-a/workloads")
@@ -149,6 +150,7 @@ async def test_workloads():
     created = [row["createTime"] for rows in paged for row in rows]
     assert created == sorted(created, reverse=True)
     assert types["total"] == 2
+    assert len(whole["items"]) == 5
     assert wrong.json()["error_code"] == "ModelArts.50004000"
     assert unknown.status_code == 404
     assert unknown.json()["error_code"] == "ModelArts.50015001"
