@@ -10,7 +10,8 @@ import uuid
 
 from typing import Final
 
-from ..collectors.jobs.statuses import V1_STATUSES, Phase
+from ..collectors.jobs.statuses import V1_STATUSES
+from ..collectors.phases import Phase
 from .replies import Json
 from .state import AcceleratorsAs, Flavor, Placement, SimulatedJob
 
