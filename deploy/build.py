@@ -12,11 +12,12 @@ import json
 import re
 import subprocess
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from docs.reference import Form, Key, configuration_keys
+from docs.reference import choices_of
+from exporter.config.declaration import DeclaredKey, Form, KeyGroup, Shape, keys_of
+from exporter.config.file_keys import KEYS
 
 
 DEPLOY: Final = Path(__file__).parent
@@ -46,34 +47,34 @@ def _copies() -> dict[Path, str]:
 def _values_schema() -> dict[Path, str]:
     file = CHART / "values.schema.json"
     schema = json.loads(file.read_text())
-    schema["properties"]["config"] = configuration_schema(configuration_keys())
+    schema["properties"]["config"] = configuration_schema()
     return {file: f"{json.dumps(schema, indent=2)}\n"}
 
 
-def configuration_schema(keys: Mapping[str, Key]) -> Json:
-    """Return a JSON schema of the configuration with these keys, none of them required."""
-    return _mapping(keys, "")
-
-
-def _mapping(keys: Mapping[str, Key], prefix: str) -> Json:
-    """Return the schema of the mapping whose keys' paths begin with `prefix`."""
+def configuration_schema() -> Json:
+    """Return a JSON schema of the configuration; no key is required."""
     properties: dict[str, Json] = {}
-    for path, key in keys.items():
-        name = path.removeprefix(prefix)
-        if not path.startswith(prefix) or "." in name:
-            continue
-        below = [one for one in keys if one.startswith((f"{path}.", f"{path}[]."))]
+    for path, group in KEYS.items():
+        name = path.rstrip(".*[]")
+        schema = _group_schema(group)
+        if path.endswith(".*"):
+            schema = {"type": "object", "additionalProperties": schema}
+        elif path.endswith("[]"):
+            schema = {"type": "array", "items": schema}
+        properties[name] = schema
+    return _mapping(properties)
+
+
+def _group_schema(group: type[KeyGroup]) -> Json:
+    properties: dict[str, Json] = {}
+    for key in keys_of(group):
         if key.form is Form.SECRET:
-            properties[f"{name}_file"] = {"type": "string"}
-        if not below:
-            properties[name] = _value_schema(key)
-        elif below[0].startswith(f"{path}.*."):
-            each = _mapping(keys, f"{path}.*.")
-            properties[name] = {"type": "object", "additionalProperties": each}
-        elif below[0].startswith(f"{path}[]."):
-            properties[name] = {"type": "array", "items": _mapping(keys, f"{path}[].")}
-        else:
-            properties[name] = _mapping(keys, f"{path}.")
+            properties[f"{key.name}_file"] = {"type": "string"}
+        properties[key.name] = _key_schema(key)
+    return _mapping(properties)
+
+
+def _mapping(properties: dict[str, Json]) -> Json:
     return {
         "type": ["object", "null"],
         "additionalProperties": False,
@@ -81,21 +82,28 @@ def _mapping(keys: Mapping[str, Key], prefix: str) -> Json:
     }
 
 
-def _value_schema(key: Key) -> Json:
-    text: Json = {"type": "string"}
-    choice: Json = {"anyOf": [{"enum": [*key.choices]}, _VARIABLE]}
-    low, high = key.between or (0, 10**9)
+def _key_schema(key: DeclaredKey) -> Json:
+    if issubclass(key.kind, KeyGroup):
+        return _group_schema(key.kind)
+    value = _value_schema(key)
+    return {
+        Shape.SINGLE: value,
+        Shape.LIST: {"type": "array", "items": value},
+        Shape.MAPPING: {"type": "object", "additionalProperties": value},
+    }[key.shape]
+
+
+def _value_schema(key: DeclaredKey) -> Json:
     # In Helm's values, a project's ID that has digits only is a number: not text.
+    choice: Json = {"anyOf": [{"enum": [*choices_of(key)]}, _VARIABLE]}
     forms: dict[Form, Json] = {
-        Form.TEXTS: {"type": "object", "additionalProperties": text},
         Form.CHOICE: choice,
-        Form.CHOICES: {"type": "array", "items": choice},
-        Form.DURATIONS: {"type": "array", "items": text},
+        Form.COLLECTOR: choice,
         Form.BOOLEAN: {"anyOf": [{"type": "boolean"}, _VARIABLE]},
-        Form.INTEGER: _number("integer", low, high),
-        Form.NUMBER: _number("number", low, high),
+        Form.INTEGER: _number("integer", *key.key.between),
+        Form.NUMBER: _number("number", 0, 10**9),
     }
-    return forms.get(key.form, text)
+    return forms.get(key.form, {"type": "string"})
 
 
 def _number(form: str, low: int, high: int) -> Json:

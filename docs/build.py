@@ -2,7 +2,8 @@
 Writes what the code says into the documents' tables.
 
 Run as `python -m docs.build`. A table that is written has a comment above it that says
-with what. Its last column, and what the code does not know, is people's and is kept.
+with what. In those of flags and metrics, the last column, and what the code does not
+know, is people's and is kept.
 """
 
 from __future__ import annotations
@@ -15,22 +16,21 @@ from pathlib import Path
 from typing import Final
 
 from docs.reference import (
-    Form,
-    Key,
+    choices_of,
     configuration_keys,
+    default_of,
     flags,
     metric_families,
     statuses,
 )
 from exporter.collectors.jobs.statuses import V1_STATUSES, V2_STATUSES
+from exporter.config.declaration import DeclaredKey, Form, Shape
 
 
 DOCUMENTS: Final = tuple(
     Path(__file__).with_name(name) for name in ("configuration.md", "metrics.md")
 )
 
-# Their default in the code only stands for one that depends on something else.
-_DEPENDS: Final = {"collection.listing_limit", "clouds.*.rate_limit.burst"}
 _TABLE: Final = re.compile(
     r"(?P<head><!-- made by make docs: (?P<what>.+) -->\n\|.*\n\|.*\n)(?P<rows>(?:\|.*\n)*)"
 )
@@ -46,7 +46,7 @@ def _rows(match: re.Match[str]) -> str:
     old = {cells[0]: cells[1:] for cells in map(_cells, lines)}
     what, _, whose = match["what"].partition(" of ")
     rows = {
-        "keys": lambda: _key_rows(f"{whose}.", old),
+        "keys": lambda: _key_rows(f"{whose}."),
         "flags": lambda: _flag_rows(old),
         "metrics": lambda: _metric_rows(own=whose == "the exporter", old=old),
         "statuses": lambda: _status_rows(whose),
@@ -65,34 +65,45 @@ def _ordered(old: Iterable[str], found: Iterable[str]) -> list[str]:
     return [*dict.fromkeys([*listed, *names])]
 
 
-def _key_rows(prefix: str, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    keys = {
-        path.removeprefix(prefix): key
-        for path, key in configuration_keys().items()
-        if path.startswith(prefix)
-    }
-    for name in _ordered(old, keys):
-        key = keys[name]
-        # A section is its keys; those below auth have tables of their own.
-        if name.startswith("auth.") or (key.form is Form.SECTION and name != "auth"):
+def _key_rows(prefix: str) -> Iterator[list[str]]:
+    elsewhere: tuple[str, ...] = ()
+    for path, key in configuration_keys().items():
+        if not path.startswith(prefix) or path.startswith(elsewhere):
             continue
-        _, default, words = old.get(f"`{name}`", ("", "", ""))
-        if key.default is not None and prefix + name not in _DEPENDS:
-            default = f"`{key.default}`"
-        yield [f"`{name}`", _value(name, key), default, words]
+        # A group is its keys, unless its help says where they are.
+        if key.form is Form.GROUP and key.key.help:
+            elsewhere += (f"{path}.",)
+        elif key.form is Form.GROUP:
+            continue
+        name = path.removeprefix(prefix)
+        yield [f"`{name}`", _value(key), default_of(key), key.key.help]
 
 
-def _value(name: str, key: Key) -> str:
-    choices = ", ".join(f"`{choice}`" for choice in key.choices)
-    low, high = key.between or (0, 0)
+def _value(key: DeclaredKey) -> str:
+    one, several = _form(key)
     return {
-        Form.CHOICE: choices,
-        Form.CHOICES: f"a list of {choices}",
-        Form.INTEGER: f"{low:,} to {high:,}",
-        Form.BOOLEAN: "`true`, `false`",
-        Form.DURATIONS: "a list of durations",
-        Form.SECRET: f"text; or `{name}_file`",
-    }.get(key.form, key.form.value)
+        Shape.SINGLE: one,
+        Shape.LIST: f"a list of {several}",
+        Shape.MAPPING: f"mapping to {one}",
+    }[key.shape]
+
+
+def _form(key: DeclaredKey) -> tuple[str, str]:
+    """Return how a value is called, and several of them."""
+    low, high = key.key.between
+    choices = ", ".join(f"`{choice}`" for choice in choices_of(key))
+    return {
+        Form.TEXT: ("text", "texts"),
+        Form.SECRET: (f"text; or `{key.name}_file`", "texts"),
+        Form.FILE: ("file", "files"),
+        Form.BOOLEAN: ("`true`, `false`", ""),
+        Form.INTEGER: (f"{low:,} to {high:,}", "numbers"),
+        Form.NUMBER: ("number", "numbers"),
+        Form.DURATION: ("duration", "durations"),
+        Form.CHOICE: (choices, choices),
+        Form.COLLECTOR: (choices, choices),
+        Form.GROUP: ("mapping", "mappings"),
+    }[key.form]
 
 
 def _flag_rows(old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:

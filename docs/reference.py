@@ -7,12 +7,10 @@ import re
 import subprocess
 import sys
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import httpx
 
@@ -22,33 +20,9 @@ from exporter.cli import command_line
 from exporter.collectors.jobs.statuses import UNRECOGNIZED, JobStatus
 from exporter.collectors.phases import Phase
 from exporter.collectors.registry import REGISTRY
-from exporter.config import Secret
-from exporter.config.document import Document, parse
-from exporter.config.reading import read
-from exporter.config.section import Section
-from exporter.errors import ConfigurationError
+from exporter.config.declaration import DeclaredKey, Form, KeyGroup, keys_of
+from exporter.config.file_keys import KEYS
 
-
-E = TypeVar("E", bound=StrEnum)
-
-# Values do not matter: what is read is remembered, whether or not it is right.
-_EVERY_KEY: Final = """
-clouds:
-  one:
-    provider: otc
-    iam_url: x
-    modelarts_url: x
-    auth: {password: {}, access_key: {}, ecs_agency: {}}
-    tls: {insecure_skip_verify: x}
-    proxy_url: x
-    rate_limit: {burst: x}
-projects:
-  - labels: {x: x}
-collection:
-  timeout: x
-  listing_limit: x
-  job_series: {enabled: x}
-"""
 
 # As people name them: what it is first, then what is particular.
 _FIRST_LABELS: Final = (
@@ -63,135 +37,43 @@ _FIRST_LABELS: Final = (
 )
 
 
-class Form(StrEnum):
-    """What a value is."""
-
-    TEXT = "text"
-    SECRET = "text, or a file"  # noqa: S105 - says how it is given
-    FILE = "file"
-    BOOLEAN = "boolean"
-    DURATION = "duration"
-    DURATIONS = "durations"
-    NUMBER = "number"
-    INTEGER = "integer"
-    CHOICE = "choice"
-    CHOICES = "choices"
-    SECTION = "mapping"
-    SECTIONS = "list of mappings"
-    TEXTS = "mapping to text"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of the configuration, as it is read. `default` is None if there is none."""
-
-    form: Form
-    default: str | None = None
-    choices: tuple[str, ...] = ()
-    between: tuple[int, int] | None = None
-
-
-@dataclass(slots=True)
-class _Record(Document):
-    """A configuration of which is remembered what was asked for, and how it was read."""
-
-    keys: dict[str, Key] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
-
-
-class _Recorded(Section):
-    """Reads a configuration, and remembers with which rules each key is read."""
-
-    document: _Record
-
-    def __contains__(self, key: str) -> bool:
-        self.document.asked.add(self._path(key))
-        return super().__contains__(key)
-
-    def _path(self, key: str) -> str:
-        path = re.sub(r"\[\d+\]", "[]", f"{self.path}.{key}".strip("."))
-        return re.sub(r"^clouds\.\w+", "clouds.*", path)
-
-    def _record(self, key: str, found: Key) -> None:
-        self.document.keys[self._path(key)] = found
-
-    def text(self, key: str, default: str | None = None) -> str:
-        self._record(key, Key(Form.TEXT, default))
-        return super().text(key, default)
-
-    def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
-        self._record(key, Key(Form.CHOICE, default, tuple(choices)))
-        return super().choice(key, choices, default)
-
-    def choices(
-        self, key: str, choices: Sequence[str], default: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        self._record(key, Key(Form.CHOICES, ", ".join(default), tuple(choices)))
-        return super().choices(key, choices, default)
-
-    def duration(self, key: str, default: float) -> float:
-        self._record(key, Key(Form.DURATION, _as_duration(default)))
-        return super().duration(key, default)
-
-    def durations(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
-        usual = ", ".join(map(_as_duration, default))
-        self._record(key, Key(Form.DURATIONS, usual))
-        return super().durations(key, default)
-
-    def integer(self, key: str, default: int, minimum: int, maximum: int) -> int:
-        found = Key(Form.INTEGER, str(default), between=(minimum, maximum))
-        self._record(key, found)
-        return super().integer(key, default, minimum, maximum)
-
-    def positive(self, key: str) -> float:
-        self._record(key, Key(Form.NUMBER))
-        return super().positive(key)
-
-    def boolean(self, key: str, default: bool) -> bool:
-        self._record(key, Key(Form.BOOLEAN, str(default).lower()))
-        return super().boolean(key, default)
-
-    def readable_file(self, key: str) -> Path | None:
-        self._record(key, Key(Form.FILE))
-        return super().readable_file(key)
-
-    def secret(self, key: str) -> Secret | None:
-        self._record(key, Key(Form.SECRET))
-        return super().secret(key)
-
-    def section(self, key: str) -> Section | None:
-        self._record(key, Key(Form.SECTION))
-        return super().section(key)
-
-    def possibly_empty_section(self, key: str) -> Section:
-        self._record(key, Key(Form.SECTION))
-        return super().possibly_empty_section(key)
-
-    def items(self, key: str) -> list[Section]:
-        self._record(key, Key(Form.SECTIONS))
-        return super().items(key)
-
-    def texts(self) -> list[tuple[str, str]]:
-        self._record("", Key(Form.TEXTS))
-        return super().texts()
-
-
-def configuration_keys() -> dict[str, Key]:
+def configuration_keys() -> dict[str, DeclaredKey]:
     """
-    Return every key of the configuration by its path, in the order of reading.
+    Return every key of the configuration by its path, groups before their keys.
 
     `clouds.*` stands for each cloud, `projects[]` for each project.
     """
-    record = _Record("", Path(), {})
-    with suppress(ConfigurationError):
-        root = _Recorded(record, parse(record, _EVERY_KEY), "")
-        read(record, root, REGISTRY.names)
-    found = record.keys
-    secrets = {f"{path}_file" for path, key in found.items() if key.form is Form.SECRET}
-    # Some are read only where they are given.
-    if unread := record.asked - found.keys() - secrets:
-        raise ValueError(f"_EVERY_KEY lacks {sorted(unread)}")
-    return found
+    return {
+        path: key for root, group in KEYS.items() for path, key in _keys_in(root, group)
+    }
+
+
+def _keys_in(prefix: str, group: type[KeyGroup]) -> Iterator[tuple[str, DeclaredKey]]:
+    for key in keys_of(group):
+        path = f"{prefix}.{key.name}"
+        yield path, key
+        if issubclass(key.kind, KeyGroup):
+            yield from _keys_in(path, key.kind)
+
+
+def choices_of(key: DeclaredKey) -> list[str]:
+    """Return the values that a key can have, if they are few."""
+    if key.form is Form.COLLECTOR:
+        return list(REGISTRY.names.known)
+    return list(key.kind) if issubclass(key.kind, StrEnum) else []
+
+
+def default_of(key: DeclaredKey) -> str:
+    """Return a key's default in Markdown; empty if it has none."""
+    if key.form is Form.COLLECTOR:
+        return f"`{', '.join(REGISTRY.names.default)}`"
+    if key.key.default or key.form is Form.GROUP or key.default in (None, ()):
+        return key.key.default
+    if key.required:
+        return ""
+    values = key.default if isinstance(key.default, tuple) else (key.default,)
+    show = _as_duration if key.form is Form.DURATION else _as_yaml
+    return f"`{', '.join(map(show, values))}`"
 
 
 def _as_duration(seconds: float) -> str:
@@ -199,6 +81,10 @@ def _as_duration(seconds: float) -> str:
         if seconds % size == 0:
             return f"{int(seconds) // size}{unit}" if seconds else "0s"
     return f"{round(seconds * 1000)}ms"
+
+
+def _as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value}"
 
 
 @dataclass(frozen=True, slots=True)

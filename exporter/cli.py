@@ -8,16 +8,17 @@ import os
 import platform
 import sys
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
 from .check import as_json, check_all, table
 from .collectors.registry import REGISTRY
 from .config import Configuration, load
+from .config.messages import unknown
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
@@ -32,6 +33,8 @@ _BAD_CONFIGURATION: Final = 2
 
 _EXPORTER_ADDRESS: Final = ":10198"
 _SIMULATOR_ADDRESS: Final = "127.0.0.1:10199"
+
+E = TypeVar("E", bound=StrEnum)
 
 
 class Command(StrEnum):
@@ -57,6 +60,7 @@ class Flags(argparse.Namespace):
     command: Command
     config_file: str | None
     config_check: bool
+    config_strict: bool
     listen_address: str | None
     telemetry_path: str
     web_config_file: str
@@ -94,9 +98,7 @@ def _run(flags: Flags) -> int:
         return _SUCCEEDED
     read = partial(load, flags.config_file or "", os.environ, REGISTRY.names)
     if flags.config_check:
-        read()
-        _web(flags)
-        return _SUCCEEDED
+        return _check_configuration(flags, read())
     if flags.command is Command.CHECK:
         return _SUCCEEDED if _check_apis(read(), flags.check_format) else _FAILED
     if flags.command is Command.ONCE:
@@ -107,6 +109,29 @@ def _run(flags: Flags) -> int:
     listener = listen(address or _EXPORTER_ADDRESS)
     asyncio.run(serve_exporter(read, listener, flags.telemetry_path, web, exit_in_time))
     return _SUCCEEDED
+
+
+def _check_configuration(flags: Flags, configuration: Configuration) -> int:
+    _web(flags)
+    file = flags.config_file or ""
+    for warning in configuration.warnings:
+        print(warning.text(file, "warning"), file=sys.stderr)
+    if configuration.warnings and flags.config_strict:
+        return _BAD_CONFIGURATION
+    print(f"{file}: {_summary(configuration)}")
+    return _SUCCEEDED
+
+
+def _summary(configuration: Configuration) -> str:
+    clouds = len(configuration.clouds)
+    projects = len(configuration.projects + configuration.divided_projects)
+    projects += len(configuration.named_projects)
+    is_discovered = any(cloud.discovery for cloud in configuration.clouds)
+    more = ", and those that are discovered" if is_discovered else ""
+    return (
+        f"{clouds} cloud{'s' * (clouds != 1)}, "
+        f"{projects} project{'s' * (projects != 1)}{more}"
+    )
 
 
 def _check_apis(configuration: Configuration, wanted: CheckFormat) -> bool:
@@ -127,12 +152,27 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
     needs_file = {Command.SERVE, Command.ONCE, Command.CHECK}
     if flags.command in needs_file and flags.config_file is None:
         parser.error("--config.file is needed; without a cloud, try the command demo")
+    if flags.config_strict and not flags.config_check:
+        parser.error("--config.strict is for --config.check")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in OWN_PATHS - {"/"}:
         parser.error("--web.telemetry-path must not be a path of the exporter's own")
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")
+
+
+def _member_of(choices: type[E]) -> Callable[[str], E]:
+    def convert(text: str) -> E:
+        if text not in list(choices):
+            raise argparse.ArgumentTypeError(unknown(text, text, list(choices)))
+        return choices(text)
+
+    return convert
+
+
+def _choices(choices: type[StrEnum]) -> str:
+    return f"{{{','.join(choices)}}}"
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -145,8 +185,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         nargs="?",
-        type=Command,
-        choices=list(Command),
+        type=_member_of(Command),
         default=Command.SERVE,
         help="serve (default); demo: serve a simulated cloud's jobs; simulator: serve "
         "only the simulated cloud; once: collect once and print the metrics; check: query "
@@ -160,6 +199,12 @@ def command_line() -> argparse.ArgumentParser:
         dest="config_check",
         action="store_true",
         help="check the configuration, report its errors and exit with status 0 or 2",
+    )
+    parser.add_argument(
+        "--config.strict",
+        dest="config_strict",
+        action="store_true",
+        help="with --config.check: exit with status 2 if there are warnings, too",
     )
     parser.add_argument(
         "--web.listen-address",
@@ -186,16 +231,16 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log.level",
         dest="log_level",
-        type=LogLevel,
-        choices=list(LogLevel),
+        type=_member_of(LogLevel),
+        metavar=_choices(LogLevel),
         default=LogLevel.INFO,
         help="minimum level of log messages (default info)",
     )
     parser.add_argument(
         "--log.format",
         dest="log_format",
-        type=LogFormat,
-        choices=list(LogFormat),
+        type=_member_of(LogFormat),
+        metavar=_choices(LogFormat),
         default=LogFormat.LOGFMT,
         help="format of log lines (default logfmt)",
     )
@@ -210,8 +255,8 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format",
         dest="check_format",
-        type=CheckFormat,
-        choices=list(CheckFormat),
+        type=_member_of(CheckFormat),
+        metavar=_choices(CheckFormat),
         default=CheckFormat.TABLE,
         help="check: output format (default table)",
     )

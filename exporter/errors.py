@@ -21,7 +21,7 @@ class ExporterError(Exception):
 @dataclass(frozen=True, slots=True, order=True)
 class FileError:
     """
-    One error in a configuration file.
+    One error in a configuration file, or a warning.
 
     `line` counts from 1, and is 0 if the error has no line. `path` is the key's path, such
     as `projects[2].cloud`, and is empty for errors of the file as a whole.
@@ -30,6 +30,12 @@ class FileError:
     line: int
     path: str
     message: str
+
+    def text(self, file: str, severity: str = "") -> str:
+        """Return one line: file, line number, severity, path, message."""
+        place = f"{file}:{self.line}" if self.line else file
+        parts = (place, severity, self.path, self.message)
+        return ": ".join(part for part in parts if part)
 
 
 class ConfigurationError(ExporterError):
@@ -42,18 +48,7 @@ class ConfigurationError(ExporterError):
 
     def lines(self) -> list[str]:
         """Return a line for each error: file, line number, path, message."""
-        return [
-            ": ".join(
-                part
-                for part in (
-                    f"{self.file}:{error.line}" if error.line else self.file,
-                    error.path,
-                    error.message,
-                )
-                if part
-            )
-            for error in self.errors
-        ]
+        return [error.text(self.file) for error in self.errors]
 
 
 class SecretError(ExporterError):

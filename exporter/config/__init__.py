@@ -1,16 +1,25 @@
 """The configuration: its types, and the reader of its file."""
 
-from .model import (
+from .collection_settings import (
     DEFAULT_TIMEOUT,
+    CollectionSettings,
+    JobSeries,
+    NotebookSeries,
+    ServiceSeries,
+)
+from .model import (
+    ALL_WORKSPACES,
     AccessKeyAuth,
     Cloud,
-    CollectionSettings,
     CollectorNames,
     Configuration,
+    Discovery,
     EcsAgencyAuth,
-    JobSeries,
+    NamedProject,
     PasswordAuth,
+    Prices,
     Project,
+    ProjectSettings,
     Provider,
     RateLimit,
     Tls,
@@ -21,19 +30,26 @@ from .secret import Secret
 
 
 __all__ = [
+    "ALL_WORKSPACES",
     "DEFAULT_TIMEOUT",
     "AccessKeyAuth",
     "Cloud",
     "CollectionSettings",
     "CollectorNames",
     "Configuration",
+    "Discovery",
     "EcsAgencyAuth",
     "JobSeries",
+    "NamedProject",
+    "NotebookSeries",
     "PasswordAuth",
+    "Prices",
     "Project",
+    "ProjectSettings",
     "Provider",
     "RateLimit",
     "Secret",
+    "ServiceSeries",
     "Tls",
     "TrainingApi",
     "load",

@@ -43,11 +43,13 @@ class Document:
     A configuration file that is being read, with the errors found so far.
 
     `environment` provides the values of `${NAME}`; None disables substitution.
+    `collectors` are the names that collectors can have in it.
     """
 
     file: str
     folder: Path
     environment: Mapping[str, str] | None
+    collectors: tuple[str, ...] = ()
     errors: list[FileError] = field(default_factory=list)
     warnings: list[FileError] = field(default_factory=list)
 
@@ -110,10 +112,7 @@ def parse(document: Document, source: str) -> yaml.Node | None:
         message = "one document is expected, and a value that starts with * or & must be quoted"
         document.error(_line(error), "", f"not valid YAML: {message}")
     except yaml.MarkedYAMLError as error:
-        problem = re.sub(r" (['\"]).*?\1", "", error.problem or "cannot be parsed")
-        document.error(
-            _line(error), "", f"not valid YAML: {problem}; check indentation and quotes"
-        )
+        document.error(_line(error), "", f"not valid YAML: {_problem(error)}")
     except yaml.reader.ReaderError:
         document.error(0, "", "not valid YAML: it has a character that YAML forbids")
     except (ValueError, OverflowError):
@@ -121,6 +120,13 @@ def parse(document: Document, source: str) -> yaml.Node | None:
         document.error(0, "", "not valid YAML: it has an escape beyond Unicode")
     document.finish()
     return None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    if "'\\t'" in (error.problem or ""):
+        return "it has a tab where only spaces are allowed"
+    problem = re.sub(r" (['\"]).*?\1", "", error.problem or "cannot be parsed")
+    return f"{problem}; check indentation and quotes"
 
 
 def _line(error: yaml.MarkedYAMLError) -> int:

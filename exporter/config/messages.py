@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from collections.abc import Sequence
 from typing import Final
 
 
@@ -15,7 +16,14 @@ def quoted(text: str) -> str:
     return f'"{text if len(text) <= _LONG else text[:_LONG] + "..."}"'
 
 
-def suggestion(word: str, known: list[str]) -> str:
+def suggestion(word: str, known: Sequence[str]) -> str:
     """Return `; did you mean "…"?` if a known word is similar, else an empty text."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {quoted(near[0])}?" if near else ""
+    lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word.lower(), lower, n=1)
+    return f"; did you mean {quoted(lower[near[0]])}?" if near else ""
+
+
+def unknown(shown: str, word: str, known: Sequence[str]) -> str:
+    """Say that `word` is none of `known`, and call it as `shown` does."""
+    hint = suggestion(word, known) or f"; it is one of {', '.join(known)}"
+    return f"{quoted(shown)} is not known here{hint}"

@@ -1,16 +1,36 @@
-"""The configuration's types: frozen, validated, with defaults applied."""
+"""
+The configuration's types: frozen, validated, with defaults applied.
+
+Fields with a `Key` declare the keys of the file.
+"""
 
 from __future__ import annotations
 
+import ssl
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
+from ..errors import FileError
+from .collection_settings import CollectionSettings
+from .declaration import Form, Key, KeyGroup
+from .scalars import (
+    as_any_text,
+    as_identifier,
+    as_metadata_url,
+    as_pattern,
+    check_label_name,
+)
 from .secret import Secret
 
 
-DEFAULT_TIMEOUT: Final = 9.0
+ALL_WORKSPACES: Final = "all"
+"""As `workspace_id`: every workspace of the project, as a project of its own."""
+
+_MIN_REFRESH_INTERVAL: Final = 10.0
 
 
 class Provider(StrEnum):
@@ -28,63 +48,87 @@ class TrainingApi(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordAuth:
+class PasswordAuth(KeyGroup):
     """An IAM user with a password, which is exchanged for tokens."""
 
-    username: str
-    password: Secret
-    domain: str
+    username: Annotated[str, Key("an IAM user's name")]
+    password: Annotated[Secret, Key("its password")]
+    domain: Annotated[str, Key("the account's domain name")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessKeyAuth:
+class AccessKeyAuth(KeyGroup):
     """An access key: permanent, or temporary if it has a security token."""
 
-    access_key: str
-    secret_key: Secret
-    security_token: Secret | None = None
+    access_key: Annotated[str, Key("the key's ID")]
+    secret_key: Annotated[Secret, Key("what requests are signed with")]
+    security_token: Annotated[Secret | None, Key("of a temporary key", "none")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EcsAgencyAuth:
+class EcsAgencyAuth(KeyGroup):
     """The agency of this ECS instance: temporary keys from its metadata service."""
 
-    metadata_url: str = "http://169.254.169.254"
+    metadata_url: Annotated[
+        str, Key("the instance's metadata service", convert=as_metadata_url)
+    ] = "http://169.254.169.254"
 
 
 Auth: TypeAlias = PasswordAuth | AccessKeyAuth | EcsAgencyAuth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
+class Tls(KeyGroup):
     """How the API's certificate is verified, and the exporter's client certificate."""
 
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    insecure_skip_verify: bool = False
+    ca_file: Annotated[
+        Path | None, Key("trust these certificates instead", "the usual authorities")
+    ] = None
+    cert_file: Annotated[Path | None, Key("present this certificate", "none")] = None
+    key_file: Annotated[Path | None, Key("its key", "in `cert_file`")] = None
+    insecure_skip_verify: Annotated[bool, Key("check no certificates")] = False
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Load the certificates as the transport will."""
+        if self.key_file and not self.cert_file:
+            message = "a key without its certificate; give cert_file too"
+            yield "key_file", message
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.ca_file:
+                context.load_verify_locations(cafile=self.ca_file)
+        except (ssl.SSLError, OSError):
+            yield "ca_file", "holds no certificate in PEM form"
+        try:
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file, lambda: b"")
+        except (ssl.SSLError, OSError, ValueError):
+            message = "no certificate with its unencrypted private key in PEM form"
+            yield "cert_file", message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+class RateLimit(KeyGroup):
     """The exporter's own limit: requests per second, and a burst after a pause."""
 
-    requests_per_second: float
-    burst: int
+    requests_per_second: Annotated[
+        float,
+        Key("at most so many requests on average, fractions allowed", "none"),
+    ]
+    burst: Annotated[
+        int,
+        Key(
+            "so many at once after a rest",
+            "twice that, at least 1",
+            between=(1, 100_000),
+        ),
+    ] = 0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
-    """An account in a region of a cloud: endpoints, credential, TLS and proxy."""
-
-    name: str
-    region: str
-    iam_url: str
-    modelarts_url: str
-    auth: Auth
-    tls: Tls = Tls()
-    proxy_url: Secret | None = None
-    rate_limit: RateLimit | None = None
+    def __post_init__(self) -> None:
+        """Set the default of `burst`, which depends on the rate."""
+        if not self.burst:
+            burst = max(1, round(2 * self.requests_per_second))
+            object.__setattr__(self, "burst", burst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +137,107 @@ class CollectorNames:
 
     known: tuple[str, ...]
     default: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSettings(KeyGroup):
+    """What is collected of a project, however it is known: configured or discovered."""
+
+    workspace_id: Annotated[
+        str,
+        Key(
+            "the API lists one workspace: give a project once for each, or on Huawei "
+            "Cloud `all`, which makes a project of each",
+            convert=as_identifier,
+        ),
+    ] = "0"
+    collectors: Annotated[
+        tuple[str, ...] | None, Key("what is collected", form=Form.COLLECTOR)
+    ] = None
+    training_api: Annotated[
+        TrainingApi, Key("[which one](#v1-or-v2) lists the training jobs")
+    ] = TrainingApi.V1
+    labels: Annotated[
+        tuple[tuple[str, str], ...],
+        Key(
+            "labels of `modelarts_project_info`, with `label_` before their names",
+            "none",
+            convert=as_any_text,
+            check_name=check_label_name,
+        ),
+    ] = ()
+
+    def project(self, name: str, cloud: Cloud, project_id: str) -> Project:
+        """Return the project with these settings."""
+        return Project(
+            name=name,
+            cloud=cloud,
+            project_id=project_id,
+            workspace_id=self.workspace_id,
+            collectors=self.collectors,
+            training_api=self.training_api,
+            labels=self.labels,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery(KeyGroup):
+    """Which projects of an account are collected without being configured."""
+
+    include: Annotated[
+        tuple[str, ...],
+        Key(
+            "shell patterns (`*`, `?`) of the names of projects to collect",
+            convert=as_pattern,
+        ),
+    ] = ("*",)
+    exclude: Annotated[
+        tuple[str, ...],
+        Key("patterns of those to leave out of them", "none", convert=as_pattern),
+    ] = ()
+    refresh_interval: Annotated[
+        float,
+        Key("how often the cloud is asked for its projects", form=Form.DURATION),
+    ] = 3600.0
+    max_projects: Annotated[
+        int,
+        Key(
+            "so many are collected, the first by name; the others are counted",
+            between=(1, 10_000),
+        ),
+    ] = 500
+    name_prefix: Annotated[
+        str, Key("put before each name, to tell clouds apart", "none")
+    ] = ""
+    defaults: Annotated[
+        ProjectSettings,
+        Key("any key of [a project](#projects) but its names, ID and cloud"),
+    ] = ProjectSettings()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Refuse to ask the cloud without a pause."""
+        if self.refresh_interval < _MIN_REFRESH_INTERVAL:
+            yield "refresh_interval", f"must be at least {_MIN_REFRESH_INTERVAL:g}s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """
+    An account in a region of a cloud: endpoints, credential, TLS and proxy.
+
+    `provider` is None if the configuration gives the endpoints instead.
+    """
+
+    name: str
+    region: str
+    provider: Provider | None = None
+    iam_url: str
+    modelarts_url: str
+    auth: Auth
+    tls: Tls = Tls()
+    proxy_url: Secret | None = None
+    rate_limit: RateLimit | None = None
+    discovery: Discovery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,51 +258,40 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSeries:
-    """Whether unfinished jobs have individual series, and the limit per project and kind."""
+class NamedProject:
+    """A configured project of which only the cloud knows the ID."""
 
-    enabled: bool = False
-    max_per_project: int = 50
+    project_name: str
+    name: str
+    cloud: Cloud
+    settings: ProjectSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionSettings:
-    """
-    Settings of collections. Durations are in seconds.
+class Prices(KeyGroup):
+    """What a node of a flavor costs an hour."""
 
-    `timeout` is None if not configured: `DEFAULT_TIMEOUT` then applies to scrapes
-    without a timeout of their own. `listing_limit` is None if not configured: each API
-    then has its own default.
-    """
-
-    timeout: float | None = None
-    timeout_offset: float = 0.5
-    max_concurrent_requests: int = 32
-    min_interval: float = 0.0
-    page_size: int = 1000
-    listing_limit: int | None = None
-    job_series: JobSeries = JobSeries()
-    duration_buckets: tuple[float, ...] = (
-        60.0,
-        300.0,
-        900.0,
-        1800.0,
-        3600.0,
-        7200.0,
-        14400.0,
-        28800.0,
-        43200.0,
-        86400.0,
-        172800.0,
-        345600.0,
-        604800.0,
-    )
+    currency: Annotated[str, Key("the label `currency`, such as `EUR`")]
+    flavors: Annotated[
+        tuple[tuple[str, float], ...],
+        Key("a flavor's name, and what a node of it costs an hour"),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A configuration file."""
+    """
+    A configuration file.
+
+    Of `named_projects` only the name is known, and `divided_projects` stand for their
+    workspaces; neither are among the `projects`. `warnings` tell what is likely not
+    meant as it stands.
+    """
 
     clouds: tuple[Cloud, ...]
     projects: tuple[Project, ...]
+    named_projects: tuple[NamedProject, ...] = ()
+    divided_projects: tuple[Project, ...] = ()
     collection: CollectionSettings = field(default_factory=CollectionSettings)
+    prices: Prices | None = None
+    warnings: tuple[FileError, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,12 +20,11 @@ import yaml
 from ..errors import SecretError
 from .document import Document, Scalar, describe, is_empty, join, line_of, pairs, scalar
 from .files import read_file
-from .messages import quoted, suggestion
-from .scalars import as_duration, as_member, as_one_of, as_text
+from .messages import suggestion
+from .scalars import as_any_text, as_integer, as_member, as_text
 from .secret import Secret
 
 
-_BOOLEANS: Final = {"true": True, "false": False}
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 T = TypeVar("T")
@@ -51,15 +50,19 @@ class Section:
             self.error(f"expected a mapping, got {describe(node)}")
 
     def error(self, message: str, key: str | None = None) -> None:
-        """Record an error of the section, or of one of its keys."""
+        """Record an error of the section, or of a key in it or below it."""
         path = self.path if key is None else join(self.path, key)
-        line = self.line if key is None else self._lines.get(key, self.line)
-        self.document.error(line, path, message)
+        self.document.error(self._line(key), path, message)
 
     def warning(self, message: str, key: str) -> None:
-        """Record that a key is only partly applied."""
-        line = self._lines.get(key, self.line)
-        self.document.warning(line, join(self.path, key), message)
+        """Record that a key does not do, or likely does not, what was meant."""
+        self.document.warning(self._line(key), join(self.path, key), message)
+
+    def _line(self, key: str | None) -> int:
+        if key is None:
+            return self.line
+        above = re.split(r"[.\[]", key, maxsplit=1)[0]
+        return self._lines.get(key, self._lines.get(above, self.line))
 
     def close(self) -> None:
         """Record an error for every key that was not read."""
@@ -98,74 +101,30 @@ class Section:
 
     def block(self, key: str) -> str:
         """Return text that may have several lines; empty if absent."""
-        return self._value(key, "", lambda value: value.text, "")
+        return self._value(key, "", as_any_text, "")
 
     def words(self, key: str) -> tuple[str, ...]:
         """Return a list of texts, which may be empty or absent."""
+        return () if self.is_blank_list(key) else tuple(self.listed(key, as_text))
+
+    def is_list(self, key: str) -> bool:
+        """Return whether the value of a key is a list."""
+        return isinstance(
+            self._values.get(key) if key in self else None, yaml.SequenceNode
+        )
+
+    def is_blank_list(self, key: str) -> bool:
+        """Return whether a key is absent, or its value is null or an empty list."""
         node = self._values.get(key) if key in self else None
-        has_none = node is None or is_empty(node) or node.value == []
-        return () if has_none else tuple(self._list(key, as_text))
+        return node is None or is_empty(node) or node.value == []
 
     def choice(self, key: str, choices: type[E], default: E | None = None) -> E | None:
         """Return a member of `choices`; None if the value is not one."""
         return self._value(key, default, as_member(choices), None)
 
-    def duration(self, key: str, default: float) -> float:
-        """Return the seconds of a duration in Prometheus's syntax (`1h30m`, `500ms`)."""
-        return self._value(key, default, as_duration, default)
-
-    def durations(self, key: str, default: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the seconds of a list of durations."""
-        return tuple(self._list(key, as_duration)) if key in self else default
-
-    def choices(
-        self, key: str, choices: Sequence[str], default: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Return a list's texts, each one of `choices` and given at most once."""
-        if key not in self:
-            return default
-
-        found = self._list(key, as_one_of(choices))
-        if len(set(found)) < len(found):
-            self.error("an entry is given twice", key)
-        return tuple(found)
-
     def integer(self, key: str, default: int, minimum: int, maximum: int) -> int:
         """Return a whole number between `minimum` and `maximum`."""
-
-        def convert(value: Scalar) -> int:
-            if not re.fullmatch(r"-?\d{1,12}", value.text):
-                raise ValueError(f"{quoted(value.shown)} is not a whole number")
-            number = int(value.text)
-            if not minimum <= number <= maximum:
-                raise ValueError(f"{number} is not between {minimum} and {maximum}")
-            return number
-
-        return self._value(key, default, convert, default)
-
-    def positive(self, key: str) -> float:
-        """Return a number above zero; fractions are allowed."""
-
-        def convert(value: Scalar) -> float:
-            if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value.text):
-                raise ValueError(
-                    f"{quoted(value.shown)} is not a number like 20 or 0.5"
-                )
-            if float(value.text) == 0:
-                raise ValueError("it must be above 0")
-            return float(value.text)
-
-        return self._value(key, None, convert, 1.0)
-
-    def boolean(self, key: str, default: bool) -> bool:
-        """Return the boolean of `true` or `false`; YAML's other spellings are errors."""
-
-        def convert(value: Scalar) -> bool:
-            if value.text not in _BOOLEANS:
-                raise ValueError(f"{quoted(value.shown)} is neither true nor false")
-            return _BOOLEANS[value.text]
-
-        return self._value(key, default, convert, default)
+        return self._value(key, default, as_integer(minimum, maximum), default)
 
     def readable_file(self, key: str) -> Path | None:
         """Return the path of a readable file; relative paths start at this file's folder."""
@@ -213,7 +172,7 @@ class Section:
 
     def possibly_empty_section(self, key: str) -> Section:
         """Return the mapping at `key`, which may be absent or empty."""
-        return self._inner(key, self._values.get(key))
+        return self._inner(key, self._values[key] if key in self else None)
 
     def sections(self) -> Iterator[tuple[str, Section]]:
         """Yield every key with the mapping at it."""
@@ -230,14 +189,25 @@ class Section:
 
     def texts(self) -> list[tuple[str, str]]:
         """Return every key with its text; empty text must be quoted."""
+        return self.entries(as_any_text)
+
+    def entries(
+        self,
+        convert: Callable[[Scalar], T],
+        check_name: Callable[[str], None] | None = None,
+    ) -> list[tuple[str, T]]:
+        """Return every key with its converted value; `check_name` raises `ValueError`."""
         found = []
         for key, node in self._values.items():
             self._read_keys.append(key)
-            value = scalar(self.document, node, join(self.path, key))
-            if value is not None and value.empty:
-                self.error("has no value", key)
-            elif value is not None:
-                found.append((key, value.text))
+            value = self._convert(node, join(self.path, key), convert)
+            try:
+                if check_name is not None:
+                    check_name(key)
+            except ValueError as error:
+                self.error(str(error), key)
+            if value is not None:
+                found.append((key, value))
         return found
 
     def _value(
@@ -254,7 +224,8 @@ class Section:
         converted = self._convert(self._values[key], join(self.path, key), convert)
         return placeholder if converted is None else converted
 
-    def _list(self, key: str, convert: Callable[[Scalar], T]) -> list[T]:
+    def listed(self, key: str, convert: Callable[[Scalar], T]) -> list[T]:
+        """Return the converted values of a list, which must have some."""
         path = join(self.path, key)
         found = [
             self._convert(node, f"{path}[{index}]", convert)
@@ -271,7 +242,9 @@ class Section:
             return []
         node = self._values[key]
         if not isinstance(node, yaml.SequenceNode):
-            self.error(f"expected a list, got {describe(node)}", key)
+            is_mapping = isinstance(node, yaml.MappingNode)
+            hint = "; begin each entry with -" if is_mapping else ""
+            self.error(f"expected a list, got {describe(node)}{hint}", key)
             return []
         if not node.value:
             self.error("the list is empty", key)

@@ -99,6 +99,7 @@ def test_help_names_every_flag():
         "once",
         "--config.file",
         "--config.check",
+        "--config.strict",
         "--web.listen-address",
         "--web.telemetry-path",
         "--log.level",
@@ -113,7 +114,11 @@ def test_help_names_every_flag():
     [
         ((), "--config.file"),
         (("once",), "--config.file"),
-        (("nonsense",), "nonsense"),
+        (("nonsense",), '"nonsense" is not known here; it is one of serve, demo'),
+        (("chekc",), 'command: "chekc" is not known here; did you mean "check"?'),
+        (("--log.level=warning",), 'did you mean "warn"?'),
+        (("--log.level=INFO",), 'did you mean "info"?'),
+        (("demo", "--config.strict"), "--config.strict is for --config.check"),
         (("demo", "--web.telemetry-path=metrics"), "must start with /"),
         (("--log.level=loud",), "loud"),
         (("--config",), "--config"),
@@ -130,10 +135,32 @@ def test_wrong_usage(arguments, word):
 
 
 def test_a_good_configuration(tmp_path):
-    """`--config.check` is silent and ends with 0; the cloud is not asked."""
-    result = run("--config.check", written(tmp_path))
+    """`--config.check` says what it read and ends with 0; the cloud is not asked."""
+    argument = written(tmp_path)
+    file = argument.partition("=")[2]
+    result = run("--config.check", "--config.strict", argument)
 
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{file}: 1 cloud, 2 projects\n"
+
+
+@pytest.mark.parametrize(("flags", "status"), [((), 0), (("--config.strict",), 2)])
+def test_a_doubtful_configuration(tmp_path, flags, status):
+    """Warnings are lines on stderr, and only end with 2 if that is asked for."""
+    argument = written(tmp_path)
+    file = Path(argument.partition("=")[2])
+    text = file.read_text(encoding="utf-8").replace(
+        "region: eu-de", "provider: otc\n    region: eu-ed"
+    )
+    file.write_text(f"{text}", encoding="utf-8")
+    result = run("--config.check", *flags, argument)
+
+    assert result.returncode == status
+    assert result.stderr == (
+        f'{file}:4: warning: clouds.otc.region: "eu-ed" is not a known region of otc; '
+        'did you mean "eu-de"?\n'
+    )
+    assert bool(result.stdout) is (status == 0)
 
 
 @pytest.mark.parametrize("command", [["--config.check"], ["once"], []], ids=str)

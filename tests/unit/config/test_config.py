@@ -14,8 +14,11 @@ from exporter.config import (
     AccessKeyAuth,
     EcsAgencyAuth,
     JobSeries,
+    NotebookSeries,
     PasswordAuth,
+    ProjectSettings,
     Secret,
+    ServiceSeries,
     TrainingApi,
     load,
 )
@@ -154,6 +157,25 @@ def test_project_ids_are_text(tmp_path, project_id):
                 '3: clouds.otc.provider: "aws" is not known here; '
                 "it is one of otc, huaweicloud"
             ),
+        ),
+        (
+            ("provider: otc", "provider: OTC"),
+            '3: clouds.otc.provider: "OTC" is not known here; did you mean "otc"?',
+        ),
+        (
+            ("region: eu-de", "region: EU-DE"),
+            (
+                "4: clouds.otc.region: not a region name such as eu-de; "
+                'did you mean "eu-de"?'
+            ),
+        ),
+        (
+            ("cloud: otc", "cloud: OTC"),
+            '9: projects[0].cloud: no cloud named "OTC"; did you mean "otc"?',
+        ),
+        (
+            ("region: eu-de", "region: eu-ch2"),
+            "3: clouds.otc.modelarts_url: missing; none is documented in this region",
         ),
         (
             ("region: eu-de", "regoin: eu-de"),
@@ -327,14 +349,235 @@ def test_duplicate_projects(tmp_path):
     assert found == [
         "11: projects[1].name: the name is that of projects[0] already",
         (
-            "11: projects[1].project_id: projects[0] lists the training jobs of this project "
+            "13: projects[1].project_id: projects[0] lists the training jobs of this project "
             "and workspace already; they would be counted twice"
         ),
         (
-            "11: projects[1].project_id: projects[0] lists the visualization jobs of this "
+            "13: projects[1].project_id: projects[0] lists the visualization jobs of this "
             "project and workspace already; they would be counted twice"
         ),
     ]
+
+
+DISCOVERY = MINIMAL.partition("projects:")[0] + "    discovery:\n"
+
+
+def test_discovery_defaults(tmp_path):
+    """A cloud with `discovery` needs no projects; all of its region are taken."""
+    configuration = read(tmp_path, DISCOVERY)
+    discovery = configuration.clouds[0].discovery
+
+    assert configuration.projects == configuration.named_projects == ()
+    assert discovery is not None
+    assert discovery.include == ("*",)
+    assert discovery.exclude == ()
+    assert discovery.refresh_interval == 3600.0
+    assert discovery.max_projects == 500
+    assert discovery.name_prefix == ""
+    assert discovery.defaults == ProjectSettings()
+    assert read(tmp_path, MINIMAL).clouds[0].discovery is None
+
+
+def test_discovery(tmp_path):
+    """Patterns, limits, and any key of a project but its name and ID."""
+    text = """\
+          include: ["eu-de_*", eu-de]
+          exclude: []
+          refresh_interval: 15m
+          max_projects: 20
+          name_prefix: otc-
+          defaults: {training_api: v2, labels: {team: x}, collectors: [training_jobs]}
+    """
+    configuration = read(tmp_path, DISCOVERY + textwrap.indent(text, ""))
+    discovery = configuration.clouds[0].discovery
+    assert discovery is not None
+    project = discovery.defaults.project("p", configuration.clouds[0], "1")
+
+    assert discovery.include == ("eu-de_*", "eu-de")
+    assert discovery.exclude == ()
+    assert discovery.refresh_interval == 900.0
+    assert discovery.max_projects == 20
+    assert discovery.name_prefix == "otc-"
+    assert project.training_api is TrainingApi.V2
+    assert project.labels == (("team", "x"),)
+    assert project.collectors == ("training_jobs",)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("include: []", "include: the list is empty"),
+        (
+            'include: ["eu-[de]"]',
+            (
+                "include[0]: not a pattern of project names: "
+                "letters, digits, -, _, * and ? are allowed"
+            ),
+        ),
+        ("refresh_interval: 1s", "refresh_interval: must be at least 10s"),
+        ("max_projects: 0", "max_projects: 0 is not between 1 and 10000"),
+        ("defaults: {project_id: x}", "defaults.project_id: unknown key"),
+        ("refresh: 1h", 'refresh: unknown key; did you mean "refresh_interval"?'),
+    ],
+)
+def test_discovery_errors(tmp_path, line, expected):
+    """What is wrong of discovery has its line and key."""
+    (found,) = mistakes(tmp_path, f"{DISCOVERY}      {line}\n")
+
+    assert found == f"8: clouds.otc.discovery.{expected}"
+
+
+def test_discovery_needs_a_region(tmp_path):
+    """Which projects are the cloud's is seen by its region alone."""
+    text = DISCOVERY.replace("    provider: otc\n    region: eu-de\n", "")
+    text = text.replace(
+        "auth:", "iam_url: https://a\n    modelarts_url: https://b\n    auth:"
+    )
+
+    assert mistakes(tmp_path, text) == [
+        "3: clouds.otc.region: missing; discovery needs it to know its projects"
+    ]
+
+
+def test_projects_by_name(tmp_path):
+    """A project can be given by its name in the cloud, which is then its default name."""
+    text = MINIMAL.replace(
+        "project_id: 0123456789abcdef0123456789abcdef", "project_name: eu-de_vision"
+    )
+    named = read(tmp_path, text).named_projects
+    unnamed = read(tmp_path, text.replace("name: vision\n    ", "", 1)).named_projects
+
+    assert [(one.name, one.project_name) for one in named] == [
+        ("vision", "eu-de_vision")
+    ]
+    assert [one.name for one in unnamed] == ["eu-de_vision"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("name: a", "project_id: missing; give it, or project_name"),
+        (
+            "{name: a, project_id: '1', project_name: eu-de}",
+            "project_name: give project_id or project_name, not both",
+        ),
+        ("project_id: '1'", "name: missing"),
+        (
+            "project_name: eu-de1_vision",
+            (
+                "project_name: not a project of its cloud's region: the name is the "
+                "region's, or begins with it and _"
+            ),
+        ),
+    ],
+)
+def test_ways_to_find_a_project(tmp_path, keys, expected):
+    """Exactly one of ID and name finds a project, and only a name of its region."""
+    start = MINIMAL.partition("  - name")[0]
+    keys = keys.strip("{}")
+    (found,) = mistakes(tmp_path, f"{start}  - {{cloud: otc, {keys}}}\n")
+
+    assert found == f"8: projects[0].{expected}"
+
+
+def test_projects_by_name_are_not_collected_twice(tmp_path):
+    """One name under two labels is an error, too."""
+    start = MINIMAL.partition("  - name")[0]
+    project = "  - {{cloud: otc, project_name: eu-de_a, name: {}}}\n"
+    found = mistakes(tmp_path, start + project.format("a") + project.format("b"))
+
+    assert found[0].startswith(
+        "9: projects[1].project_name: projects[0] lists the training jobs of this project"
+    )
+    assert len(found) == 2
+
+
+HUAWEI = MINIMAL.replace("provider: otc", "provider: huaweicloud").replace(
+    "eu-de", "cn-north-4"
+)
+
+
+def test_all_workspaces(tmp_path):
+    """A project of all workspaces stands for them, and is none to collect itself."""
+    configuration = read(tmp_path, f"{HUAWEI}    workspace_id: all\n")
+
+    assert configuration.projects == ()
+    assert [one.name for one in configuration.divided_projects] == ["vision"]
+
+
+def test_all_workspaces_are_listed_by_huawei_cloud_alone(tmp_path):
+    """Open Telekom Cloud has no list of workspaces: this is said beforehand."""
+    message = "only Huawei Cloud lists its workspaces; give a project for each"
+    found = mistakes(tmp_path, f"{MINIMAL}    workspace_id: all\n")
+    discovered = mistakes(
+        tmp_path, f"{DISCOVERY}      defaults: {{workspace_id: all}}\n"
+    )
+
+    assert found == [f"11: projects[0].workspace_id: {message}"]
+    assert discovered == [f"7: clouds.otc.discovery.defaults.workspace_id: {message}"]
+
+
+@pytest.mark.parametrize("ids", [("0", "all"), ("all", "0"), ("all", "all")])
+def test_all_workspaces_and_one_of_them(tmp_path, ids):
+    """A workspace that is among all is not collected a second time."""
+    start = HUAWEI.partition("  - name")[0]
+    first, second = (
+        f"  - {{cloud: otc, project_id: x, name: {name}, workspace_id: {workspace}}}\n"
+        for name, workspace in zip("ab", ids, strict=True)
+    )
+    found = mistakes(tmp_path, start + first + second)
+
+    assert len(found) == 2
+    assert "projects[0] lists the training jobs" in found[0]
+
+
+def test_series_are_opt_in(tmp_path):
+    """What costs series, requests or privacy is off until it is switched on."""
+    off = read(tmp_path, MINIMAL).collection
+    on = read(
+        tmp_path,
+        f"{MINIMAL}collection: {{user_series: true, pool_nodes: true, "
+        "notebook_series: {enabled: true, max_per_project: 9}, "
+        "service_series: {enabled: true, max_per_project: 8}}\n",
+    ).collection
+
+    assert (off.user_series, off.pool_nodes) == (False, False)
+    assert off.notebook_series == NotebookSeries(enabled=False, max_per_project=50)
+    assert off.service_series == ServiceSeries(enabled=False, max_per_project=50)
+    assert (on.user_series, on.pool_nodes) == (True, True)
+    assert on.notebook_series == NotebookSeries(enabled=True, max_per_project=9)
+    assert on.service_series == ServiceSeries(enabled=True, max_per_project=8)
+
+
+def test_prices(tmp_path):
+    """Prices are by flavor, whose names have dots."""
+    prices = "prices: {currency: EUR, flavors: {modelarts.p3.large.public: 4.2, b: 1}}"
+    read_prices = read(tmp_path, f"{MINIMAL}{prices}\n").prices
+
+    assert read_prices is not None
+    assert read_prices.currency == "EUR"
+    assert dict(read_prices.flavors) == {"modelarts.p3.large.public": 4.2, "b": 1.0}
+    assert read(tmp_path, MINIMAL).prices is None
+
+
+@pytest.mark.parametrize(
+    ("prices", "expected"),
+    [
+        ("{currency: EUR}", "flavors: missing"),
+        ("{flavors: {a: 1}}", "currency: missing"),
+        ("{currency: EUR, flavors: [1]}", "flavors: expected a mapping, got a list"),
+        (
+            "{currency: EUR, flavors: {a.b: 4 EUR}}",
+            'flavors.a.b: "4 EUR" is not a number like 20 or 0.5',
+        ),
+        ("{currency: EUR, flavors: {a: }}", "flavors.a: has no value"),
+    ],
+)
+def test_wrong_prices(tmp_path, prices, expected):
+    """A price that is none has its line and flavor."""
+    found = mistakes(tmp_path, f"{MINIMAL}prices: {prices}\n")
+
+    assert found == [f"11: prices.{expected}"]
 
 
 @pytest.mark.parametrize(
@@ -342,6 +585,15 @@ def test_duplicate_projects(tmp_path):
     [
         ("", "clouds: missing; at least one cloud is needed"),
         ("- a\n- b\n", "expected a mapping, got a list"),
+        (
+            "clouds:\n- {name: otc}\n",
+            "expected a mapping, got a list; write otc: instead of - name: otc",
+        ),
+        (
+            "projects:\n  a: {cloud: otc}\n",
+            "expected a list, got a mapping; begin each entry with -",
+        ),
+        ("clouds:\n\totc: 1\n", "it has a tab where only spaces are allowed"),
         ("a: [1\nb: 2\n", "not valid YAML"),
         ("a: *hunter2\n", "a value that starts with * or & must be quoted"),
         ("a: 1\n---\nb: 2\n", "one document is expected"),
