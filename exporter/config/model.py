@@ -237,7 +237,8 @@ class Cloud:
     tls: Tls = Tls()
     proxy_url: Secret | None = None
     rate_limit: RateLimit | None = None
-    discovery: Discovery | None = None
+    # Not compared: a cloud that discovers other projects keeps its connections.
+    discovery: Discovery | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

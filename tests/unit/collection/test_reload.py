@@ -22,7 +22,7 @@ from harness import (
 )
 
 from exporter.app import serve_exporter
-from exporter.config import Secret
+from exporter.config import Discovery, Secret
 from exporter.errors import ConfigurationError, FileError
 from exporter.simulator import Effect, Fault, serve
 
@@ -83,6 +83,28 @@ async def test_what_did_not_change_is_kept(cloud):
         dict(labels)["project"]
         for labels in scrape.series("exporter_credential_expiry_timestamp_seconds")
     } == {"b", "c"}
+
+
+async def test_other_patterns_of_discovery_cost_no_login(cloud):
+    """Which projects are discovered says nothing of how the cloud is asked."""
+    load = Reloading(configured(cloud, "a", min_interval=60.0))
+    async with exporting(load.current, load) as exporter:
+        await exporter.scrape()
+        discovering = replace(load.current.clouds[0], discovery=Discovery())
+        load.current = replace(
+            load.current,
+            clouds=(discovering,),
+            projects=tuple(
+                replace(project, cloud=discovering) for project in load.current.projects
+            ),
+        )
+        asked = len(cloud.asked())
+        await reload(exporter)
+        scrape = await exporter.scrape()
+
+    assert set(scrape.up().values()) == {1.0}
+    assert cloud.identity.logins == 1
+    assert len(cloud.asked()) == asked
 
 
 async def test_a_bad_file_changes_nothing(cloud):
