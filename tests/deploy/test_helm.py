@@ -328,21 +328,14 @@ def test_the_rules_are_those_that_are_tested():
 
 
 def test_rules_of_ones_own():
-    """Alerts can be left out, labeled and linked; the scrape timeout is the scrape's."""
+    """Alerts can be left out, labeled and linked."""
     made = made_rules(
         'prometheusRule.disabled=["ModelArtsThrottled"]',
         'prometheusRule.additionalRuleLabels={"team": "platform", "severity": "page"}',
         'prometheusRule.dashboardUrl="https://grafana.example.org/"',
         'prometheusRule.runbookUrl="https://runbooks.example.org/"',
-        'scrape.timeout="1m30s"',
     )
     alerts = [rule for rules in made.values() for rule in rules if "alert" in rule]
-    recorded = {
-        rule["record"]: rule["expr"]
-        for rules in made.values()
-        for rule in rules
-        if "record" in rule
-    }
 
     assert len(alerts) == 15
     for alert in alerts:
@@ -350,7 +343,30 @@ def test_rules_of_ones_own():
         assert alert["labels"] == {"team": "platform", "severity": "page"}
         assert links["dashboard_url"].startswith("https://grafana.example.org/d/")
         assert links["runbook_url"].startswith("https://runbooks.example.org/ModelArts")
-    assert recorded["modelarts:scrape_timeout:seconds"] == "vector(90)"
+
+
+def test_labels_that_alerts_take_from_a_project():
+    """`team`, or those that are named: each is looked up as `team` is in the rules."""
+    (shipped,) = {
+        rule["labels"]["team"]
+        for rules in shipped_rules().values()
+        for rule in rules
+        if "team" in rule.get("labels", {})
+    }
+    made = made_rules('prometheusRule.projectLabels=["floor", "owner"]')
+    labels = {
+        rule["alert"]: rule["labels"]
+        for rules in made.values()
+        for rule in rules
+        if "alert" in rule
+    }
+
+    assert set(labels["ModelArtsExporterDown"]) == {"severity"}
+    assert labels["ModelArtsJobRunsLong"] == {
+        "severity": "warning",
+        "floor": shipped.replace("team", "floor"),
+        "owner": shipped.replace("team", "owner"),
+    }
 
 
 @pytest.mark.needs("promtool")
@@ -366,7 +382,7 @@ def test_prometheus_accepts_the_rules(tmp_path):
         text=True,
     )
 
-    assert "SUCCESS: 24 rules found" in done.stdout
+    assert "SUCCESS: 23 rules found" in done.stdout
 
 
 def test_the_dashboards():

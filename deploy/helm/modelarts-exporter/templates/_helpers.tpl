@@ -218,10 +218,3 @@ tlsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
-
-{{/* A duration such as 1m30s in seconds. */}}
-{{- define "modelarts-exporter.seconds" -}}
-{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | int -}}
-{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | int -}}
-{{ add (mul 60 $minutes) $seconds }}
-{{- end }}

@@ -1,0 +1,15 @@
+"""What happens to each alert, minute by minute: promtool runs these cases."""
+
+from . import api_versions, exporter, jobs, scrape_timeouts, teams
+from .case import INFO, Case
+
+
+__all__ = ["CASES", "INFO", "Case"]
+
+CASES = [
+    *exporter.CASES,
+    *jobs.CASES,
+    *api_versions.CASES,
+    *scrape_timeouts.CASES,
+    *teams.CASES,
+]

@@ -1,0 +1,109 @@
+"""Cases of the alerts about the exporter and its collections."""
+
+from .case import DURATION, TIMEOUT, UP, Case, E
+
+
+CASES = [
+    Case(
+        "fires and resolves",
+        "ModelArtsExporterDown",
+        {f"up{{{E}}}": "1x5 0x10 1x10"},
+        {5: 0, 10: 0, 12: 1, 18: 0},
+    ),
+    Case(
+        "short", "ModelArtsExporterDown", {f"up{{{E}}}": "1x5 0x3 1x10"}, {9: 0, 12: 0}
+    ),
+    Case("another job", "ModelArtsExporterDown", {'up{job="node"}': "0x20"}, {19: 0}),
+    Case("missing", "ModelArtsExporterDown", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsExporterAbsent",
+        {f"modelarts_exporter_build_info{{{E}}}": "1x5 stale _x30 1x10"},
+        {5: 0, 20: 0, 23: 1, 40: 0},
+    ),
+    Case(
+        "short",
+        "ModelArtsExporterAbsent",
+        {f"modelarts_exporter_build_info{{{E}}}": "1x5 stale _x10 1x30"},
+        {16: 0, 20: 0, 40: 0},
+    ),
+    Case("missing", "ModelArtsExporterAbsent", {}, {10: 0, 16: 1}),
+    Case(
+        "fires and resolves",
+        "ModelArtsProjectNotCollected",
+        {UP: "1x5 0x20 1x10"},
+        {5: 0, 20: 0, 22: 1, 28: 0},
+    ),
+    Case(
+        "short", "ModelArtsProjectNotCollected", {UP: "1x5 0x13 1x10"}, {19: 0, 22: 0}
+    ),
+    Case("missing", "ModelArtsProjectNotCollected", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsCredentialExpiresSoon",
+        {
+            f'modelarts_exporter_credential_expiry_timestamp_seconds{{{E}, cloud="otc", project="a"}}': "1800x28 90000x10"
+        },
+        {19: 0, 24: 1, 31: 0},
+    ),
+    Case(
+        "just renewed",
+        "ModelArtsCredentialExpiresSoon",
+        {
+            f'modelarts_exporter_credential_expiry_timestamp_seconds{{{E}, cloud="otc", project="a"}}': "1800x20 90000x10"
+        },
+        {20: 0, 22: 0, 25: 0},
+    ),
+    Case("missing", "ModelArtsCredentialExpiresSoon", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsCollectionSlow",
+        {DURATION: "25x30 5x20", TIMEOUT: "30x50"},
+        {10: 0, 17: 1, 33: 0},
+    ),
+    Case(
+        "just below",
+        "ModelArtsCollectionSlow",
+        {DURATION: "24x30", TIMEOUT: "30x30"},
+        {29: 0},
+    ),
+    Case("missing", "ModelArtsCollectionSlow", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsThrottled",
+        {
+            f'modelarts_exporter_api_requests_total{{{E}, cloud="otc", api="training_jobs", code="429"}}': "0+1x40 40x60"
+        },
+        {10: 0, 25: 1, 60: 0},
+    ),
+    Case(
+        "a few",
+        "ModelArtsThrottled",
+        {
+            f'modelarts_exporter_api_requests_total{{{E}, cloud="otc", api="training_jobs", code="429"}}': "0+0.3x60"
+        },
+        {30: 0, 59: 0},
+    ),
+    Case(
+        "other answers",
+        "ModelArtsThrottled",
+        {
+            f'modelarts_exporter_api_requests_total{{{E}, cloud="otc", api="training_jobs", code="200"}}': "0+9x60"
+        },
+        {30: 0},
+    ),
+    Case("missing", "ModelArtsThrottled", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsConfigurationNotReloaded",
+        {f"modelarts_exporter_config_last_reload_successful{{{E}}}": "1x5 0x10 1x10"},
+        {5: 0, 9: 0, 12: 1, 18: 0},
+    ),
+    Case(
+        "corrected at once",
+        "ModelArtsConfigurationNotReloaded",
+        {f"modelarts_exporter_config_last_reload_successful{{{E}}}": "1x5 0x3 1x10"},
+        {9: 0, 12: 0},
+    ),
+    Case("missing", "ModelArtsConfigurationNotReloaded", {}, {30: 0}),
+]
