@@ -46,14 +46,6 @@ def test_prometheus_configurations(name, tmp_path):
     assert "2 rule files found" in run("promtool", "check", "config", file)
 
 
-@pytest.mark.needs("amtool")
-def test_the_alertmanagers_configuration():
-    """Alertmanager's own tool accepts it."""
-    assert "SUCCESS" in run(
-        "amtool", "check-config", DEPLOY / "compose/alertmanager.yml"
-    )
-
-
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
 def test_a_compose_file(file):
     """It has the form of the Compose specification, and every mounted file is there."""
