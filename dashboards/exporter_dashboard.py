@@ -1,4 +1,4 @@
-"""The dashboard of the exporter itself: what it asks, how long it takes, its state."""
+"""The dashboard of the exporter itself: its state, requests, collections and process."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _state(layout: Layout) -> None:
             ],
             unit="s",
             kind="stat",
-            no_value="No credential that ends is in use.",
+            no_value="No credential that expires is in use.",
             steps=(("red", None), ("orange", 600.0), ("green", 1200.0)),
         ),
         5,
@@ -151,7 +151,7 @@ def _requests(layout: Layout) -> None:
                 ),
                 Query(
                     expr=f"sum by (cloud, reason) (rate(modelarts_exporter_api_retries_total{{{EXPORTER}}}[$__rate_interval]))",
-                    legend="{{cloud}}: again after {{reason}}",
+                    legend="{{cloud}}: retried after {{reason}}",
                 ),
             ],
             unit="reqps",
@@ -168,15 +168,19 @@ def _collections(layout: Layout) -> None:
         Panel(
             title="Slowest collections",
             description="Durations of the slowest projects' collections and of whole "
-            "scrapes. A scrape must end within its scrape_timeout.",
+            "scrapes, and the scrape timeout that they must stay below.",
             queries=[
                 Query(
-                    expr=f"topk(5, max by (project, kind) (modelarts_collection_duration_seconds{{{EXPORTER}}}))",
-                    legend="{{project}} {{kind}}",
+                    expr=f"topk(5, max by (project, kind, api_version) (modelarts_collection_duration_seconds{{{EXPORTER}}}))",
+                    legend="{{project}} {{kind}} {{api_version}}",
                 ),
                 Query(
                     expr=f"max by (instance) (scrape_duration_seconds{{{EXPORTER}}})",
                     legend="scrape of {{instance}}",
+                ),
+                Query(
+                    expr=f"max by (instance) (modelarts_exporter_scrape_timeout_seconds{{{EXPORTER}}})",
+                    legend="timeout of {{instance}}",
                 ),
             ],
             unit="s",
@@ -190,8 +194,8 @@ def _collections(layout: Layout) -> None:
             description="The projects whose last complete collection is oldest.",
             queries=[
                 Query(
-                    expr=f"topk(5, time() - max by (project, kind) (modelarts_collection_last_success_timestamp_seconds{{{EXPORTER}}}))",
-                    legend="{{project}} {{kind}}",
+                    expr=f"topk(5, time() - max by (project, kind, api_version) (modelarts_collection_last_success_timestamp_seconds{{{EXPORTER}}}))",
+                    legend="{{project}} {{kind}} {{api_version}}",
                 )
             ],
             unit="s",

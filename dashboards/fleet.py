@@ -1,4 +1,4 @@
-"""The dashboard of all projects: jobs, quotas, what takes long, what cannot be seen."""
+"""The dashboard of all projects: jobs, quotas, long jobs, failed collections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fleet() -> dashboard.Dashboard:
             UID,
             "ModelArts / Fleet",
             "Training and visualization jobs of all projects: what runs, what fails, how "
-            "full the quotas are, and which projects cannot be collected.",
+            "full the quotas are, and which projects are not collected.",
             "modelarts_up",
         )
     )
@@ -38,13 +38,13 @@ def fleet() -> dashboard.Dashboard:
     for title, description, expr, steps in (
         (
             "Collected",
-            "Projects and kinds whose jobs were collected completely at the last scrape.",
+            "Complete collections at the last scrape: of each project, kind and API version.",
             f"sum(modelarts_up{{{JOBS}}})",
             (("green", None),),
         ),
         (
             "Not collected",
-            "Projects and kinds that could not be collected, and are missing elsewhere.",
+            "Failed collections. What they are about is missing in the other panels.",
             f"sum(1 - modelarts_up{{{JOBS}}})",
             (("green", None), ("red", 1.0)),
         ),
@@ -62,13 +62,13 @@ def fleet() -> dashboard.Dashboard:
         ),
         (
             "Accelerators in use",
-            "GPUs and NPUs that running training jobs take. Only the v2 API tells.",
+            "GPUs and NPUs of running training jobs. Only the v2 API reports them.",
             f"sum(modelarts_active_accelerators{{{PROJECT}}})",
             (("blue", None),),
         ),
         (
             "Failed within a day",
-            "Jobs that were seen to fail within the last 24 hours.",
+            "Jobs that failed within the last 24 hours.",
             f'sum(increase(modelarts_jobs_finished_total{{{JOBS}, phase="failed"}}[1d]))',
             (("green", None), ("orange", 1.0)),
         ),
@@ -160,11 +160,11 @@ def fleet() -> dashboard.Dashboard:
         Panel(
             title="Running quota",
             description="Running jobs as a share of the quota. At 100 % new jobs wait. "
-            "v2 does not report this quota.",
+            "Only the v1 API reports this quota.",
             queries=[
                 Query(
-                    expr=f'sum by (project, kind) (modelarts_jobs{{{JOBS}, phase="running"}}) / (sum by (project, kind) (modelarts_job_quota{{{JOBS}}}) > 0)',
-                    legend="{{project}} {{kind}}",
+                    expr=f'sum by (project, kind, api_version) (modelarts_jobs{{{JOBS}, phase="running"}}) / (sum by (project, kind, api_version) (modelarts_running_job_quota{{{JOBS}}}) > 0)',
+                    legend="{{project}} {{kind}} {{api_version}}",
                     instant=True,
                 )
             ],
@@ -184,8 +184,8 @@ def fleet() -> dashboard.Dashboard:
             "can be created.",
             queries=[
                 Query(
-                    expr=f"sum by (project, kind) (modelarts_created_jobs{{{JOBS}}}) / (sum by (project, kind) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit{{{JOBS}}}) > 0)",
-                    legend="{{project}} {{kind}}",
+                    expr=f"sum by (project, kind, api_version) (modelarts_created_jobs{{{JOBS}}}) / (sum by (project, kind, api_version) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit_remaining{{{JOBS}}}) > 0)",
+                    legend="{{project}} {{kind}} {{api_version}}",
                     instant=True,
                 )
             ],
@@ -198,7 +198,7 @@ def fleet() -> dashboard.Dashboard:
         12,
         9,
     )
-    layout.row("What takes long")
+    layout.row("Long jobs")
     layout.add(
         Panel(
             title="Longest running",
@@ -240,15 +240,15 @@ def fleet() -> dashboard.Dashboard:
         12,
         8,
     )
-    layout.row("What cannot be seen")
+    layout.row("Failed collections")
     layout.add(
         Panel(
-            title="Projects that cannot be collected",
+            title="Projects that are not collected",
             description="Projects whose last collection failed. The exporter's status "
             "page says why, and what to do.",
             queries=[
                 Query(
-                    expr=f"sum by (project, kind, instance) (modelarts_up{{{JOBS}}} == 0)",
+                    expr=f"sum by (project, kind, api_version, instance) (modelarts_up{{{JOBS}}} == 0)",
                     instant=True,
                     is_table=True,
                 )
@@ -259,6 +259,7 @@ def fleet() -> dashboard.Dashboard:
             columns=[
                 ("project", "Project", ""),
                 ("kind", "Kind", ""),
+                ("api_version", "API", ""),
                 ("instance", "Exporter", ""),
             ],
         ),
@@ -268,7 +269,7 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Failed collections by reason",
-            description="Failed collections, including those that only miss a part.",
+            description="Failed collections, also of a part, such as the quota.",
             queries=[
                 Query(
                     expr=f"sum by (reason) (increase(modelarts_collection_errors_total{{{JOBS}}}[$__rate_interval]))",
@@ -284,11 +285,11 @@ def fleet() -> dashboard.Dashboard:
     layout.add(
         Panel(
             title="Collection status",
-            description="When each project and kind was collected.",
+            description="Whether each project, kind and API version was collected.",
             queries=[
                 Query(
-                    expr=f"min by (project, kind) (modelarts_up{{{JOBS}}})",
-                    legend="{{project}} {{kind}}",
+                    expr=f"min by (project, kind, api_version) (modelarts_up{{{JOBS}}})",
+                    legend="{{project}} {{kind}} {{api_version}}",
                 )
             ],
             unit="short",

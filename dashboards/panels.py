@@ -30,8 +30,8 @@ EXPORTER: Final = 'job=~"$job", instance=~"$instance"'
 """Selects series of the exporters that are chosen."""
 
 PROJECT: Final = f'{EXPORTER}, project=~"$project"'
-JOBS: Final = f'{PROJECT}, kind=~"$kind"'
-"""Selects series of jobs of the projects and kinds that are chosen."""
+JOBS: Final = f'{PROJECT}, kind=~"$kind", api_version=~"$api_version"'
+"""Selects series of jobs of the projects, kinds and API versions that are chosen."""
 
 DATASOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 PHASE_COLORS: Final = {
@@ -319,7 +319,7 @@ def variable(name: str, query: str) -> dashboard.QueryVariable:
     """Return a variable with several values and All."""
     return (
         dashboard.QueryVariable(name)
-        .label(name.replace("_", " ").capitalize())
+        .label(name.replace("_", " ").capitalize().replace("Api", "API"))
         .query({"query": query, "refId": name})
         .definition(query)
         .datasource(DATASOURCE)
@@ -333,7 +333,7 @@ def variable(name: str, query: str) -> dashboard.QueryVariable:
 
 
 def with_projects(builder: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Add the variables that choose projects: by region, by name, and their kind."""
+    """Add the variables that choose projects, and kinds and API versions of jobs."""
     region = f"modelarts_project_info{{{EXPORTER}}}"
     chosen = f'modelarts_project_info{{{EXPORTER}, cloud_region=~"$cloud_region"}}'
     return (
@@ -343,5 +343,10 @@ def with_projects(builder: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_variable(variable("project", f"label_values({chosen}, project)"))
         .with_variable(
             variable("kind", f"label_values(modelarts_up{{{PROJECT}}}, kind)")
+        )
+        .with_variable(
+            variable(
+                "api_version", f"label_values(modelarts_up{{{PROJECT}}}, api_version)"
+            )
         )
     )

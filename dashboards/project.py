@@ -1,4 +1,4 @@
-"""The dashboard of one project: its jobs over time, durations, quotas, single jobs."""
+"""The dashboard of one project: its jobs over time, quotas, durations, unfinished jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def project() -> dashboard.Dashboard:
             UID,
             "ModelArts / Project",
             "One project: its jobs by status, how long they take, its quotas with their "
-            "forecast, and the jobs that have not ended.",
+            "forecast, and its unfinished jobs.",
             "modelarts_up",
         )
     )
@@ -78,20 +78,20 @@ def _quotas(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Running jobs and their quota",
-            description="Running and pending jobs, and how many may run at the same time "
-            "(v1 only).",
+            description="Running and pending jobs of each API version, and how many may run "
+            "at the same time (v1 only).",
             queries=[
                 Query(
-                    expr=f'sum by (kind) (modelarts_jobs{{{JOBS}, phase="running"}})',
-                    legend="{{kind}}: running",
+                    expr=f'sum by (kind, api_version) (modelarts_jobs{{{JOBS}, phase="running"}})',
+                    legend="{{kind}} {{api_version}}: running",
                 ),
                 Query(
-                    expr=f'sum by (kind) (modelarts_jobs{{{JOBS}, phase="pending"}})',
-                    legend="{{kind}}: waiting",
+                    expr=f'sum by (kind, api_version) (modelarts_jobs{{{JOBS}, phase="pending"}})',
+                    legend="{{kind}} {{api_version}}: waiting",
                 ),
                 Query(
-                    expr=f"sum by (kind) (modelarts_job_quota{{{JOBS}}})",
-                    legend="{{kind}}: quota",
+                    expr=f"sum by (kind, api_version) (modelarts_running_job_quota{{{JOBS}}})",
+                    legend="{{kind}} {{api_version}}: quota",
                 ),
             ],
             unit="short",
@@ -102,20 +102,20 @@ def _quotas(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Existing jobs and their capacity",
-            description="Existing jobs, how many can exist, and a forecast for 24 hours "
-            "from the trend of the last 6.",
+            description="Existing jobs of each API version, how many can exist, and a "
+            "forecast for 24 hours from the trend of the last 6.",
             queries=[
                 Query(
-                    expr=f"sum by (kind) (modelarts_created_jobs{{{JOBS}}})",
-                    legend="{{kind}}: existing",
+                    expr=f"sum by (kind, api_version) (modelarts_created_jobs{{{JOBS}}})",
+                    legend="{{kind}} {{api_version}}: existing",
                 ),
                 Query(
-                    expr=f"sum by (kind) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit{{{JOBS}}})",
-                    legend="{{kind}}: capacity",
+                    expr=f"sum by (kind, api_version) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit_remaining{{{JOBS}}})",
+                    legend="{{kind}} {{api_version}}: capacity",
                 ),
                 Query(
-                    expr=f"sum by (kind) (predict_linear(modelarts_created_jobs{{{JOBS}}}[6h], 86400))",
-                    legend="{{kind}}: in 24 hours",
+                    expr=f"sum by (kind, api_version) (predict_linear(modelarts_created_jobs{{{JOBS}}}[6h], 86400))",
+                    legend="{{kind}} {{api_version}}: in 24 hours",
                 ),
             ],
             unit="short",
@@ -148,8 +148,7 @@ def _durations(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Durations of finished jobs",
-            description="Median and 95th percentile of the jobs that finished within the "
-            "last hour.",
+            description="Median and 95th percentile of the jobs as they finish.",
             queries=[
                 Query(
                     expr=f"histogram_quantile({quantile}, sum by (le) (rate(modelarts_finished_job_duration_seconds_bucket{{{JOBS}}}[$__rate_interval])))",
@@ -192,7 +191,7 @@ def _single_jobs(layout: Layout) -> None:
             "configuration.",
             queries=[
                 Query(
-                    expr=f"modelarts_job_run_duration_seconds{{{JOBS}}} * on (job, instance, project, kind, job_id) group_left (job_name, status) modelarts_job_info{{{JOBS}}}",
+                    expr=f"modelarts_job_run_duration_seconds{{{JOBS}}} * on (job, instance, project, kind, api_version, job_id) group_left (job_name, status) modelarts_job_info{{{JOBS}}}",
                     instant=True,
                     is_table=True,
                 )
@@ -203,6 +202,7 @@ def _single_jobs(layout: Layout) -> None:
             columns=[
                 ("project", "Project", ""),
                 ("kind", "Kind", ""),
+                ("api_version", "API", ""),
                 ("job_name", "Job", ""),
                 ("job_id", "ID", ""),
                 ("status", "Status", ""),
@@ -234,16 +234,17 @@ def _single_jobs(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Nodes by flavor",
-            description="Nodes in use by running training jobs. Only v2 reports them.",
+            description="Nodes of running training jobs by flavor and pool; public resources "
+            "have no pool. Only the v2 API reports them.",
             queries=[
                 Query(
-                    expr=f"sum by (flavor) (modelarts_active_nodes{{{PROJECT}}})",
-                    legend="{{flavor}}",
+                    expr=f"sum by (flavor, pool) (modelarts_active_nodes{{{PROJECT}}})",
+                    legend="{{flavor}} {{pool}}",
                 )
             ],
             unit="short",
             stacked=True,
-            no_value="No data: v1 does not tell, or no job is running.",
+            no_value="No data: v1 does not report nodes, or no job is running.",
         ),
         6,
         9,

@@ -30,6 +30,7 @@ def with_values(expr: str, job=".+", instance=".+", project=".+", kind=".+") -> 
         "$project": project,
         "$cloud_region": ".+",
         "$kind": kind,
+        "$api_version": ".+",
     }
     for name, value in values.items():
         expr = expr.replace(name, value)

@@ -84,7 +84,7 @@ def test_variables(uid):
     )
     expected = ["job", "instance"]
     if uid != "modelarts-exporter":
-        expected += ["cloud_region", "project", "kind"]
+        expected += ["cloud_region", "project", "kind", "api_version"]
     assert [one["name"] for one in others] == expected
     for one in others:
         assert one["datasource"]["uid"] == "${datasource}"
