@@ -31,6 +31,7 @@ _FIRST_LABELS: Final = (
     "cloud",
     "cloud_region",
     "kind",
+    "api_version",
     "job_id",
     "job_name",
     "status",

@@ -1,9 +1,11 @@
 """The Compose stack's Alertmanager: who is notified, and of what not twice."""
 
+import re
 import subprocess
 
 import httpx
 import pytest
+import yaml
 
 from dashboard_files import ROOT
 from programs import an_alertmanager, wait_until
@@ -25,6 +27,17 @@ def test_alertmanagers_own_tool_accepts_it():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert "SUCCESS" in done.stdout
+
+
+def test_the_documented_routes():
+    """They are the ones that are tested."""
+    text = (ROOT / "docs/monitoring.md").read_text()
+    found = re.search(r"<!-- The tests route.*?```yaml\n(.*?)```", text, re.DOTALL)[1]
+
+    assert (
+        yaml.safe_load(found)["route"]
+        == yaml.safe_load(CONFIGURATION.read_text())["route"]
+    )
 
 
 @pytest.mark.needs("amtool")
