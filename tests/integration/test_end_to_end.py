@@ -6,6 +6,7 @@ Rules run as they are shipped, but for their times, which are cut to seconds.
 
 import asyncio
 import contextlib
+import dataclasses
 import http.server
 import json
 import re
@@ -27,6 +28,7 @@ from exporter.simulator import GPU_FLAVOR, Effect, Fault, Jobs, RealClock, serve
 pytestmark = pytest.mark.needs("prometheus", "prometheus-alertmanager")
 
 RULES = ROOT / "deploy/prometheus/rules"
+TEAMS = {"full": "vision", "broken": "speech"}
 # Nothing is wrong with the last.
 PROJECTS = (
     "full",
@@ -128,6 +130,16 @@ def a_cloud():
     return cloud, by_name
 
 
+def with_teams(configured):
+    """Return the configuration, with the label `team` for the projects that have one."""
+    labels = {name: (("team", team),) for name, team in TEAMS.items()}
+    projects = tuple(
+        dataclasses.replace(one, labels=labels.get(one.name, ()))
+        for one in configured.projects
+    )
+    return dataclasses.replace(configured, projects=projects)
+
+
 async def life(by_name, cloud):
     """Let jobs fail and end, and requests be throttled, until the test has seen enough."""
     throttled = by_name["throttled"].project_id
@@ -164,7 +176,7 @@ receivers:
             configured = configuration(
                 cloud, cloud_url, job_series=JobSeries(enabled=True)
             )
-            async with exporting(configured) as exporter:
+            async with exporting(with_teams(configured)) as exporter:
                 living = asyncio.create_task(life(by_name, cloud))
                 try:
                     with an_alertmanager(tmp_path, alertmanager) as manager:
@@ -194,14 +206,14 @@ def _look(webhook, url, cloud, by_name):
 
 def _alerts_arrive(webhook):
     for name, project, severity, words in (
-        ("ModelArtsRunningQuotaFull", "full", "warning", r"100% of the quota"),
+        ("ModelArtsRunningQuotaFull", "full", "warning", r"\(v1\) as it may \(100% of"),
         ("ModelArtsJobRunsLong", "full", "warning", r"running for 3d 11h 2\dm"),
         ("ModelArtsJobsWaitLong", "full", "warning", r"created 1h \dm \d+s ago"),
         ("ModelArtsNoJobCanBeCreated", "exhausted", "critical", r": 0 more can be"),
         ("ModelArtsCapacityCritical", "exhausted", "critical", r"has 100% of"),
         ("ModelArtsJobsFail", "failing", "warning", r"\d\d(\.\d+)?% of the training"),
-        ("ModelArtsProjectNotCollected", "broken", "warning", r"jobs of broken could"),
-        ("ModelArtsThrottled", None, "warning", r"cloud otc refused [\d.]+ requests"),
+        ("ModelArtsProjectNotCollected", "broken", "warning", r"\(v1\) of broken has"),
+        ("ModelArtsThrottled", None, "warning", r"cloud otc rejected [\d.]+ requests"),
     ):
         alert = wait_until(lambda n=name, p=project: webhook.firing(n, p))
         assert alert["labels"]["severity"] == severity
@@ -212,6 +224,7 @@ def _alerts_arrive(webhook):
         assert "/d/modelarts-" in annotations["dashboard_url"]
         if project:
             assert alert["labels"]["kind"] == "training"
+            assert alert["labels"]["team"] == TEAMS.get(project, "unknown")
             assert f"var-project={project}&" in annotations["dashboard_url"]
         assert annotations["runbook_url"].endswith(f"/{name}.md")
     assert webhook.firing("ModelArtsExporterDown") is None
