@@ -2,6 +2,7 @@
 
 from .case import (
     CREATED,
+    ERRORS,
     FAILED,
     LONGEST,
     OLDEST,
@@ -100,6 +101,28 @@ CASES = [
         "ModelArtsCapacityCritical",
         NO_V1 | {v2(CREATED): "5000x60"},
         {30: 0},
+    ),
+    Case(
+        "v2's quota alone cannot be asked for meanwhile",
+        "ModelArtsCapacityCritical",
+        NO_V1
+        | {v2(CREATED): "96x90", v2(REMAINING): "4x20 stale"}
+        | {v2(ERRORS): "0x20 1+1x30 31x40"},
+        {10: 1, 30: 1, 50: 1, 65: 0},
+    ),
+    Case(
+        "v2's quota alone cannot be asked for meanwhile",
+        "ModelArtsNoJobCanBeCreated",
+        NO_V1
+        | {v2(CREATED): "96x90", v2(REMAINING): "0x20 stale _x40 7x30"}
+        | {v2(ERRORS): "0x20 1+1x60"},
+        {10: 1, 30: 1, 55: 1, 63: 0},
+    ),
+    Case(
+        "v2 has a quota no more",
+        "ModelArtsNoJobCanBeCreated",
+        NO_V1 | {v2(REMAINING): "0x20 stale", v2(ERRORS): "0x60", ERRORS: "0+1x60"},
+        {10: 1, 22: 0},
     ),
     Case(
         "v1 fails meanwhile, v2 does not",

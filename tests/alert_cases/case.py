@@ -16,6 +16,7 @@ SUCCEEDED = f'modelarts_jobs_finished_total{{{P}, phase="succeeded"}}'
 LONGEST = f'modelarts_job_longest_duration_seconds{{{P}, phase="running"}}'
 OLDEST = f'modelarts_job_oldest_created_timestamp_seconds{{{P}, phase="pending"}}'
 DURATION = f"modelarts_collection_duration_seconds{{{P}}}"
+ERRORS = f'modelarts_collection_errors_total{{{P}, reason="timeout"}}'
 TIMEOUT = f"modelarts_exporter_scrape_timeout_seconds{{{E}}}"
 INFO = f'modelarts_project_info{{{E}, project="a", cloud="otc", label_team="vision"}}'
 

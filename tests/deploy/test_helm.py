@@ -382,7 +382,7 @@ def test_prometheus_accepts_the_rules(tmp_path):
         text=True,
     )
 
-    assert "SUCCESS: 23 rules found" in done.stdout
+    assert "SUCCESS: 24 rules found" in done.stdout
 
 
 def test_the_dashboards():
