@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from . import __version__
+from .clock import Clock
 from .cloud.watchdog import watch
 from .collection.collector import Collector
 from .collectors.base import Registry
@@ -89,7 +90,9 @@ async def collect_once(load: Callable[[], Configuration]) -> bool:
 
 @asynccontextmanager
 async def open_exporter(
-    load: Callable[[], Configuration], registry: Registry = REGISTRY
+    load: Callable[[], Configuration],
+    registry: Registry = REGISTRY,
+    clock: Clock = time.time,
 ) -> AsyncIterator[Exporter]:
     """
     Yield an exporter for the configuration that `load` returns; close it at the end.
@@ -98,11 +101,10 @@ async def open_exporter(
     """
     configuration = load()
     telemetry = Telemetry(REVISION)
-    telemetry.configuration_read(time.time())
-    collector = Collector(configuration, telemetry, registry)
+    collector = Collector(configuration, telemetry, registry, clock)
     watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
     try:
-        yield Exporter(load, collector, telemetry)
+        yield Exporter(load, collector, telemetry, clock)
     finally:
         watchdog.cancel()
         await asyncio.wait([watchdog])

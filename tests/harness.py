@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 
 from dataclasses import dataclass, field, replace
 
@@ -178,18 +179,25 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def exporting(
-    configuration: Configuration, load=None, web=None, registry=REGISTRY, **client
+    configuration: Configuration,
+    load=None,
+    web=None,
+    registry=REGISTRY,
+    clock=time.time,
+    **client,
 ):
     """
     Run an exporter for an `async with` block; it reloads what `load` returns.
 
-    `web` is its web configuration, and `registry` has the products that it collects;
-    `client` are more arguments for the HTTP client.
+    `web` is its web configuration, `registry` has the products that it collects, and
+    `clock` tells it the time; `client` are more arguments for the HTTP client.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         scheme = "https" if web is not None and web.has_tls else "http"
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_exporter(load or (lambda: configuration), registry) as exporter:
+        async with open_exporter(
+            load or (lambda: configuration), registry, clock
+        ) as exporter:
             app = create_app(exporter, "/metrics")
             async with (
                 serving(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from ..clock import Clock
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
@@ -41,6 +43,7 @@ async def check_all(
     configuration: Configuration,
     progress: Callable[[str], None],
     registry: Registry = REGISTRY,
+    clock: Clock = time.time,
 ) -> list[Finding]:
     """
     Return a finding for each project and collector; `progress` gets a line for each.
@@ -61,7 +64,12 @@ async def check_all(
         connectivity[cloud.name] = await check_connectivity(cloud)
     clients = {
         cloud.name: CloudClient(
-            cloud, scheduler, telemetry, memory, observers=[observe_clock]
+            cloud,
+            scheduler,
+            telemetry,
+            memory,
+            clock=clock,
+            observers=[observe_clock],
         )
         for cloud in configuration.clouds
     }

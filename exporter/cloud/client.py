@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -46,10 +45,11 @@ class CloudClient:
         telemetry: Telemetry,
         memory: ResponseMemory,
         *,
-        clock: Clock = time.time,
+        clock: Clock,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.cloud = cloud
+        self.clock = clock
         self._queue = scheduler.cloud(cloud.rate_limit)
         self._telemetry = telemetry
         telemetry.request_queue(

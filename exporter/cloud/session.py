@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
@@ -11,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import httpx
 import msgspec
 
+from ..clock import Clock
 from ..config import Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
@@ -27,6 +26,8 @@ T = TypeVar("T")
 class Client(Protocol):
     """What a session needs of a cloud's client."""
 
+    clock: Clock
+
     async def ask(
         self, project: Project, call: Call, deadline: Deadline
     ) -> httpx.Response:
@@ -40,11 +41,8 @@ class Answer(Generic[T]):
     call: Call
     response: httpx.Response = field(repr=False)
     content: T = field(repr=False)
-
-    @property
-    def answered_at(self) -> float:
-        """The response's `Date` in Unix time, or this machine's time without one."""
-        return http_date(self.response.headers.get("Date", "")) or time.time()
+    answered_at: float
+    """The response's `Date` in Unix time, or this machine's time without one."""
 
     def unexpected(self, why: str) -> CollectionError:
         """Return the error for content that is not as expected, for the reason `why`."""
@@ -72,8 +70,11 @@ class Session:
         is not as expected.
         """
         response = await self.client.ask(self.project, call, self.deadline)
+        date = http_date(response.headers.get("Date", ""))
+        answered_at = date or self.client.clock()
         try:
-            return Answer(call, response, decode_json(decoder, response.content))
+            content = decode_json(decoder, response.content)
+            return Answer(call, response, content, answered_at)
         except JsonError as error:
             raise _unexpected(call, response, str(error)) from None
 

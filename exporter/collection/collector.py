@@ -6,6 +6,7 @@ import asyncio
 
 from collections.abc import Callable, Sequence
 
+from ..clock import Clock
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
@@ -26,9 +27,14 @@ class Collector:
     """Collects the projects of a configuration, with the products of `registry`."""
 
     def __init__(
-        self, configuration: Configuration, telemetry: Telemetry, registry: Registry
+        self,
+        configuration: Configuration,
+        telemetry: Telemetry,
+        registry: Registry,
+        clock: Clock,
     ) -> None:
         self.registry = registry
+        self._clock = clock
         self._telemetry = telemetry
         self._scheduler = RequestScheduler(
             configuration.collection.max_concurrent_requests
@@ -79,7 +85,11 @@ class Collector:
             client = self._clients.get(cloud.name)
             if client is None or client.cloud != cloud:
                 client = CloudClient(
-                    cloud, self._scheduler, self._telemetry, self._memory
+                    cloud,
+                    self._scheduler,
+                    self._telemetry,
+                    self._memory,
+                    clock=self._clock,
                 )
             clients[cloud.name] = client
         self._clients = clients

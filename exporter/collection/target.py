@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -62,6 +61,7 @@ class TargetState:
     ) -> None:
         self.target = target
         self._client = client
+        self._clock = client.clock
         self._poller = target.product.open(target, settings)
         self._settings = settings
         self._telemetry = telemetry
@@ -205,7 +205,7 @@ class TargetState:
     def _finish(self, run: Run, outcome: Outcome) -> None:
         # An overdue run may end after a newer one.
         if self._finished is None or self._finished.started <= run.started:
-            self._finished = Finished(outcome, run.started, _now(), time.time())
+            self._finished = Finished(outcome, run.started, _now(), self._clock())
 
     def _count(self, outcome: Outcome) -> None:
         result = outcome.result
@@ -213,7 +213,7 @@ class TargetState:
             self._errors[result.reason] += 1
             self._log.failed(result)
             return
-        self._last_success = time.time()
+        self._last_success = self._clock()
         for partial_failure in result.partial_failures:
             self._errors[partial_failure.reason] += 1
         self._log.succeeded(result.number, outcome.seconds, result.partial_failures)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from collections.abc import Callable, Collection, Coroutine
 from typing import Final
@@ -106,7 +105,7 @@ class _Answers:
         exporter = self._exporter
         status = ExporterStatus(
             telemetry_path=self._telemetry_path,
-            now=time.time(),
+            now=exporter.clock(),
             started=exporter.started,
             configuration_read=exporter.configuration_read,
             errors=exporter.errors,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import structlog
 
 from prometheus_client import Metric
 
+from ..clock import Clock
 from ..collection.collector import Collector
 from ..collection.containment import failing_alone
 from ..collection.metric_families import families
@@ -42,10 +42,16 @@ class Exporter:
     load: Callable[[], Configuration]
     collector: Collector
     telemetry: Telemetry
-    started: float = field(default_factory=time.time)
-    configuration_read: float = field(default_factory=time.time)
+    clock: Clock
+    started: float = field(init=False)
+    configuration_read: float = field(init=False)
     errors: Sequence[str] = ()
     """Errors of the last reload; empty if it succeeded."""
+
+    def __post_init__(self) -> None:
+        """Record the configuration as read now."""
+        self.started = self.configuration_read = self.clock()
+        self.telemetry.configuration_read(self.started)
 
     async def metrics(self, seconds: float, response_format: ResponseFormat) -> bytes:
         """Collect for at most `seconds` and return all metrics, encoded."""
@@ -101,7 +107,7 @@ class Exporter:
                 log.error("configuration not reloaded", error=line)  # noqa: TRY400
             raise
         self.collector.configure(configuration)
-        self.configuration_read, self.errors = time.time(), ()
+        self.configuration_read, self.errors = self.clock(), ()
         self.telemetry.configuration_read(self.configuration_read)
         log.info("configuration reloaded", projects=len(configuration.projects))
 

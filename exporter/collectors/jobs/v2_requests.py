@@ -7,7 +7,7 @@ and "Querying Training Quotas" (`ShowTrainingQuotas`, which OTC does not have).
 
 from __future__ import annotations
 
-import time
+import asyncio
 
 from http import HTTPStatus
 from typing import Final
@@ -82,7 +82,7 @@ class V2TrainingJobs:
         None where the cloud has no such API, or reports no quota of jobs. Raises
         `CollectionError`.
         """
-        if time.monotonic() < self._no_quota_until:
+        if asyncio.get_running_loop().time() < self._no_quota_until:
             return None
         call = Call(
             api="training_quotas",
@@ -97,7 +97,8 @@ class V2TrainingJobs:
             failure = error.failure
             if failure.status != HTTPStatus.NOT_FOUND or failure.reason != Reason.API:
                 raise
-            self._no_quota_until = time.monotonic() + _SECONDS_WITHOUT_QUOTA_API
+            now = asyncio.get_running_loop().time()
+            self._no_quota_until = now + _SECONDS_WITHOUT_QUOTA_API
             return None
 
     async def remaining(self, session: Session, job: Job) -> int | None:

@@ -1,6 +1,7 @@
 """Logging in and signing, seen from the cloud that is asked."""
 
 import os
+import time
 
 import pytest
 
@@ -8,6 +9,8 @@ from harness import (
     PASSWORD,
     SECRET_KEY,
     SECURITY_TOKEN,
+    configuration,
+    exporting,
     exporting_from,
     key_auth,
     password_auth,
@@ -15,7 +18,7 @@ from harness import (
 )
 
 from exporter.config import AccessKeyAuth, Secret
-from exporter.simulator import Effect, Fault, Key, RealClock
+from exporter.simulator import Effect, Fault, Key, RealClock, serve
 
 
 def all_up(scrape) -> bool:
@@ -142,11 +145,15 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     """When the renewal ahead of time fails, the old token is used to its end."""
     cloud = simulated("a")
     cloud.identity.token_seconds = 100.0
-    async with exporting_from(cloud) as exporter:
+    ahead = 0.0
+    async with (
+        serve(cloud) as url,
+        exporting(
+            configuration(cloud, url), clock=lambda: time.time() + ahead
+        ) as exporter,
+    ):
         assert all_up(await exporter.scrape())
-        issuer = exporter.collector._clients["otc"]._credential._issuer
-        now = issuer.clock
-        issuer.clock = lambda: now() + 95
+        ahead = 95.0
         with cloud.faults.on(
             Fault(effect=Effect.STATUS, status=404, api="auth_tokens")
         ):

@@ -49,8 +49,9 @@ def listing():
 class Client:
     """What stands for the client of a cloud: it is never asked."""
 
-    def __init__(self, cloud, budget, telemetry, memory):
+    def __init__(self, cloud, budget, telemetry, memory, clock):
         self.cloud = cloud
+        self.clock = clock
 
     def session(self, project, deadline):
         """Return nothing: no poller here asks a cloud."""
@@ -154,7 +155,10 @@ class SharedRunMachine(RuleBasedStateMachine):
 
     async def _start(self):
         self.collector = Collector(
-            self._configuration(PROJECTS), Telemetry(), self.registry
+            self._configuration(PROJECTS),
+            Telemetry(),
+            self.registry,
+            self.loop.time,
         )
 
     def _configuration(self, projects, **collection):
