@@ -23,7 +23,7 @@ from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
 from .web.config import CurrentWebConfiguration
-from .web.routes import OWN_PATHS
+from .web.paths import OwnPath
 from .web.server import ListenError, exit_in_time, listen
 
 
@@ -156,7 +156,7 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("--config.strict is for --config.check")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
-    if flags.telemetry_path in OWN_PATHS - {"/"}:
+    if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
         parser.error("--web.telemetry-path must not be a path of the exporter's own")
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")

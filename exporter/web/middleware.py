@@ -14,7 +14,6 @@ import ipaddress
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -25,9 +24,7 @@ from ..config import RateLimit
 from ..errors import ConfigurationError
 from .config import CurrentWebConfiguration
 from .passwords import PasswordChecker, Verdict
-
-
-OPEN_PATHS: Final = frozenset(("/-/healthy", "/-/ready"))
+from .paths import OPEN_PATHS
 
 
 class AccessMiddleware:

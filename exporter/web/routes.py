@@ -20,25 +20,12 @@ from ..errors import ConfigurationError
 from ..metrics.exposition import accepts_gzip, choose_format
 from .connection_limiter import connection_limit
 from .discovery import Shard, discover
+from .paths import OwnPath
 from .scrape_limit import ScrapeLimit, scrape_limits
 from .scrape_timeout import scrape_seconds
 from .scraping import Exporter, ResponseFormat
 from .status_page import ExporterStatus, headers, render
 
-
-PROBE_PATH: Final = "/probe"
-OWN_PATHS: Final = frozenset(
-    (
-        "/",
-        PROBE_PATH,
-        "/sd",
-        "/exporter-metrics",
-        "/-/healthy",
-        "/-/ready",
-        "/-/reload",
-    )
-)
-"""The exporter's own paths; metrics can only replace `/`."""
 
 _CLIENT_CLOSED_REQUEST: Final = 499
 _MAX_SHARDS: Final = 1000
@@ -50,15 +37,15 @@ def create_app(exporter: Exporter, telemetry_path: str) -> Starlette:
     answers = _Answers(exporter, telemetry_path)
     routes = [
         Route(telemetry_path, answers.metrics),
-        Route(PROBE_PATH, answers.probe),
-        Route("/sd", answers.discovery),
-        Route("/exporter-metrics", answers.own_metrics),
-        Route("/-/healthy", answers.healthy),
-        Route("/-/ready", answers.ready),
-        Route("/-/reload", answers.reload, methods=["POST"]),
+        Route(OwnPath.PROBE, answers.probe),
+        Route(OwnPath.DISCOVERY, answers.discovery),
+        Route(OwnPath.OWN_METRICS, answers.own_metrics),
+        Route(OwnPath.HEALTHY, answers.healthy),
+        Route(OwnPath.READY, answers.ready),
+        Route(OwnPath.RELOAD, answers.reload, methods=["POST"]),
     ]
-    if telemetry_path != "/":
-        routes.append(Route("/", answers.page))
+    if telemetry_path != OwnPath.PAGE:
+        routes.append(Route(OwnPath.PAGE, answers.page))
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
@@ -98,7 +85,7 @@ class _Answers:
             if shard is None or shard.holds(project.name)
         ]
         scheme = request.url.scheme
-        body = discover(projects, address=host, scheme=scheme, path=PROBE_PATH)
+        body = discover(projects, address=host, scheme=scheme, path=OwnPath.PROBE)
         return Response(body, media_type="application/json")
 
     async def page(self, request: Request) -> Response:

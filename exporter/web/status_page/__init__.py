@@ -23,6 +23,7 @@ from ...collectors.overview import Longest, QuotaUse
 from ...collectors.phases import Phase
 from ...config import Project
 from ...errors import Failure
+from ..paths import OwnPath
 
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -112,6 +113,7 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
     states = [target.state for project in projects for target in project.targets]
     text = _template().render(
         style=_style(),
+        paths=OwnPath,
         version=__version__,
         telemetry_path=status.telemetry_path,
         uptime=span(status.now - status.started),
