@@ -60,7 +60,10 @@ def _metrics_item(state: Pools, pool: Pool, measured: str) -> Json:
             "window": "1m",
         }
     shown = pool.name if state.named_by_display_name else pool.pool_id
-    labels = {"os.modelarts/name": pool.name, "os.modelarts/workspace.id": "0"}
+    labels = {
+        "os.modelarts/name": pool.name,
+        "os.modelarts/workspace.id": pool.workspace_id,
+    }
     return {"metadata": {"name": shown, "labels": labels}, "table": table}
 
 
