@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum, StrEnum, auto
+from inspect import get_annotations
 from pathlib import Path
 from types import NoneType
 from typing import Final, TypeVar, get_args, get_origin, get_type_hints
@@ -107,11 +108,10 @@ def keys_of(group: type[KeyGroup]) -> tuple[DeclaredKey, ...]:
         hints = get_type_hints(group, include_extras=True)
         found = fields(group)  # type: ignore[arg-type]  # each is a dataclass
         # Its own keys first, then those that it inherits.
+        own = get_annotations(group)
         _KEYS[group] = tuple(
             _declared(field.name, field.default, hints[field.name])
-            for field in sorted(
-                found, key=lambda one: one.name not in vars(group)["__annotations__"]
-            )
+            for field in sorted(found, key=lambda field: field.name not in own)
         )
     return _KEYS[group]
 
