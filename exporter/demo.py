@@ -19,7 +19,6 @@ from .config import (
     PasswordAuth,
     Project,
     Secret,
-    TrainingApi,
 )
 from .simulator import DEMO_KEY, DEMO_USER, RealClock, SimulatedCloud, demo_cloud, serve
 from .web.server import url_of, wait_for_signal
@@ -92,7 +91,6 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
                 name=project.name,
                 cloud=by_key if project.name in _SIGNED else by_password,
                 project_id=project.project_id,
-                training_api=TrainingApi(project.training_api),
                 labels=(("team", project.name),),
             )
             for project in cloud.projects

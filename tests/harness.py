@@ -121,8 +121,20 @@ class Scrape:
         }
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Return the value of one series, named with all its labels."""
-        return self.samples.get((f"modelarts_{name}", frozenset(labels.items())))
+        """
+        Return the value of one series, named with all its labels.
+
+        Without `api_version`, it is the only one that there is.
+        """
+        wanted = labels.items()
+        found = [
+            value
+            for series, value in self.series(name, **labels).items()
+            if dict(series).items() - wanted
+            <= {("api_version", dict(series).get("api_version"))}
+        ]
+        assert len(found) <= 1, f"{name} has several API versions"
+        return found[0] if found else None
 
     def series(
         self, name: str, **labels: str

@@ -46,7 +46,9 @@ async def check_all(
     clock: Clock = time.time,
 ) -> list[Finding]:
     """
-    Return a finding for each project and collector; `progress` gets a line for each.
+    Return a finding for each project, collector and version of its API.
+
+    `progress` gets a line for each.
     """
     telemetry = Telemetry()
     skews: dict[str, float] = {}
@@ -82,7 +84,10 @@ async def check_all(
         check_one = _Check(target, clients[cloud], settings, skews)
         finding = await check_one.run(connectivity[cloud])
         done += 1
-        progress(f"{done} of {len(wanted)}: {finding.project} {finding.collector}")
+        progress(
+            f"{done} of {len(wanted)}: {finding.project} {finding.collector} "
+            f"{finding.api_version}"
+        )
         return finding
 
     try:
@@ -119,6 +124,7 @@ class _Check:
         return Finding(
             self._target.project.name,
             self._target.product.name,
+            self._target.api_version,
             self._steps,
             tuple(self._problems),
         )

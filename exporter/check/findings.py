@@ -37,10 +37,11 @@ NOT_REACHED: Final = Result(None, "-")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check of one project and collector."""
+    """The result of a check of one project, collector and version of its API."""
 
     project: str
     collector: str
+    api_version: str
     steps: dict[Step, Result]
     problems: tuple[Problem, ...] = ()
 
@@ -52,11 +53,12 @@ class Finding:
 
 def table(findings: Sequence[Finding]) -> str:
     """Return a table with a row per finding, followed by problems and advice."""
-    head = ("project", "collector", *Step)
+    head = ("project", "collector", "API", *Step)
     rows = [head] + [
         (
             finding.project,
             finding.collector,
+            finding.api_version,
             *(finding.steps[step].words for step in Step),
         )
         for finding in findings
@@ -67,10 +69,11 @@ def table(findings: Sequence[Finding]) -> str:
         for row in rows
     ]
     for finding in findings:
+        whose = f"{finding.project} {finding.collector} {finding.api_version}"
         for problem in finding.problems:
             lines += [
                 "",
-                f"{finding.project} {finding.collector}: {problem.problem}",
+                f"{whose}: {problem.problem}",
                 f"  -> {problem.advice}",
                 *([f"     {problem.request}"] if problem.request else []),
             ]
@@ -87,6 +90,7 @@ def as_json(findings: Sequence[Finding]) -> str:
         {
             "project": finding.project,
             "collector": finding.collector,
+            "api_version": finding.api_version,
             "ok": finding.ok,
             "steps": finding.steps,
             "troubles": finding.problems,

@@ -77,7 +77,7 @@ _NO_SUCH_API: Final = ErrorMeaning(
     Reason.API,
     "the API does not exist here",
     "check the cloud's URLs and region: ModelArts is not offered in every region. Where "
-    "v1 is no longer offered, set training_api: v2",
+    "it offers one training API only, leave out training_api",
 )
 _NOT_IN_PROJECT: Final = ErrorMeaning(
     Reason.API,

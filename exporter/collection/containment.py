@@ -47,7 +47,10 @@ def failing_alone(
         except Exception:
             target = result.target
             log.exception(
-                "internal error", project=target.project.name, kind=target.kind
+                "internal error",
+                project=target.project.name,
+                kind=target.kind,
+                api_version=target.api_version,
             )
             failing.append(result)
     return failing

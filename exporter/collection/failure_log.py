@@ -48,6 +48,7 @@ class FailureLog:
             "collected",
             project=self._target.project.name,
             kind=self._target.kind,
+            api_version=self._target.api_version,
             **{self._target.product.noun: number},
             seconds=round(seconds, 3),
         )
@@ -83,6 +84,7 @@ class _Ongoing:
             project=self._target.project.name,
             cloud=self._target.project.cloud.name,
             kind=self._target.kind,
+            api_version=self._target.api_version,
             api=failure.operation or self._operation,
             reason=failure.reason,
             method=failure.method,
@@ -101,6 +103,7 @@ class _Ongoing:
                 event,
                 project=self._target.project.name,
                 kind=self._target.kind,
+                api_version=self._target.api_version,
                 failures=self._failures,
                 failed_for_seconds=round(_now() - self._since),
             )

@@ -25,7 +25,8 @@ _PROJECT_INFO_LABELS: Final = (
     "project_id",
     "cloud",
     "cloud_region",
-    "training_api",
+    "workspace_id",
+    "discovered",
 )
 
 
@@ -33,7 +34,7 @@ def up(reports: Sequence[Report]) -> Metric:
     """Return the family that says whether each project and kind was collected."""
     return gauge(
         "modelarts_up",
-        "1 if the project's jobs of this kind were collected completely, else 0.",
+        "1 if this was collected completely from the project, else 0.",
         [
             (
                 report.labels.own,
@@ -71,7 +72,7 @@ def project_info(projects: Sequence[Project]) -> Metric:
     extra = sorted({name for project in projects for name, _ in project.labels})
     family = GaugeMetricFamily(
         "modelarts_project_info",
-        "1; a project's ID, cloud, region, API version and configured labels.",
+        "1; a project's ID, cloud, region, workspace and configured labels.",
         labels=[*_PROJECT_INFO_LABELS, *(f"label_{name}" for name in extra)],
     )
     for project in projects:
@@ -82,7 +83,8 @@ def project_info(projects: Sequence[Project]) -> Metric:
                 project.project_id,
                 project.cloud.name,
                 project.cloud.region,
-                project.training_api,
+                project.workspace_id,
+                "false",
                 *(configured.get(name, "") for name in extra),
             ],
             1.0,

@@ -158,7 +158,10 @@ class TargetState:
         except Exception:
             target = self.target
             log.exception(
-                "internal error", project=target.project.name, kind=target.kind
+                "internal error",
+                project=target.project.name,
+                kind=target.kind,
+                api_version=target.api_version,
             )
             return self.replace_outcome(report.failed(INTERNAL_ERROR))
         return replace(report, reading=reading)
@@ -198,7 +201,10 @@ class TargetState:
             # An unexpected error must not affect the other targets.
             target = self.target
             log.exception(
-                "internal error", project=target.project.name, kind=target.kind
+                "internal error",
+                project=target.project.name,
+                kind=target.kind,
+                api_version=target.api_version,
             )
             return INTERNAL_ERROR
 

@@ -148,7 +148,9 @@ class Target:
 
     def labels(self) -> Labels:
         """Return the labels of all its series; they cost less if they are kept."""
-        return Labels(project=self.project.name, kind=self.kind)
+        return Labels(
+            project=self.project.name, kind=self.kind, api_version=self.api_version
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,10 @@ class Provider(StrEnum):
 
 
 class TrainingApi(StrEnum):
-    """The API that lists a project's training jobs."""
+    """The versions of the API that list a project's training jobs."""
+
+    AUTO = "auto"
+    """Both, since they list different jobs."""
 
     V1 = "v1"
     V2 = "v2"
@@ -155,8 +158,9 @@ class ProjectSettings(KeyGroup):
         tuple[str, ...] | None, Key("what is collected", form=Form.COLLECTOR)
     ] = None
     training_api: Annotated[
-        TrainingApi, Key("[which one](#v1-or-v2) lists the training jobs")
-    ] = TrainingApi.V1
+        TrainingApi,
+        Key("[which version](#v1-or-v2) lists the training jobs; `auto` is both"),
+    ] = TrainingApi.AUTO
     labels: Annotated[
         tuple[tuple[str, str], ...],
         Key(
@@ -254,7 +258,7 @@ class Project:
     project_id: str
     workspace_id: str = "0"
     collectors: tuple[str, ...] | None = None
-    training_api: TrainingApi = TrainingApi.V1
+    training_api: TrainingApi = TrainingApi.AUTO
     labels: tuple[tuple[str, str], ...] = ()
 
 

@@ -72,6 +72,11 @@ class Telemetry:
             "recovered: each is a bug in the exporter.",
             registry=self.registry,
         )
+        self._scrape_timeout = Gauge(
+            "modelarts_exporter_scrape_timeout_seconds",
+            "The timeout of the last scraper that said one; 0 before the first.",
+            registry=self.registry,
+        )
         self._coalesced = Counter(
             "modelarts_exporter_coalesced_collections",
             "Collections of a project and kind that joined a running one.",
@@ -145,6 +150,10 @@ class Telemetry:
     def coalesced(self) -> None:
         """Count a collection that joined a running one."""
         self._coalesced.inc()
+
+    def scrape_timeout(self, seconds: float) -> None:
+        """Set the last scraper's timeout."""
+        self._scrape_timeout.set(seconds)
 
     def invalid_request(self) -> None:
         """Count a request to the exporter that is not valid HTTP."""

@@ -22,7 +22,7 @@ from .connection_limiter import connection_limit
 from .discovery import Shard, discover
 from .paths import OwnPath
 from .scrape_limit import ScrapeLimit, scrape_limits
-from .scrape_timeout import scrape_seconds
+from .scrape_timeout import SCRAPE_TIMEOUT_HEADER, scrape_seconds, scraper_timeout
 from .scraping import Exporter, ResponseFormat
 from .status_page import ExporterStatus, headers, render
 
@@ -130,10 +130,11 @@ class _Answers:
         response_format = _response_format(request)
         if request.method == "HEAD":
             return Response(headers=_scrape_headers(response_format))
-        seconds = scrape_seconds(
-            request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"),
-            self._exporter.collector.configuration.collection,
-        )
+        timeout = scraper_timeout(request.headers.get(SCRAPE_TIMEOUT_HEADER))
+        if timeout is not None:
+            self._exporter.telemetry.scrape_timeout(timeout)
+        settings = self._exporter.collector.configuration.collection
+        seconds = scrape_seconds(timeout, settings)
         with limit.slot():
             scrape = asyncio.create_task(collect(seconds, response_format))
             if not await _finishes_before_client_leaves(request, scrape):

@@ -67,7 +67,8 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
     up = prometheus("up")
     jobs = {
         tuple(
-            result["metric"][label] for label in ("project", "kind", "status")
+            result["metric"][label]
+            for label in ("project", "kind", "api_version", "status")
         ): float(result["value"][1])
         for result in prometheus("modelarts_jobs > 0")
     }
@@ -77,6 +78,7 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
         (
             project,
             kind,
+            found["api"],
             V1_STATUSES[int(status)].name if found["api"] == "v1" else status.lower(),
         ): count
         for project, kinds in truth.items()
@@ -85,18 +87,23 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
     }
     assert len(truth) == 6
     assert {kinds["training"]["api"] for kinds in truth.values()} == {"v1", "v2"}
-    for name, field in (("job_quota", "quota"), ("job_count_limit", "remaining")):
-        assert {
-            (result["metric"]["project"], result["metric"]["kind"]): float(
-                result["value"][1]
-            )
-            for result in prometheus(f"modelarts_{name}")
-        } == {
-            (project, kind): found[field]
+    for name, field in (
+        ("running_job_quota", "quota"),
+        ("job_count_limit_remaining", "remaining"),
+    ):
+        expected = {
+            (project, kind, found["api"]): found[field]
             for project, kinds in truth.items()
             for kind, found in kinds.items()
-            if found[field] is not None
         }
+        stored = {
+            tuple(
+                result["metric"][label] for label in ("project", "kind", "api_version")
+            ): float(result["value"][1])
+            for result in prometheus(f"modelarts_{name}")
+        }
+        # Of the other training API, which has no jobs here, there is no truth.
+        assert {one: stored.get(one) for one in expected} == expected
     assert {result["value"][1] for result in prometheus("modelarts_up")} == {"1"}
     assert not prometheus('{__name__=~"modelarts_.*", exported_job!=""}')
     assert not prometheus(

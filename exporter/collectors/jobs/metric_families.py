@@ -52,7 +52,7 @@ def _numbers(listed: Listed) -> Iterator[Metric]:
         ],
     )
     yield gauge(
-        "modelarts_job_quota",
+        "modelarts_running_job_quota",
         "Limit of running jobs (v1: quotas).",
         known((target.own, listing.quota.running) for target, listing in listed),
     )
@@ -63,7 +63,7 @@ def _numbers(listed: Listed) -> Iterator[Metric]:
         known((target.own, listing.quota.created) for target, listing in listed),
     )
     yield gauge(
-        "modelarts_job_count_limit",
+        "modelarts_job_count_limit_remaining",
         "Number of jobs that can still be created (v1: job_count_limit; v2: quota minus "
         "used).",
         known((target.own, listing.quota.remaining) for target, listing in listed),

@@ -166,6 +166,7 @@ class JobPoller:
             labels={
                 "project": self._target.project.name,
                 "kind": self._target.kind,
+                "api_version": self._target.api_version,
                 "api": self.operation,
             },
         )

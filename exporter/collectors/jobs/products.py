@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...config import Project
+from ...config import Project, TrainingApi
 from ..base import Product
 from .kinds import Kind
 from .metric_families import job_families
 from .poller import JobPoller
 
 
+_TRAINING_VERSIONS: Final = ("v1", "v2")
+
+
 def _training_versions(project: Project) -> tuple[str, ...]:
-    return (project.training_api,)
+    version = project.training_api
+    return _TRAINING_VERSIONS if version is TrainingApi.AUTO else (version.value,)
 
 
 TRAINING: Final = Product(
@@ -20,7 +24,7 @@ TRAINING: Final = Product(
     kind=Kind.TRAINING.value,
     title="Training jobs",
     noun="jobs",
-    api_versions=("v1", "v2"),
+    api_versions=_TRAINING_VERSIONS,
     versions_of=_training_versions,
     open=JobPoller,
     families=job_families,

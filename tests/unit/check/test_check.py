@@ -71,7 +71,7 @@ async def test_all_is_well(auth):
         (
             Fault(effect=Effect.STATUS, status=404, code="APIG.0101"),
             Step.JOBS,
-            "training_api: v2",
+            "leave out training_api",
         ),
         (Fault(effect=Effect.HTML), Step.JOBS, "check the cloud's modelarts_url"),
     ],
@@ -128,7 +128,7 @@ async def test_jobs_that_the_other_api_has(has, asked):
 
     assert not findings[0].ok
     assert words(findings[0])[Step.JOBS] == f"0 (13 in {has})"
-    assert findings[0].problems[0].advice == f"set training_api: {has} for this project"
+    assert findings[0].problems[0].advice == "set training_api: auto for this project"
 
 
 async def test_an_empty_project_is_well():
@@ -220,7 +220,7 @@ clouds:
         domain: OTC00000000001000000001
 projects:
   - {{name: vision, cloud: demo, project_id: {1:032x}}}
-  - {{name: translation, cloud: demo, project_id: {6:032x}}}
+  - {{name: translation, cloud: demo, project_id: {6:032x}, training_api: v1}}
 """
         )
 
@@ -240,13 +240,11 @@ projects:
 
         status, out, err = await run()
         assert status == 1
-        assert "set training_api: v2 for this project" in out
-        assert "checking 1 of 4" in err
+        assert "set training_api: auto for this project" in out
+        assert "checking 1 of 5" in err
         status, out, _ = await run("--format=json")
         found = json.loads(out)
-        assert [one["ok"] for one in found] == [True, True, False, True]
+        assert [one["ok"] for one in found] == [True, True, True, False, True]
         assert found[0]["steps"]["credentials"] == {"ok": True, "words": "ok"}
-        file.write_text(
-            file.read_text().replace(f"{6:032x}", f"{6:032x}, training_api: v2")
-        )
+        file.write_text(file.read_text().replace("training_api: v1", ""))
         assert (await run())[0] == 0

@@ -53,9 +53,9 @@ def agrees(scrape, cloud: SimulatedCloud) -> None:
             assert scrape.statuses(project.name, kind) == expected
             assert scrape.value("up", **labels) == 1
             assert scrape.value("created_jobs", **labels) == len(jobs.jobs)
-            quota = scrape.value("job_quota", **labels)
+            quota = scrape.value("running_job_quota", **labels)
             assert quota == (None if is_v2 else jobs.quota)
-            assert scrape.value("job_count_limit", **labels) == jobs.remaining
+            assert scrape.value("job_count_limit_remaining", **labels) == jobs.remaining
 
 
 async def test_a_scrape_says_what_is_true():
@@ -156,13 +156,15 @@ async def test_unlimited_and_untold_limits_have_no_samples():
     cloud.projects[0].training.capacity = None
     async with exporting_from(cloud) as exporter:
         scrape = await exporter.scrape()
-        assert not scrape.series("job_quota", project="a", kind="training")
-        assert not scrape.series("job_count_limit", project="a", kind="training")
-        assert scrape.series("job_quota", project="a", kind="visualization")
+        assert not scrape.series("running_job_quota", project="a", kind="training")
+        assert not scrape.series(
+            "job_count_limit_remaining", project="a", kind="training"
+        )
+        assert scrape.series("running_job_quota", project="a", kind="visualization")
         cloud.dialect = Dialect(without_limits=True)
         scrape = await exporter.scrape()
-        assert not scrape.series("job_quota")
-        assert not scrape.series("job_count_limit")
+        assert not scrape.series("running_job_quota")
+        assert not scrape.series("job_count_limit_remaining")
         assert scrape.value("created_jobs", project="a", kind="training") == 13
 
 

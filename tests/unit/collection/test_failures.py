@@ -80,7 +80,12 @@ async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
     assert scrape.up()["b", "training"] == 0
     assert [scrape.up()[other] for other in OTHERS] == [1.0] * 5
     assert scrape.errors("b", "training") == {reason: 1.0}
-    for name in ("jobs", "created_jobs", "job_quota", "job_duration_seconds_bucket"):
+    for name in (
+        "jobs",
+        "created_jobs",
+        "running_job_quota",
+        "job_duration_seconds_bucket",
+    ):
         assert not scrape.series(name, project="b", kind="training")
         assert scrape.series(name, project="c", kind="training")
     assert len(lines) == 1

@@ -117,7 +117,7 @@ async def test_a_counted_project_says_what_is_true(api):
                 assert scrape.series("job_duration_seconds_gcount", **ended) == {}
                 assert scrape.series("job_duration_seconds_bucket", **ended) == {}
     if api == "v1":
-        assert scrape.value("job_quota", **TRAINING) == 5
+        assert scrape.value("running_job_quota", **TRAINING) == 5
 
 
 @pytest.mark.slow

@@ -60,8 +60,11 @@ async def test_a_scrape_says_what_is_true():
             assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
             assert scrape.statuses("a", "training") == phases(cloud)
             assert scrape.value("created_jobs", **TRAINING) == len(training.jobs)
-            assert scrape.value("job_count_limit", **TRAINING) == training.remaining
-            assert scrape.value("job_quota", **TRAINING) is None
+            assert (
+                scrape.value("job_count_limit_remaining", **TRAINING)
+                == training.remaining
+            )
+            assert scrape.value("running_job_quota", **TRAINING) is None
             assert scrape.value("listing_complete", **TRAINING) == 1
     assert scrape.value(
         "job_longest_duration_seconds", phase="running", **TRAINING
@@ -79,8 +82,6 @@ async def test_a_scrape_says_what_is_true():
     assert scrape.value(
         "job_oldest_created_timestamp_seconds", phase="pending", **TRAINING
     ) == pytest.approx(now - 40, abs=0.01)
-    info = scrape.series("project_info", project="a")
-    assert dict(next(iter(info)))["training_api"] == "v2"
 
 
 async def test_every_status_has_a_sample():
@@ -138,7 +139,7 @@ async def test_a_cloud_without_the_quota_api(logged):
 
     assert scrape.up()["a", "training"] == 1
     assert scrape.value("created_jobs", **TRAINING) == 13
-    assert scrape.value("job_count_limit", **TRAINING) is None
+    assert scrape.value("job_count_limit_remaining", **TRAINING) is None
     assert scrape.errors("a", "training") == {}
     assert not [line for line in logged() if "level=warn" in line]
     assert len(cloud.asked("training_quotas")) == 1
@@ -169,7 +170,7 @@ async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
             assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
             assert scrape.statuses("a", "training") == phases(cloud)
             assert scrape.value("created_jobs", **TRAINING) is None
-            assert scrape.value("job_count_limit", **TRAINING) is None
+            assert scrape.value("job_count_limit_remaining", **TRAINING) is None
             assert scrape.errors("a", "training") == {reason: number}
         warnings = [line for line in logged() if "level=warn" in line]
         assert len(warnings) == 1
@@ -178,7 +179,7 @@ async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
 
         cloud.faults.clear()
         scrape = await exporter.scrape()
-        assert scrape.value("job_count_limit", **TRAINING) == 87
+        assert scrape.value("job_count_limit_remaining", **TRAINING) == 87
 
 
 async def test_an_unlimited_quota():
@@ -189,7 +190,7 @@ async def test_an_unlimited_quota():
         scrape = await exporter.scrape()
 
     assert scrape.value("created_jobs", **TRAINING) == 13
-    assert scrape.value("job_count_limit", **TRAINING) is None
+    assert scrape.value("job_count_limit_remaining", **TRAINING) is None
     assert scrape.errors("a", "training") == {}
 
 

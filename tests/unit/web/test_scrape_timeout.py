@@ -3,7 +3,7 @@
 import pytest
 
 from exporter.config import CollectionSettings
-from exporter.web.scrape_timeout import scrape_seconds
+from exporter.web.scrape_timeout import scrape_seconds, scraper_timeout
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ from exporter.web.scrape_timeout import scrape_seconds
 def test_a_scrapes_time(header, timeout, expected):
     """The header less the offset, or the configured timeout, whichever is shorter."""
     assert expected == pytest.approx(
-        scrape_seconds(header, CollectionSettings(timeout=timeout))
+        scrape_seconds(scraper_timeout(header), CollectionSettings(timeout=timeout))
     )

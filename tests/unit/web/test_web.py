@@ -105,7 +105,8 @@ async def test_project_info():
             project_id=f"{1:032x}",
             cloud="otc",
             cloud_region="eu-de",
-            training_api="v1",
+            workspace_id="0",
+            discovered="false",
         )
         == 1
     )
