@@ -76,12 +76,18 @@ class CloudClient:
         """Return a session for requests of `project` before `deadline`."""
         return Session(project, deadline, self)
 
+    @property
+    def user_id(self) -> str:
+        """The ID of the user, once it has logged in; empty without a login."""
+        return self._credential.user_id
+
     async def ask(
-        self, project: Project, call: Call, deadline: Deadline
+        self, project: Project | None, call: Call, deadline: Deadline
     ) -> httpx.Response:
         """
         Return the response to `call`, whose status is a success.
 
+        Without a project, it is a request of the account, to IAM.
         Raises `CollectionError` if no attempt before `deadline` succeeds.
         """
         attempt = 0
@@ -108,7 +114,7 @@ class CloudClient:
     async def retain(self, projects: Iterable[Project]) -> None:
         """Forget the tokens and cooldowns of all projects but these."""
         retained = list(projects)
-        kept = {project_key(project) for project in retained}
+        kept = {project_key(project) for project in (*retained, None)}
         for key in [key for key in self._cooldown_until if key[0] not in kept]:
             del self._cooldown_until[key]
         await self._credential.retain(retained)
@@ -119,14 +125,20 @@ class CloudClient:
         await self._http.aclose()
         self._queue.close()
 
+    async def is_credential_changed(self) -> bool:
+        """Return whether the credential is another one than was last sent."""
+        return await self._credential.is_changed()
+
     def try_credentials_again(self) -> None:
         """Try rejected credentials once more: they may have been corrected."""
         self._credential.try_again()
 
-    async def _send(self, project: Project, call: Call, attempt: int) -> httpx.Response:
+    async def _send(
+        self, project: Project | None, call: Call, attempt: int
+    ) -> httpx.Response:
         context = RequestContext(
             operation=call.api,
-            project=project.name,
+            project="" if project is None else project.name,
             action=call.action,
             max_bytes=call.max_bytes,
             attempt=attempt,
@@ -145,7 +157,7 @@ class CloudClient:
         return response
 
     async def _wait_for_cooldown(
-        self, call: Call, project: Project, deadline: Deadline
+        self, call: Call, project: Project | None, deadline: Deadline
     ) -> None:
         """Wait for the end of the operation's last `Retry-After` for this project."""
         cooldown = (

@@ -102,6 +102,14 @@ class AccessKeys:
         now = asyncio.get_running_loop().time()
         self._rejected_paths[path] = (key.text, now + _LOCK_SECONDS)
 
+    async def is_changed(self) -> bool:
+        """Return whether the key is another one than was last sent."""
+        try:
+            key = await self.source.key()
+        except CollectionError:
+            return False
+        return self.lockout_guard.is_replaced_by(key.text)
+
     def try_again(self) -> None:
         """Try a rejected key once more, since it may have been corrected."""
         self.lockout_guard.try_again()
@@ -109,7 +117,12 @@ class AccessKeys:
 
 
 class SignatureAuth(httpx.Auth):
-    """Signs the requests of one project with its cloud's access key."""
+    """
+    Signs the requests of one project with its cloud's access key.
+
+    Without a project, they are requests of the account, and no scope is sent: IAM knows
+    the account from the key.
+    """
 
     requires_request_body = True
     requires_response_body = True
@@ -117,7 +130,7 @@ class SignatureAuth(httpx.Auth):
     def __init__(
         self,
         keys: AccessKeys,
-        project_id: str,
+        project_id: str | None,
         clock: Clock,
         expiry_changed: Callable[[float], None],
     ) -> None:
@@ -137,7 +150,7 @@ class SignatureAuth(httpx.Auth):
         if self._keys.is_in_cooldown(path, key):
             raise CollectionError(with_request(_IN_COOLDOWN, request))
         async with self._keys.lockout_guard.attempt(
-            key.text, self._project_id
+            key.text, self._project_id or ""
         ) as attempt:
             self.sign(request, key)
             response = yield request
@@ -151,7 +164,8 @@ class SignatureAuth(httpx.Auth):
         """Add the headers that authenticate `request`."""
         date = datetime.fromtimestamp(self._clock(), UTC).strftime(DATE_FORMAT)
         request.headers["X-Sdk-Date"] = date
-        request.headers["X-Project-Id"] = self._project_id
+        if self._project_id is not None:
+            request.headers["X-Project-Id"] = self._project_id
         if key.security_token is not None:
             request.headers["X-Security-Token"] = key.security_token
         signed = (

@@ -124,6 +124,10 @@ class LockoutGuard:
         """Return whether `secret` is the current one."""
         return secret == self._secret
 
+    def is_replaced_by(self, secret: str) -> bool:
+        """Return whether another secret than `secret` was used last."""
+        return self._secret is not None and secret != self._secret
+
     def accept(self) -> None:
         """Record that the credential was accepted."""
         self._accepted_until = self._now() + self._accepted_seconds

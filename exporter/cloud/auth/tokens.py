@@ -1,5 +1,6 @@
 """
-Authentication by password: an IAM token per project, renewed before it expires.
+Authentication by password: an IAM token per project, and one for the account, renewed
+before they expire.
 
 Source: IAM API reference, "Obtaining a User Token Through Password Authentication".
 """
@@ -49,11 +50,12 @@ _RENEWAL_COOLDOWN_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token for one project; times are Unix time."""
+    """A token for one project or the account; times are Unix time."""
 
     text: str = field(repr=False)
     issued_at: float
     expires_at: float
+    user_id: str = ""
 
     def is_due(self, now: float) -> bool:
         """Return whether the token should be renewed."""
@@ -61,8 +63,13 @@ class Token:
         return now >= self.expires_at - margin
 
 
+class _TokenUser(msgspec.Struct):
+    id: str | None = None
+
+
 class _TokenBody(msgspec.Struct):
     expires_at: datetime
+    user: _TokenUser | None = None
 
 
 class _TokenAnswer(msgspec.Struct):
@@ -73,7 +80,7 @@ _decoder: Final = msgspec.json.Decoder(_TokenAnswer)
 
 
 class TokenIssuer:
-    """Issues tokens of one cloud's user, for any of its projects."""
+    """Issues tokens of one cloud's user, for any of its projects or the account."""
 
     def __init__(
         self,
@@ -86,14 +93,17 @@ class TokenIssuer:
         self._url = f"{iam_url}{_PATH}?nocatalog=true"
         self._client = client
         self.clock = clock
+        self.user_id = ""
+        """The user's ID, once it has logged in."""
+
         self._lockout_guard = LockoutGuard(
             cooldown_seconds=_LOCK_SECONDS,
             accepted_seconds=_ACCEPTED_SECONDS,
             max_in_flight=_MAX_LOGINS,
         )
 
-    async def token(self, project_id: str, project: str) -> Token | Failure:
-        """Return a new token for a project, or why there is none."""
+    async def token(self, project_id: str | None, project: str) -> Token | Failure:
+        """Return a new token for a project or the account, or why there is none."""
         try:
             password = self._auth.password.reveal()
             async with (
@@ -116,12 +126,20 @@ class TokenIssuer:
                 path=_PATH,
             )
 
+    def is_changed(self) -> bool:
+        """Return whether the password is another one than was last sent."""
+        try:
+            password = self._auth.password.reveal()
+        except SecretError:
+            return False
+        return self._lockout_guard.is_replaced_by(password)
+
     def try_again(self) -> None:
         """Try a rejected password once more, since it may have been corrected."""
         self._lockout_guard.try_again()
 
     async def _log_in(
-        self, password: str, project_id: str, project: str, attempt: Attempt
+        self, password: str, project_id: str | None, project: str, attempt: Attempt
     ) -> Token:
         context = RequestContext(
             operation=_OPERATION,
@@ -142,25 +160,29 @@ class TokenIssuer:
                 attempt.rejected(error.failure)
             raise
         attempt.accepted()
-        return _token(response, self.clock())
+        token = _token(response, self.clock())
+        self.user_id = token.user_id
+        return token
 
-    def _body(self, password: str, project_id: str) -> object:
-        user = {
-            "name": self._auth.username,
-            "password": password,
-            "domain": {"name": self._auth.domain},
-        }
+    def _body(self, password: str, project_id: str | None) -> object:
+        domain = {"name": self._auth.domain}
+        user = {"name": self._auth.username, "password": password, "domain": domain}
+        scope: dict[str, object] = (
+            {"domain": domain}
+            if project_id is None
+            else {"project": {"id": project_id}}
+        )
         return {
             "auth": {
                 "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"id": project_id}},
+                "scope": scope,
             }
         }
 
 
 class TokenAuth(httpx.Auth):
     """
-    Sends one project's token with its requests.
+    Sends the token of one project, or of the account, with its requests.
 
     Concurrent requests share one login, which continues if they are canceled, since the
     next scrape needs the token too.
@@ -171,7 +193,7 @@ class TokenAuth(httpx.Auth):
     def __init__(
         self,
         issuer: TokenIssuer,
-        project_id: str,
+        project_id: str | None,
         project: str,
         expiry_changed: Callable[[float], None],
     ) -> None:
@@ -241,13 +263,14 @@ class TokenAuth(httpx.Auth):
 def _token(response: httpx.Response, now: float) -> Token:
     text = response.headers.get("X-Subject-Token", "")
     try:
-        expires_at = decode_json(_decoder, response.content).token.expires_at
+        body = decode_json(_decoder, response.content).token
+        expires_at = body.expires_at
         # Without a time zone, it would be taken as local time.
         expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
-        timestamp: float | None = expires_at.timestamp()
+        timestamp = expires_at.timestamp()
     except (JsonError, ValueError, OverflowError):
-        timestamp = None
-    if timestamp is None or not fits_header(text):
+        body = None
+    if body is None or not fits_header(text):
         # The body may contain the token, so nothing of it is quoted or chained.
         failure = Failure(
             reason=Reason.RESPONSE,
@@ -257,4 +280,5 @@ def _token(response: httpx.Response, now: float) -> Token:
             request_id=request_id(response),
         )
         raise CollectionError(with_request(failure, response.request))
-    return Token(text, now, timestamp)
+    user_id = body.user.id if body.user else None
+    return Token(text, now, timestamp, user_id or "")

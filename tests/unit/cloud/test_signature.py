@@ -3,6 +3,7 @@
 import string
 import time
 
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -26,6 +27,7 @@ from exporter.config import AccessKeyAuth, Secret
 PROJECT = "0123456789abcdef0123456789abcdef"
 HOST = "modelarts.eu-de.otc.t-systems.com"
 DATE = "20240102T030405Z"
+KEY_PAIR = ("AKEXAMPLE0123456789", "SKexample0123456789abcdefghijklmnopqrstuv")
 OTHER_PROJECT = "77b6a44cba5143ab91d13ab9a8ff44fd"
 OTHER_DATE = "20191115T033655Z"
 OTHER_KEY = ("QTWAOYTTINDUT2QVKYUC", "MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc")
@@ -82,8 +84,7 @@ def test_known_answers(method, path, query, headers, body, names, expected):
         body=body,
     )
 
-    key = ("AKEXAMPLE0123456789", "SKexample0123456789abcdefghijklmnopqrstuv")
-    assert (names, expected) == signature(signable, DATE, key)
+    assert (names, expected) == signature(signable, DATE, KEY_PAIR)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,96 @@ def test_more_known_answers(method, host, path, query, headers, body, expected):
     )
 
     assert expected == signature(signable, OTHER_DATE, OTHER_KEY)[1]
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "query", "headers", "names", "expected"),
+    [
+        (
+            "iam.eu-de.otc.t-systems.com",
+            "/v3/auth/projects",
+            "",
+            {},
+            "host;x-sdk-date",
+            "91da373f9d43f5b5f18f7cb3e5b278bca96370c5f20b6a56fdf36a5e1eded048",
+        ),
+        (
+            "iam.eu-de.otc.t-systems.com",
+            "/v3/auth/projects",
+            "",
+            {"X-Security-Token": "sectok=="},
+            "host;x-sdk-date;x-security-token",
+            "dfbcc14d50136dcca84917e7a5b4f938693d176b4498afdfb59f293a7be0a091",
+        ),
+        (
+            "iam.eu-de.otc.t-systems.com",
+            "/v3/projects",
+            "name=eu-de_vision",
+            {},
+            "host;x-sdk-date",
+            "7b3105944e8a55b601e0d99808251b3eda18f36cb659ae86af6d59c88b223820",
+        ),
+        (
+            "iam.myhuaweicloud.com",
+            "/v3/projects",
+            "page=1&per_page=5000",
+            {"X-Domain-Id": "fedcba9876543210fedcba9876543210"},
+            "host;x-domain-id;x-sdk-date",
+            "a001ddc88680b5c7daea8e031235d1a037889e8238d7522cacdca58ef148e2dd",
+        ),
+        (
+            "iam.ap-southeast-3.myhuaweicloud.com",
+            "/v3/auth/domains",
+            "",
+            {},
+            "host;x-sdk-date",
+            "fdf45cbe06666577ee08f7dc2458cdbd8a74fc6ea81a0e0afe14d8c8de763aec",
+        ),
+    ],
+)
+def test_known_answers_of_iam(host, path, query, headers, names, expected):
+    """IAM's calls are signed as the official signer signs them."""
+    signable = Signable(
+        method="GET",
+        path=path,
+        query=query,
+        headers={"Host": host, "X-Sdk-Date": DATE, **headers},
+    )
+
+    assert signature(signable, DATE, KEY_PAIR) == (names, expected)
+
+
+@pytest.mark.parametrize(
+    ("token", "names", "expected"),
+    [
+        (
+            None,
+            "host;x-sdk-date",
+            "91da373f9d43f5b5f18f7cb3e5b278bca96370c5f20b6a56fdf36a5e1eded048",
+        ),
+        (
+            "sectok==",
+            "host;x-sdk-date;x-security-token",
+            "dfbcc14d50136dcca84917e7a5b4f938693d176b4498afdfb59f293a7be0a091",
+        ),
+    ],
+)
+def test_a_request_of_the_account_has_no_scope(token, names, expected):
+    """Neither `X-Project-Id` nor `X-Domain-Id` is sent, and so none is signed."""
+    request = httpx.Request(
+        "GET", "https://iam.eu-de.otc.t-systems.com/v3/auth/projects"
+    )
+    auth = SignatureAuth(
+        AccessKeys(ConfiguredKeys(_configured(token))),
+        None,
+        datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp,
+        lambda _: None,
+    )
+    auth.sign(request, AccessKey(*KEY_PAIR, token))
+
+    assert not {"x-project-id", "x-domain-id"} & set(request.headers)
+    authorization = request.headers["Authorization"]
+    assert authorization.endswith(f"SignedHeaders={names}, Signature={expected}")
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)

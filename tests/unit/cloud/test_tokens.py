@@ -61,6 +61,22 @@ async def test_the_login_is_what_the_reference_describes(issuer):
     }
 
 
+@respx.mock
+async def test_the_accounts_login(issuer):
+    """Without a project, the scope is the domain; the answer tells the user's ID."""
+    answer = {"token": {**ANSWER["token"], "user": {"id": "u1", "name": "exporter"}}}
+    route = respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=answer, headers={"X-Subject-Token": "MIItoken"}
+    )
+
+    token = await issuer.token(None, "")
+
+    assert token.text == "MIItoken"
+    assert issuer.user_id == "u1"
+    sent = json.loads(route.calls.last.request.content)
+    assert sent["auth"]["scope"] == {"domain": {"name": "OTC1"}}
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "body", "reason"),
     [
