@@ -46,7 +46,7 @@ class Answer(Generic[T]):
 
     def unexpected(self, why: str) -> CollectionError:
         """Return the error for content that is not as expected, for the reason `why`."""
-        return _unexpected(self.call, self.response, why)
+        return unexpected(self.call, self.response, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Session:
             content = decode_json(decoder, response.content)
             return Answer(call, response, content, answered_at)
         except JsonError as error:
-            raise _unexpected(call, response, str(error)) from None
+            raise unexpected(call, response, str(error)) from None
 
 
 @lru_cache(maxsize=4096)
@@ -85,7 +85,8 @@ def _url(text: str) -> httpx.URL:
     return httpx.URL(text)
 
 
-def _unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
+def unexpected(call: Call, response: httpx.Response, why: str) -> CollectionError:
+    """Return the error for a response that is not as expected, for the reason `why`."""
     failure = Failure(
         reason=Reason.RESPONSE,
         problem=f"HTTP {response.status_code}, but the answer is not {call.expected}: "

@@ -10,6 +10,7 @@ from .collection_settings import (
 from .model import (
     ALL_WORKSPACES,
     AccessKeyAuth,
+    Auth,
     Cloud,
     CollectorNames,
     Configuration,
@@ -33,6 +34,7 @@ __all__ = [
     "ALL_WORKSPACES",
     "DEFAULT_TIMEOUT",
     "AccessKeyAuth",
+    "Auth",
     "Cloud",
     "CollectionSettings",
     "CollectorNames",

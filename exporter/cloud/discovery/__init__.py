@@ -1,0 +1,1 @@
+"""Which projects, and which workspaces in them, a cloud's credential can read."""

@@ -1,0 +1,87 @@
+"""
+The rows of IAM's project lists, checked: they come from outside and end in paths and
+labels.
+
+Source: IAM API reference, "Querying the List of Projects Accessible to Users".
+"""
+
+from __future__ import annotations
+
+import re
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+from ..decoding import JsonError, decode_json
+
+
+MAX_PROJECTS: Final = 10_000
+
+_PROJECT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_MAX_NAME: Final = 256
+
+# A number instead of a text is no reason to lose the other rows.
+_Text: TypeAlias = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ListedProject:
+    """A project as IAM lists it; `name` is empty if it has none that can be used."""
+
+    name: str
+    project_id: str
+    is_enabled: bool = True
+
+    def is_in(self, region: str) -> bool:
+        """
+        Return whether the project is one of `region`, as its name tells.
+
+        The region's own project has the region's name, the others `REGION_NAME`.
+        """
+        return self.name == region or self.name.startswith(f"{region}_")
+
+
+class _Row(msgspec.Struct):
+    id: _Text = None
+    name: _Text = None
+    enabled: bool | None = None
+    is_domain: bool | None = None
+
+
+class _Answer(msgspec.Struct):
+    projects: list[_Row]
+
+
+_decoder: Final = msgspec.json.Decoder(_Answer)
+
+
+def read_rows(content: bytes) -> tuple[ListedProject, ...]:
+    """
+    Return the projects in an answer, by name, each ID once.
+
+    Rows without a usable ID are left out. Raises `JsonError` if the answer is no list
+    of projects; the message quotes nothing of it.
+    """
+    rows = decode_json(_decoder, content).projects
+    if len(rows) > MAX_PROJECTS:
+        raise JsonError(f"it lists more than {MAX_PROJECTS:,} projects")
+    listed = [
+        ListedProject(_name(row.name), row.id, row.enabled is not False)
+        for row in rows
+        if not row.is_domain
+        and isinstance(row.id, str)
+        and _PROJECT_ID.fullmatch(row.id)
+    ]
+    if rows and not listed:
+        raise JsonError("none of its rows is a project with an ID")
+    # Of an ID's rows, one with a name and one that is enabled come last and stay.
+    by_id = {project.project_id: project for project in sorted(listed)}
+    return tuple(sorted(by_id.values()))
+
+
+def _name(name: _Text) -> str:
+    if not isinstance(name, str) or len(name) > _MAX_NAME or not name.isprintable():
+        return ""
+    return name
