@@ -251,6 +251,7 @@ class Project:
     A ModelArts project that is collected.
 
     `collectors` are the names that the file has; None if it has none, for the default.
+    `is_discovered` tells a project that is not in the file.
     """
 
     name: str
@@ -260,6 +261,7 @@ class Project:
     collectors: tuple[str, ...] | None = None
     training_api: TrainingApi = TrainingApi.AUTO
     labels: tuple[tuple[str, str], ...] = ()
+    is_discovered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,10 @@ class ListedProject:
         """
         Return whether the project is one of `region`, as its name tells.
 
-        The region's own project has the region's name, the others `REGION_NAME`.
+        The region's own project has the region's name, the others have one that begins
+        with it and an underscore. Without a region, every project is.
         """
-        return self.name == region or self.name.startswith(f"{region}_")
+        return not region or self.name == region or self.name.startswith(f"{region}_")
 
 
 class _Row(msgspec.Struct):

@@ -1,0 +1,1 @@
+"""Which projects are collected: the configured ones, and those that a cloud lists."""

@@ -1,0 +1,222 @@
+"""
+Decides which projects are collected, from the configuration and the clouds' lists.
+
+The same lists lead to the same decisions, in whatever order they came and were written.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Final
+
+from ...cloud.discovery.project_rows import ListedProject
+from ...config import Cloud, Configuration, Discovery, NamedProject, Project
+from ...errors import Failure, Reason
+
+
+class Fate(StrEnum):
+    """What becomes of a listed project: the label `state`."""
+
+    COLLECTED = "collected"
+    CONFIGURED = "configured"
+    """Collected already: it is configured, or an earlier cloud lists it too."""
+
+    EXCLUDED = "excluded"
+    OTHER_REGION = "other_region"
+    DISABLED = "disabled"
+    NAMELESS = "nameless"
+    OVER_LIMIT = "over_limit"
+    CONFLICT = "conflict"
+    """Another project has its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a listed project."""
+
+    listed: ListedProject
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class MissingProject:
+    """A project with a `project_name` that cannot be collected."""
+
+    project: NamedProject
+    failure: Failure
+    near_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    The projects to collect, and why the others are not.
+
+    `decisions` are by the name of the cloud, for clouds with discovery that have been
+    listed.
+    """
+
+    projects: tuple[Project, ...]
+    missing: tuple[MissingProject, ...] = ()
+    decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
+
+    def counts(self, cloud: str) -> dict[Fate, int]:
+        """Return the number of a cloud's listed projects by fate, zeros included."""
+        found = Counter(each.fate for each in self.decisions.get(cloud, ()))
+        return {fate: found[fate] for fate in Fate}
+
+
+def select(
+    configuration: Configuration, lists: Mapping[str, Sequence[ListedProject]]
+) -> Selection:
+    """
+    Return what to collect.
+
+    `lists` has the listed projects by the name of the cloud; clouds that have not been
+    listed yet are absent.
+    """
+    projects = list(configuration.projects)
+    missing = []
+    with_id = {(each.project_id, each.workspace_id): each.name for each in projects}
+    for named in configuration.named_projects:
+        found = _look_up(named, lists.get(named.cloud.name))
+        if isinstance(found, Project):
+            same = with_id.get((found.project_id, found.workspace_id))
+            found = found if same is None else MissingProject(named, _is_same(same))
+        if isinstance(found, MissingProject):
+            missing.append(found)
+        else:
+            projects.append(found)
+    taken = _Taken(
+        {project.project_id for project in projects},
+        {project.name for project in projects}
+        | {each.project.name for each in missing},
+    )
+    decisions = {}
+    for cloud in configuration.clouds:
+        listed = lists.get(cloud.name)
+        if cloud.discovery is None or listed is None:
+            continue
+        decided = tuple(_decide(cloud, cloud.discovery, sorted(listed), taken))
+        decisions[cloud.name] = decided
+        projects.extend(
+            _discovered(cloud, cloud.discovery, decision.listed)
+            for decision in decided
+            if decision.fate is Fate.COLLECTED
+        )
+    return Selection(tuple(projects), tuple(missing), decisions)
+
+
+def unmatched_patterns(
+    cloud: Cloud, listed: Sequence[ListedProject]
+) -> tuple[str, ...]:
+    """Return the patterns of a cloud's discovery that match no project of its region."""
+    if cloud.discovery is None:
+        return ()
+    names = [each.name for each in listed if each.is_in(cloud.region)]
+    patterns = (*cloud.discovery.include, *cloud.discovery.exclude)
+    return tuple(
+        pattern
+        for pattern in patterns
+        if not any(fnmatchcase(name, pattern) for name in names)
+    )
+
+
+@dataclass(slots=True)
+class _Taken:
+    """IDs and names of the projects that are collected already."""
+
+    ids: set[str]
+    names: set[str]
+
+
+def _decide(
+    cloud: Cloud, discovery: Discovery, listed: Sequence[ListedProject], taken: _Taken
+) -> Iterator[Decision]:
+    room = discovery.max_projects
+    for each in listed:
+        name = discovery.name_prefix + each.name
+        fate = _fate(cloud, discovery, each)
+        if each.project_id in taken.ids:
+            fate = Fate.CONFIGURED
+        elif fate is Fate.COLLECTED and name in taken.names:
+            fate = Fate.CONFLICT
+        elif fate is Fate.COLLECTED and not room:
+            fate = Fate.OVER_LIMIT
+        if fate is Fate.COLLECTED:
+            room -= 1
+            taken.ids.add(each.project_id)
+            taken.names.add(name)
+        yield Decision(each, fate)
+
+
+def _fate(cloud: Cloud, discovery: Discovery, listed: ListedProject) -> Fate:
+    """Return what becomes of a project if no other stands in its way."""
+    if not listed.name:
+        return Fate.NAMELESS
+    if not listed.is_in(cloud.region):
+        return Fate.OTHER_REGION
+    if not listed.is_enabled:
+        return Fate.DISABLED
+    if not _is_included(discovery, listed.name):
+        return Fate.EXCLUDED
+    return Fate.COLLECTED
+
+
+def _is_included(discovery: Discovery, name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in discovery.include) and not any(
+        fnmatchcase(name, pattern) for pattern in discovery.exclude
+    )
+
+
+def _discovered(cloud: Cloud, discovery: Discovery, listed: ListedProject) -> Project:
+    name = discovery.name_prefix + listed.name
+    project = discovery.defaults.project(name, cloud, listed.project_id)
+    return replace(project, is_discovered=True)
+
+
+def _look_up(
+    named: NamedProject, listed: Sequence[ListedProject] | None
+) -> Project | MissingProject:
+    if listed is None:
+        return MissingProject(named, _NOT_LISTED_YET)
+    present = [
+        each
+        for each in sorted(listed)
+        if each.is_enabled and each.is_in(named.cloud.region)
+    ]
+    for each in present:
+        if each.name == named.project_name:
+            return named.settings.project(named.name, named.cloud, each.project_id)
+    near = difflib.get_close_matches(
+        named.project_name, [each.name for each in present]
+    )
+    return MissingProject(named, _NO_SUCH_PROJECT, tuple(near))
+
+
+def _is_same(name: str) -> Failure:
+    return Failure(
+        reason=Reason.API,
+        problem=f"it is the project {name}, which the configuration has by its ID",
+        advice="remove one of both: its jobs would be counted twice",
+    )
+
+
+_NOT_LISTED_YET: Final = Failure(
+    reason=Reason.API,
+    problem="its project ID is not known yet: the cloud's projects have not been listed",
+    advice="see why the list of projects fails, or give project_id",
+)
+
+_NO_SUCH_PROJECT: Final = Failure(
+    reason=Reason.PERMISSION,
+    problem="no such project in this account and region",
+    advice="check project_name and the cloud's region, or grant the user a role in the "
+    "project",
+)
