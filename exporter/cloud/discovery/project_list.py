@@ -9,8 +9,6 @@ Criteria". All answer with the projects of all regions, at once: without `page` 
 
 from __future__ import annotations
 
-import re
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -27,13 +25,13 @@ from ..client import CloudClient
 from ..decoding import JsonError
 from ..session import unexpected
 from .project_rows import ListedProject, read_rows
+from .row_values import to_id
 
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 """800 bytes for each of 10,000 projects, which have about 450."""
 
 _ACTION: Final = "iam:projects:listProjects"
-_USER_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NOT_OFFERED: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
@@ -98,7 +96,7 @@ class ProjectLister:
         for operation in ListOperation:
             # The user's ID is known once the first call has logged in.
             is_possible = operation is not ListOperation.USER_PROJECTS or (
-                _USER_ID.fullmatch(self._client.user_id)
+                to_id(self._client.user_id) is not None
             )
             if is_possible and operation is not self._working:
                 yield operation

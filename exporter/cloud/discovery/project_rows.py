@@ -1,29 +1,21 @@
 """
-The rows of IAM's project lists, checked: they come from outside and end in paths and
-labels.
+The rows of IAM's project lists, checked.
 
 Source: IAM API reference, "Querying the List of Projects Accessible to Users".
 """
 
 from __future__ import annotations
 
-import re
-
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from ..decoding import JsonError, decode_json
+from .row_values import RowValue, to_id, to_name
 
 
 MAX_PROJECTS: Final = 10_000
-
-_PROJECT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_MAX_NAME: Final = 256
-
-# A number instead of a text is no reason to lose the other rows.
-_Text: TypeAlias = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,8 +37,8 @@ class ListedProject:
 
 
 class _Row(msgspec.Struct):
-    id: _Text = None
-    name: _Text = None
+    id: RowValue = None
+    name: RowValue = None
     enabled: bool | None = None
     is_domain: bool | None = None
 
@@ -69,20 +61,12 @@ def read_rows(content: bytes) -> tuple[ListedProject, ...]:
     if len(rows) > MAX_PROJECTS:
         raise JsonError(f"it lists more than {MAX_PROJECTS:,} projects")
     listed = [
-        ListedProject(_name(row.name), row.id, row.enabled is not False)
+        ListedProject(to_name(row.name), project_id, row.enabled is not False)
         for row in rows
-        if not row.is_domain
-        and isinstance(row.id, str)
-        and _PROJECT_ID.fullmatch(row.id)
+        if not row.is_domain and (project_id := to_id(row.id)) is not None
     ]
     if rows and not listed:
         raise JsonError("none of its rows is a project with an ID")
     # Of an ID's rows, one with a name and one that is enabled come last and stay.
     by_id = {project.project_id: project for project in sorted(listed)}
     return tuple(sorted(by_id.values()))
-
-
-def _name(name: _Text) -> str:
-    if not isinstance(name, str) or len(name) > _MAX_NAME or not name.isprintable():
-        return ""
-    return name

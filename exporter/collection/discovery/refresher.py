@@ -14,19 +14,19 @@ _FIRST_BACKOFF_SECONDS: Final = 30.0
 _JITTER: Final = 0.1
 
 Pause: TypeAlias = Callable[[asyncio.Event, float], Awaitable[None]]
-"""Waits until the event is set, or so many seconds."""
+"""Waits until the event is set, or about so many seconds."""
 
 
 async def pause(wake: asyncio.Event, seconds: float) -> None:
-    """Wait until `wake` is set, `seconds` at most."""
+    """
+    Wait until `wake` is set, or `seconds`, give or take a tenth.
+
+    So exporters that were started together do not ask together for ever.
+    """
+    factor = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - not for security
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds * factor):
             await wake.wait()
-
-
-def jitter() -> float:
-    """Return a random factor, so that several exporters do not ask at the same time."""
-    return random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - not for security
 
 
 class Refresher:
@@ -45,13 +45,11 @@ class Refresher:
         is_changed: Callable[[], Awaitable[bool]],
         *,
         pause: Pause = pause,
-        jitter: Callable[[], float] = jitter,
     ) -> None:
         self.interval = interval
         self._refresh = refresh
         self._is_changed = is_changed
         self._pause = pause
-        self._jitter = jitter
         self._wake = asyncio.Event()
         self._attempted = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -78,14 +76,14 @@ class Refresher:
             if failures:
                 await self._back_off(failures)
             else:
-                await self._pause(self._wake, self.interval * self._jitter())
+                await self._pause(self._wake, self.interval)
             if self._wake.is_set():
                 failures = 0
 
     async def _back_off(self, failures: int) -> None:
         # Not 2 ** failures: they may go on for years.
         doubled = _FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 16)
-        left = min(doubled, self.interval) * self._jitter()
+        left = min(doubled, self.interval)
         while left > 0:
             step = min(left, _FIRST_BACKOFF_SECONDS)
             await self._pause(self._wake, step)

@@ -16,8 +16,17 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ...cloud.discovery.project_rows import ListedProject
-from ...config import Cloud, Configuration, Discovery, NamedProject, Project
+from ...cloud.discovery.workspaces import Workspace
+from ...config import (
+    ALL_WORKSPACES,
+    Cloud,
+    Configuration,
+    Discovery,
+    NamedProject,
+    Project,
+)
 from ...errors import Failure, Reason
+from .workspace_projects import workspace_projects
 
 
 class Fate(StrEnum):
@@ -58,11 +67,12 @@ class Selection:
     """
     The projects to collect, and why the others are not.
 
-    `decisions` are by the name of the cloud, for clouds with discovery that have been
-    listed.
+    Of the `divided` projects, `projects` has the workspaces. `decisions` are by the name
+    of the cloud, for clouds with discovery that have been listed.
     """
 
     projects: tuple[Project, ...]
+    divided: tuple[Project, ...] = ()
     missing: tuple[MissingProject, ...] = ()
     decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
 
@@ -73,15 +83,17 @@ class Selection:
 
 
 def select(
-    configuration: Configuration, lists: Mapping[str, Sequence[ListedProject]]
+    configuration: Configuration,
+    lists: Mapping[str, Sequence[ListedProject]],
+    workspaces: Mapping[str, Sequence[Workspace]],
 ) -> Selection:
     """
     Return what to collect.
 
-    `lists` has the listed projects by the name of the cloud; clouds that have not been
-    listed yet are absent.
+    `lists` has the listed projects by the name of the cloud, and `workspaces` those by the
+    ID of the project; what has not been listed yet is absent.
     """
-    projects = list(configuration.projects)
+    projects = [*configuration.projects, *configuration.divided_projects]
     missing = []
     with_id = {(each.project_id, each.workspace_id): each.name for each in projects}
     for named in configuration.named_projects:
@@ -110,7 +122,12 @@ def select(
             for decision in decided
             if decision.fate is Fate.COLLECTED
         )
-    return Selection(tuple(projects), tuple(missing), decisions)
+    return Selection(
+        tuple(_with_workspaces(projects, workspaces)),
+        tuple(project for project in projects if _is_divided(project)),
+        tuple(missing),
+        decisions,
+    )
 
 
 def unmatched_patterns(
@@ -126,6 +143,21 @@ def unmatched_patterns(
         for pattern in patterns
         if not any(fnmatchcase(name, pattern) for name in names)
     )
+
+
+def _with_workspaces(
+    projects: Sequence[Project], workspaces: Mapping[str, Sequence[Workspace]]
+) -> Iterator[Project]:
+    for project in projects:
+        if _is_divided(project):
+            listed = workspaces.get(project.project_id, ())
+            yield from workspace_projects(project, listed)
+        else:
+            yield project
+
+
+def _is_divided(project: Project) -> bool:
+    return project.workspace_id == ALL_WORKSPACES
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """When work in the background is repeated; no test waits for it."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from stepped import SteppedLoop
 
-from exporter.collection.discovery.refresher import Refresher, jitter
+from exporter.collection.discovery.refresher import Refresher, pause
 
 
 class RefresherMachine(RuleBasedStateMachine):
@@ -30,8 +31,13 @@ class RefresherMachine(RuleBasedStateMachine):
 
     async def _start(self):
         self.refresher = Refresher(
-            self._refresh, 3600, self._is_changed, jitter=lambda: 1.0
+            self._refresh, 3600, self._is_changed, pause=self._pause
         )
+
+    async def _pause(self, wake, seconds):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await wake.wait()
 
     async def _refresh(self):
         self.attempts += 1
@@ -125,7 +131,7 @@ async def recorded():
     """Return a function that starts a refresher, and the pauses that it made so far."""
     pauses, started = [], []
 
-    def start(outcomes, interval, factor=1.0, changed=()):
+    def start(outcomes, interval, changed=()):
         outcomes, changed = iter(outcomes), iter(changed)
         done = asyncio.Event()
 
@@ -142,9 +148,7 @@ async def recorded():
         async def pause(wake, seconds):
             pauses.append(seconds)
 
-        started.append(
-            Refresher(refresh, interval, is_changed, pause=pause, jitter=lambda: factor)
-        )
+        started.append(Refresher(refresh, interval, is_changed, pause=pause))
         return done, pauses
 
     yield start
@@ -168,13 +172,18 @@ async def test_an_interval_shorter_than_the_first_pause(recorded):
     assert pauses == [10, 10, 10]
 
 
-async def test_the_pauses_vary(recorded):
+def test_the_pauses_vary():
     """By a tenth at most, so that exporters do not ask at the same time."""
-    done, pauses = recorded([True, False], 1000, 0.9)
-    await done.wait()
-
-    assert pauses == [900, 27]
-    assert all(0.9 <= jitter() <= 1.1 for _ in range(100))
+    loop = SteppedLoop()
+    pauses = [loop.create_task(pause(asyncio.Event(), 1000)) for _ in range(100)]
+    loop.step()
+    loop.advance(899)
+    assert not any(each.done() for each in pauses)
+    loop.advance(101)
+    assert 0 < sum(each.done() for each in pauses) < 100
+    loop.advance(101)
+    assert all(each.done() for each in pauses)
+    loop.end()
 
 
 async def test_a_changed_secret_ends_a_long_pause(recorded):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.cloud.discovery.project_rows import ListedProject
-from exporter.collection.discovery.selection import Fate, select, unmatched_patterns
+from exporter.collection.discovery import selection as selecting
+from exporter.collection.discovery.selection import Fate, unmatched_patterns
 from exporter.config import (
     Cloud,
     Configuration,
@@ -38,9 +39,24 @@ VISION = ListedProject("eu-de_vision", "1")
 SPEECH = ListedProject("eu-de_speech", "2")
 
 
+def named_project(name="vision", cloud=OTC, project_name="eu-de_vision", **settings):
+    """Return a configured project of which only the name in its cloud is known."""
+    return NamedProject(
+        project_name=project_name,
+        name=name,
+        cloud=cloud,
+        settings=ProjectSettings(**settings),
+    )
+
+
 def configuration(*clouds, projects=(), named=()):
     """Return a configuration of those clouds and projects."""
     return Configuration(clouds=clouds, projects=projects, named_projects=named)
+
+
+def select(configured, lists, workspaces=None):
+    """Select without workspaces where a test does not care."""
+    return selecting.select(configured, lists, workspaces or {})
 
 
 def fates(selection, name="otc"):
@@ -161,12 +177,7 @@ def test_the_limit_takes_the_first_by_name():
 def test_a_project_name_is_looked_up():
     """It is found in the list of its cloud, which need not discover anything."""
     plain = replace(OTC, discovery=None)
-    named = NamedProject(
-        project_name="eu-de_vision",
-        name="vision",
-        cloud=plain,
-        settings=ProjectSettings(workspace_id="7"),
-    )
+    named = named_project(cloud=plain, workspace_id="7")
     found = select(configuration(plain, named=(named,)), {"otc": [SPEECH, VISION]})
 
     assert found.missing == ()
@@ -177,12 +188,7 @@ def test_a_project_name_is_looked_up():
 
 def test_a_named_project_is_not_discovered_again():
     """Its ID is known once it is looked up."""
-    named = NamedProject(
-        project_name="eu-de_vision",
-        name="vision",
-        cloud=OTC,
-        settings=ProjectSettings(),
-    )
+    named = named_project()
     found = select(configuration(OTC, named=(named,)), {"otc": [VISION]})
 
     assert [project.name for project in found.projects] == ["vision"]
@@ -193,12 +199,7 @@ def test_a_named_project_that_is_configured_by_its_id():
     """It would be counted twice; another workspace of it is not."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     named = [
-        NamedProject(
-            project_name="eu-de_vision",
-            name=f"vision-{workspace_id}",
-            cloud=OTC,
-            settings=ProjectSettings(workspace_id=workspace_id),
-        )
+        named_project(f"vision-{workspace_id}", workspace_id=workspace_id)
         for workspace_id in ("0", "7")
     ]
     found = select(
@@ -225,12 +226,7 @@ def test_a_named_project_that_is_configured_by_its_id():
 )
 def test_a_project_name_that_is_not_listed(lists, problem, near):
     """The failure says so, and for people there are the nearest names."""
-    named = NamedProject(
-        project_name="eu-de_vision",
-        name="vision",
-        cloud=OTC,
-        settings=ProjectSettings(),
-    )
+    named = named_project()
     (missing,) = select(configuration(OTC, named=(named,)), lists).missing
 
     assert missing.project is named
@@ -286,15 +282,7 @@ def test_every_row_has_one_fate_and_no_project_is_collected_twice(data, clouds, 
     configured = configuration(
         *clouds,
         projects=projects,
-        named=tuple(
-            NamedProject(
-                project_name=name,
-                name=name,
-                cloud=clouds[1],
-                settings=ProjectSettings(),
-            )
-            for name in named
-        ),
+        named=tuple(named_project(name, clouds[1], name) for name in named),
     )
     found = select(configured, lists)
     shuffled = {
