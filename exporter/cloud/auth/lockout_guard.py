@@ -94,6 +94,7 @@ class LockoutGuard:
         self._now = now
         self._secret: str | None = None
         self._accepted_until = float("-inf")
+        self._was_accepted = False
         self._cooldown_until = float("-inf")
         self._rejected_at: deque[float] = deque(maxlen=_MAX_UNACCEPTED)
         self._rejection: Failure | None = None
@@ -131,22 +132,24 @@ class LockoutGuard:
     def accept(self) -> None:
         """Record that the credential was accepted."""
         self._accepted_until = self._now() + self._accepted_seconds
+        self._was_accepted = True
         self._cooldown_until = float("-inf")
         self._rejected_at.clear()
         self._admit_waiting()
 
     def reject(self, failure: Failure, project: str) -> None:
         """
-        Record a rejection: the cooldown starts, or, if the credential was accepted before,
-        it must be accepted again.
+        Record a rejection: the cooldown starts, or, if the last outcome was that the
+        credential was accepted, it must be accepted again.
         """
         now = self._now()
         self._rejected_at.append(now)
         self._rejection = failure
         self._rejected_project = project
-        if now >= self._accepted_until:
+        if not self._was_accepted:
             self._cooldown_until = now + self._cooldown_seconds
         # It may be this project's fault: another project's success accepts it again.
+        self._was_accepted = False
         self._accepted_until = float("-inf")
         self._admit_waiting()
 
@@ -156,6 +159,7 @@ class LockoutGuard:
 
     def _change(self, secret: str) -> None:
         self._secret = secret
+        self._was_accepted = False
         self._accepted_until = self._cooldown_until = float("-inf")
         self._rejected_at.clear()
         # Waiting requests hold the old secret, whose outcome no longer matters.

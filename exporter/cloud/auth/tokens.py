@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,6 +26,7 @@ from ..error_codes import check, is_credential_rejected
 from ..request_context import RequestContext, with_request
 from .access_keys import fits_header, unreadable_secret
 from .lockout_guard import Attempt, LockoutGuard
+from .rejected_scopes import RejectedScopes
 from .single_flight import SingleFlight
 
 
@@ -101,11 +102,14 @@ class TokenIssuer:
             accepted_seconds=_ACCEPTED_SECONDS,
             max_in_flight=_MAX_LOGINS,
         )
+        self._rejected_scopes = RejectedScopes()
 
     async def token(self, project_id: str | None, project: str) -> Token | Failure:
         """Return a new token for a project or the account, or why there is none."""
         try:
             password = self._auth.password.reveal()
+            if failure := self._rejected_scopes.failure(project_id, password):
+                return replace(failure, operation=_OPERATION, method="POST", path=_PATH)
             async with (
                 self._lockout_guard.attempt(password, project) as attempt,
                 # Not for the wait above: the logins of many projects take long.
@@ -137,6 +141,11 @@ class TokenIssuer:
     def try_again(self) -> None:
         """Try a rejected password once more, since it may have been corrected."""
         self._lockout_guard.try_again()
+        self._rejected_scopes.try_again()
+
+    def forget(self, project_id: str | None) -> None:
+        """Forget that a login to a project was rejected."""
+        self._rejected_scopes.forget(project_id)
 
     async def _log_in(
         self, password: str, project_id: str | None, project: str, attempt: Attempt
@@ -158,8 +167,10 @@ class TokenIssuer:
         except CollectionError as error:
             if is_credential_rejected(response):
                 attempt.rejected(error.failure)
+                self._rejected_scopes.rejected(project_id, password)
             raise
         attempt.accepted()
+        self._rejected_scopes.accepted(project_id, password)
         token = _token(response, self.clock())
         self.user_id = token.user_id
         return token
@@ -227,6 +238,7 @@ class TokenAuth(httpx.Auth):
     async def aclose(self) -> None:
         """Cancel a running login."""
         await self._login.aclose()
+        self._issuer.forget(self._project_id)
 
     def try_again(self) -> None:
         """Allow rejected tokens to be replaced again."""

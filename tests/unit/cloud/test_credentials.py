@@ -43,6 +43,22 @@ async def test_one_login_for_each_project():
     assert cloud.identity.logins == 3
 
 
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_project_without_a_role_is_logged_in_to_once(counts):
+    """Its login fails like one with a wrong password; the others are collected."""
+    cloud = simulated("a", "b", "c")
+    cloud.identity.refused_scope_counts = counts
+    cloud.identity.users[0].access.projects = {f"{1:032x}", f"{3:032x}"}
+    async with exporting_from(cloud) as exporter:
+        for _ in range(5):
+            scrape = await exporter.scrape()
+            up = {project: value for (project, _), value in scrape.up().items()}
+            assert up == {"a": 1.0, "b": 0.0, "c": 1.0}
+
+    assert cloud.identity.logins == 3
+    assert "permission" in scrape.errors("b", "training")
+
+
 @pytest.mark.slow
 async def test_a_token_is_renewed_before_it_ends():
     """A token that is about to end is replaced without a request that fails."""

@@ -200,6 +200,26 @@ async def test_a_success_after_a_refusal_ends_the_rest():
     await task
 
 
+async def test_a_refusal_long_after_a_success_does_not_stop_the_others():
+    """The project is the likelier cause; a second refusal in a row stops them."""
+    clock = Clock()
+    uses = Uses(
+        LockoutGuard(
+            cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+        )
+    )
+    for project, outcome in (("a", "accepted"), ("b", "rejected"), ("c", "rejected")):
+        task = asyncio.create_task(uses.use(project))
+        await settle()
+        uses.started[-1].set_result(outcome)
+        await task
+        clock.now += 3600 if outcome == "accepted" else 1
+
+    with pytest.raises(CollectionError):
+        await uses.use("d")
+    assert len(uses.started) == 3
+
+
 async def test_refusals_count_with_what_is_in_flight(monkeypatch):
     """After a refusal, no request is let in that could be the fifth to be refused."""
     monkeypatch.setattr("exporter.cloud.auth.lockout_guard._PATIENCE_SECONDS", 0.001)

@@ -65,6 +65,7 @@ class TrialMachine(RuleBasedStateMachine):
     def forget(self):
         """Know nothing of the credential."""
         self.proved_until = self.rests_until = -1e9
+        self.was_accepted = False
         self.refused_at = []
         self.refused_party = None
 
@@ -109,6 +110,7 @@ class TrialMachine(RuleBasedStateMachine):
     def _proved(self, use):
         if use.secret == self.number:
             self.forget()
+            self.was_accepted = True
             self.proved_until = self.loop.time() + self.proof
 
     def _refused(self, use):
@@ -117,8 +119,9 @@ class TrialMachine(RuleBasedStateMachine):
             self.refused_at.append(now)
             self.refused_in_this_step = True
             self.refused_party = use.project
-            if not self.is_proved:
+            if not self.was_accepted:
                 self.rests_until = now + self.lock
+            self.was_accepted = False
             self.proved_until = -1e9
 
     @rule(project=st.sampled_from("abc"), count=st.integers(1, 6))
