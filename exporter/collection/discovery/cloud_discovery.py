@@ -139,6 +139,14 @@ class CloudDiscovery:
         self.known = self.known.after(found.projects)
         if self.known.doubted:
             raise CollectionError(NOT_BELIEVED)
+        if not self.known.has_projects:
+            log.warning(
+                "the list has no project of the cloud's region",
+                cloud=self.name,
+                region=self.client.cloud.region,
+                listed=len(found.projects),
+                advice="give the exporter's user a role in projects, or check the region",
+            )
         return found.operation
 
     def _succeeded(self, operation: ListOperation | None) -> None:
@@ -153,8 +161,11 @@ class CloudDiscovery:
             cloud=self.name,
             api=failure.operation,
             reason=failure.reason,
+            method=failure.method,
+            path=failure.path,
             status=failure.status,
             error_code=failure.error_code,
+            request_id=failure.request_id,
             problem=failure.problem,
             advice=failure.advice,
         )

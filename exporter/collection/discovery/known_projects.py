@@ -33,6 +33,11 @@ class KnownProjects:
     missing: frozenset[str] = frozenset()
     doubted: int = 0
 
+    @property
+    def has_projects(self) -> bool:
+        """Whether there is any project of the region that can be collected."""
+        return bool(self._usable())
+
     def after(self, listed: Iterable[ListedProject]) -> KnownProjects:
         """
         Return what is known after the list `listed`.

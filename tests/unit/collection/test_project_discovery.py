@@ -325,6 +325,35 @@ async def test_nothing_secret_is_logged(logged):
         assert SECURITY_TOKEN not in text
 
 
+async def test_a_list_without_a_project_is_worth_a_warning(logged):
+    """A user without roles is accepted and sees nothing, which looks well."""
+    cloud = account()
+    cloud.identity.users[0].access.projects = set()
+    async with discovering(cloud) as found:
+        assert found.status.is_up
+        assert found.discovery.is_complete
+        assert found.names == []
+    (line,) = [line for line in logged() if "the list has no project" in line]
+
+    assert "level=warn" in line
+    assert "a role" in line
+
+
+async def test_a_failure_says_which_request_it_was(logged):
+    """As all failures do, for the cloud's support."""
+    cloud = account()
+    fault = Fault(effect=Effect.STATUS, status=400, code="IAM.0011")
+    with cloud.faults.on(fault):
+        async with discovering(cloud, key_auth()) as found:
+            failure = found.status.failure
+    (line,) = [line for line in logged() if "projects cannot be listed" in line]
+
+    assert failure.path == "/v3/auth/projects"
+    assert failure.request_id
+    for text in ("method=GET", f"path={failure.path}", failure.request_id, "IAM.0011"):
+        assert text in line
+
+
 async def test_the_log_tells_what_changed(logged):
     """Names of those that came, went and were renamed; of many, the first few."""
     cloud = simulated(*REGION)

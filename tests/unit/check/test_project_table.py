@@ -1,0 +1,112 @@
+"""The projects that credentials can read, for people and for a configuration."""
+
+from dataclasses import replace
+
+import yaml
+
+from discovering import account
+from harness import configuration, key_auth
+
+from exporter.check.project_table import list_projects
+from exporter.config import Cloud, Discovery, NamedProject, ProjectSettings
+from exporter.simulator import serve
+
+
+async def report(cloud, change=lambda configured: configured):
+    """Return the report on a configuration without projects."""
+    async with serve(cloud) as url:
+        configured = replace(configuration(cloud, url, key_auth()), projects=())
+        return await list_projects(change(configured))
+
+
+def discovering(**discovery):
+    """Return a change of a configuration: its cloud discovers projects."""
+
+    def change(configured):
+        (only,) = configured.clouds
+        return replace(
+            configured, clouds=(replace(only, discovery=Discovery(**discovery)),)
+        )
+
+    return change
+
+
+async def test_the_table_says_what_becomes_of_each_project():
+    """Also those of other regions, and without a name."""
+    found = await report(account(), discovering(exclude=("*_sandbox", "*_nothing")))
+    lines = [line.split() for line in found.table().splitlines()]
+
+    assert lines[0] == ["cloud", "project", "project", "ID", "state"]
+    assert ["otc", "eu-de_vision", f"{2:032x}", "collected"] in lines
+    assert ["otc", "eu-de_sandbox", f"{4:032x}", "excluded"] in lines
+    assert ["otc", "MOS", f"{103:032x}", "other", "region"] in lines
+    assert ["otc", "-", f"{104:032x}", "nameless"] in lines
+    assert (
+        "otc: 3 collected, 1 excluded, 6 other region, 1 disabled, 1 nameless "
+        "(auth_projects)" in found.table()
+    )
+    assert "the pattern *_nothing matches no project of this region" in found.table()
+    assert "*_sandbox matches" not in found.table()
+
+
+async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
+    """To see what would be collected."""
+    found = await report(account())
+
+    assert "4 collected" in found.table()
+
+
+async def test_the_configuration_can_be_pasted():
+    """It has the projects that are collected and not configured; names stay text."""
+    cloud = account()
+    cloud.projects[1].iam_name = "1500365963661574434"
+
+    def change(configured):
+        changed = discovering(name_prefix="x-")(configured)
+        return replace(
+            changed,
+            clouds=(replace(changed.clouds[0], region="1500365963661574434"),),
+        )
+
+    found = yaml.safe_load((await report(cloud, change)).as_configuration())
+
+    assert found["projects"][0] == {
+        "name": "x-1500365963661574434",
+        "cloud": "otc",
+        "project_id": f"{2:032x}",
+    }
+
+
+async def test_a_cloud_that_lists_nothing():
+    """The others are shown; the failure has its advice and its request."""
+    cloud = account()
+    cloud.identity.keys[0].access.lists_account = False
+
+    def change(configured):
+        (only,) = configured.clouds
+        named = NamedProject(
+            project_name="eu-de_visions",
+            name="visions",
+            cloud=only,
+            settings=ProjectSettings(),
+        )
+        wrong = Cloud(
+            name="wrong",
+            region="eu-de",
+            iam_url=f"{only.iam_url}/wrong",
+            modelarts_url=only.modelarts_url,
+            auth=key_auth(),
+        )
+        return replace(configured, clouds=(only, wrong), named_projects=(named,))
+
+    found = await report(cloud, change)
+    table = found.table()
+
+    assert set(found.lists) == {"otc"}
+    assert set(found.failures) == {"wrong"}
+    assert "wrong: HTTP 404" in table
+    assert "GET /wrong/v3/projects" in table
+    assert "visions: no such project in this account and region" in table
+    assert "near: eu-de_vision" in table
+    assert "# wrong: HTTP 404" in found.as_configuration()
+    assert yaml.safe_load(found.as_configuration())["projects"]
