@@ -7,6 +7,7 @@ import asyncio
 import os
 import platform
 import sys
+import time
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -15,7 +16,7 @@ from typing import Final, TypeVar
 
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
-from .check import as_json, check_all, table
+from .check import as_json, check_all, list_projects, table
 from .collectors.registry import REGISTRY
 from .config import Configuration, load
 from .config.messages import unknown
@@ -45,13 +46,21 @@ class Command(StrEnum):
     SIMULATOR = "simulator"
     ONCE = "once"
     CHECK = "check"
+    PROJECTS = "projects"
 
 
-class CheckFormat(StrEnum):
-    """Output formats of the check command."""
+class OutputFormat(StrEnum):
+    """Output formats of the commands check and projects."""
 
     TABLE = "table"
     JSON = "json"
+    YAML = "yaml"
+
+
+_FORMATS: Final = {
+    Command.CHECK: {OutputFormat.TABLE, OutputFormat.JSON},
+    Command.PROJECTS: {OutputFormat.TABLE, OutputFormat.YAML},
+}
 
 
 class Flags(argparse.Namespace):
@@ -67,7 +76,7 @@ class Flags(argparse.Namespace):
     log_level: LogLevel
     log_format: LogFormat
     speed: float
-    check_format: CheckFormat
+    output_format: OutputFormat
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,10 +108,8 @@ def _run(flags: Flags) -> int:
     read = partial(load, flags.config_file or "", os.environ, REGISTRY.names)
     if flags.config_check:
         return _check_configuration(flags, read())
-    if flags.command is Command.CHECK:
-        return _SUCCEEDED if _check_apis(read(), flags.check_format) else _FAILED
-    if flags.command is Command.ONCE:
-        return _SUCCEEDED if asyncio.run(collect_once(read)) else _FAILED
+    if flags.command is not Command.SERVE:
+        return _SUCCEEDED if _print(flags, read) else _FAILED
     # Report errors of the configuration before those of the address.
     read()
     web = _web(flags)
@@ -134,13 +141,31 @@ def _summary(configuration: Configuration) -> str:
     )
 
 
-def _check_apis(configuration: Configuration, wanted: CheckFormat) -> bool:
+def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:
+    """Run a command that prints what it finds; return whether all went well."""
+    if flags.command is Command.CHECK:
+        return _check_apis(read(), flags.output_format)
+    if flags.command is Command.PROJECTS:
+        return _show_projects(read(), flags.output_format)
+    return asyncio.run(collect_once(read))
+
+
+def _check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
     def progress(words: str) -> None:
         print(f"checking {words}", file=sys.stderr, flush=True)
 
     findings = asyncio.run(check_all(configuration, progress))
-    print(table(findings) if wanted is CheckFormat.TABLE else as_json(findings), end="")
+    print(
+        table(findings) if wanted is OutputFormat.TABLE else as_json(findings), end=""
+    )
     return all(finding.ok for finding in findings)
+
+
+def _show_projects(configuration: Configuration, wanted: OutputFormat) -> bool:
+    report = asyncio.run(list_projects(configuration, time.time))
+    is_table = wanted is OutputFormat.TABLE
+    print(report.table() if is_table else report.as_configuration(), end="")
+    return not report.failures
 
 
 def _web(flags: Flags) -> CurrentWebConfiguration | None:
@@ -149,11 +174,13 @@ def _web(flags: Flags) -> CurrentWebConfiguration | None:
 
 
 def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
-    needs_file = {Command.SERVE, Command.ONCE, Command.CHECK}
+    needs_file = set(Command) - {Command.DEMO, Command.SIMULATOR}
     if flags.command in needs_file and flags.config_file is None:
         parser.error("--config.file is needed; without a cloud, try the command demo")
     if flags.config_strict and not flags.config_check:
         parser.error("--config.strict is for --config.check")
+    if flags.output_format not in _FORMATS.get(flags.command, OutputFormat):
+        parser.error(f"{flags.command} has no format {flags.output_format}")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
@@ -189,7 +216,8 @@ def command_line() -> argparse.ArgumentParser:
         default=Command.SERVE,
         help="serve (default); demo: serve a simulated cloud's jobs; simulator: serve "
         "only the simulated cloud; once: collect once and print the metrics; check: query "
-        "every API and report problems",
+        "every API and report problems; projects: list the projects that the credentials "
+        "can read",
     )
     parser.add_argument(
         "--config.file", dest="config_file", metavar="FILE", help="configuration file"
@@ -254,11 +282,12 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--format",
-        dest="check_format",
-        type=_member_of(CheckFormat),
-        metavar=_choices(CheckFormat),
-        default=CheckFormat.TABLE,
-        help="check: output format (default table)",
+        dest="output_format",
+        type=_member_of(OutputFormat),
+        metavar=_choices(OutputFormat),
+        default=OutputFormat.TABLE,
+        help="check: table (default) or json; projects: table, or yaml to paste into "
+        "the configuration",
     )
     parser.add_argument(
         "--version",

@@ -1,7 +1,16 @@
-"""The check command: tests the configured APIs and reports problems."""
+"""The commands that ask the real APIs: check reports problems, projects what there is."""
 
 from .checks import check_all
 from .findings import Finding, Step, as_json, table
+from .project_table import ProjectReport, list_projects
 
 
-__all__ = ["Finding", "Step", "as_json", "check_all", "table"]
+__all__ = [
+    "Finding",
+    "ProjectReport",
+    "Step",
+    "as_json",
+    "check_all",
+    "list_projects",
+    "table",
+]

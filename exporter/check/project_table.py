@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from ..clock import Clock
 from ..cloud.client import CloudClient
 from ..cloud.discovery.project_list import ProjectList, ProjectLister
 from ..cloud.response_memory import ResponseMemory
@@ -108,7 +109,7 @@ class ProjectReport:
         return next(each for each in self.configuration.clouds if each.name == name)
 
 
-async def list_projects(configuration: Configuration) -> ProjectReport:
+async def list_projects(configuration: Configuration, clock: Clock) -> ProjectReport:
     """
     List the projects of every cloud.
 
@@ -125,7 +126,7 @@ async def list_projects(configuration: Configuration) -> ProjectReport:
     telemetry, memory = Telemetry(), ResponseMemory()
     found = await asyncio.gather(
         *(
-            _list(CloudClient(cloud, scheduler, telemetry, memory))
+            _list(CloudClient(cloud, scheduler, telemetry, memory, clock=clock))
             for cloud in configuration.clouds
         )
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 
 URL = re.compile(r"url=http://(\S+)/metrics")
@@ -161,6 +162,37 @@ def test_a_doubtful_configuration(tmp_path, flags, status):
         'did you mean "eu-de"?\n'
     )
     assert bool(result.stdout) is (status == 0)
+
+
+def test_projects(cloud, tmp_path):
+    """The projects that the credential can read, and those to paste; status 0."""
+    shown = run("projects", written(tmp_path, cloud))
+    pasted = run("projects", "--format=yaml", written(tmp_path, cloud))
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "configured" in shown.stdout
+    assert "other region" in shown.stdout
+    assert "(auth_projects)" in shown.stdout
+    assert pasted.returncode == 0
+    assert yaml.safe_load(pasted.stdout)["projects"]
+
+
+def test_projects_of_a_cloud_that_cannot_be_reached(tmp_path):
+    """The cloud and the cause are named; status 1."""
+    result = run("projects", written(tmp_path))
+
+    assert result.returncode == 1
+    assert "otc: the API cannot be reached" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["check", "yaml"], ["projects", "json"]], ids=str)
+def test_a_format_that_a_command_has_not(tmp_path, command):
+    """It is refused before anything is asked."""
+    name, output = command
+    result = run(name, f"--format={output}", written(tmp_path))
+
+    assert result.returncode == 2
+    assert f"{name} has no format {output}" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["--config.check"], ["once"], []], ids=str)

@@ -1,5 +1,7 @@
 """The projects that credentials can read, for people and for a configuration."""
 
+import time
+
 from dataclasses import replace
 
 import yaml
@@ -16,7 +18,7 @@ async def report(cloud, change=lambda configured: configured):
     """Return the report on a configuration without projects."""
     async with serve(cloud) as url:
         configured = replace(configuration(cloud, url, key_auth()), projects=())
-        return await list_projects(change(configured))
+        return await list_projects(change(configured), time.time)
 
 
 def discovering(**discovery):
