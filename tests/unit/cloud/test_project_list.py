@@ -130,7 +130,13 @@ async def test_a_password_asks_with_a_token_of_the_account():
 
 
 @pytest.mark.parametrize(
-    "refusal", [DENIED, UNKNOWN, http(b"", status=b"405 Method Not Allowed")]
+    "refusal",
+    [
+        DENIED,
+        UNKNOWN,
+        http(b"", status=b"405 Method Not Allowed"),
+        http(b'{"error_code": "IAM.0064"}', status=b"401 Unauthorized"),
+    ],
 )
 async def test_a_users_own_list_comes_before_the_accounts(refusal):
     """It holds no projects without a role, to which a login would fail."""

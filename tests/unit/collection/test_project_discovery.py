@@ -305,6 +305,17 @@ async def test_the_token_is_renewed_when_permissions_change():
         assert cloud.identity.logins == 2
 
 
+async def test_the_accounts_token_outlives_the_projects():
+    """Projects that are gone take their tokens with them, and no other."""
+    cloud = account()
+    async with discovering(cloud) as found:
+        await found.client.retain(())
+        await found.again()
+
+        assert found.status.is_up
+        assert cloud.identity.logins == 1
+
+
 async def test_nothing_secret_is_logged(logged):
     """Gateways echo what was signed; passwords, keys and tokens appear nowhere."""
     auth = AccessKeyAuth(
