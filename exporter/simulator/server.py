@@ -61,6 +61,9 @@ async def serve(
     """
     listener = listener or socket.create_server(("127.0.0.1", 0))
     host, port = listener.getsockname()[:2]
+    # Inherited by what is accepted. Without it a body, written after its headers, waits
+    # for the client's delayed acknowledgment; asyncio leaves these sockets out.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(_config(cloud, certificate))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -46,6 +46,9 @@ class Acceptor:
         self._retry: asyncio.TimerHandle | None = None
         self._failed = LimitedWarning("cannot accept a connection")
         listener.setblocking(False)
+        # Inherited by what is accepted. Without it a body, written after its headers,
+        # waits for the client's delayed acknowledgment; asyncio leaves these sockets out.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.listen(_BACKLOG)
         self._start()
 

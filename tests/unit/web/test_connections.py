@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
 from harness import exporting_from, simulated
 from open_connections import opened
+from starlette.responses import PlainTextResponse
 from web_files import TLS, Files, guarded
 
 from exporter.web import connections
 from exporter.web.connection_limiter import MAX_CONNECTIONS
 from exporter.web.connections import MAX_HEAD
-from exporter.web.server import raise_open_files_limit
+from exporter.web.server import raise_open_files_limit, serving, url_of
 
 
 @pytest.mark.slow
@@ -133,3 +135,15 @@ async def test_a_body_that_is_too_large():
         with contextlib.suppress(ConnectionError):
             await asyncio.wait_for(reader.read(), 5)
         assert (await exporter.scrape(5)).up()["a", "training"] == 1
+
+
+async def test_the_end_of_an_answer_waits_for_no_acknowledgment():
+    """The kernel holds no small segment back; accepted sockets inherit that."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with (
+            serving(PlainTextResponse("x"), listener),
+            opened(url_of(listener), 1) as [(reader, writer)],
+        ):
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await reader.readuntil(b"x")
+            assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
