@@ -42,10 +42,35 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Do nothing: the program that runs the simulator handles signals."""
         yield
+
+    async def main_loop(self) -> None:
+        """Wait for `stop`; uvicorn would look ten times a second."""
+        await self.on_tick(0)
+        await self._stopping.wait()
+
+    def stop(self) -> None:
+        """End `serve`."""
+        self._stopping.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish running requests for a second, then cancel the rest."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        tasks = list(self.server_state.tasks)
+        if tasks:
+            _, hanging = await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+            for task in hanging:
+                task.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -70,7 +95,7 @@ async def serve(
         scheme = "https" if certificate else "http"
         yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
-        server.should_exit = True
+        server.stop()
         await task
         listener.close()
 
@@ -86,7 +111,6 @@ def _config(
         access_log=False,
         date_header=False,
         timeout_keep_alive=300,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     if certificate is not None:
         config.ssl_certfile = str(certificate.cert_file)

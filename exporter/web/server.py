@@ -34,6 +34,7 @@ _GRACE_SECONDS: Final = 3.7
 _LEAVING_SECONDS: Final = 0.2
 _EXIT_SECONDS: Final = 4.3
 _POLL_SECONDS: Final = 0.02
+_DATE_SECONDS: Final = 1.0
 
 
 class ListenError(ExporterError):
@@ -90,6 +91,7 @@ class _Server(uvicorn.Server):
         self._invalid = invalid
         self._context = context
         self._acceptors: list[Acceptor] = []
+        self._stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -111,6 +113,17 @@ class _Server(uvicorn.Server):
             for listener in sockets or []
         ]
         self.started = True
+
+    async def main_loop(self) -> None:
+        """Renew the header `Date` every second until `stop` is called."""
+        while not self._stopping.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _DATE_SECONDS)
+
+    def stop(self) -> None:
+        """End `serve`."""
+        self._stopping.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish running requests for some seconds, then cancel the rest."""
@@ -184,7 +197,7 @@ async def serving(
     try:
         yield
     finally:
-        server.should_exit = True
+        server.stop()
         await task
 
 
