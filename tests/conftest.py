@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+import trustme
 
 from examples import QUICK
 from hypothesis import settings
@@ -29,6 +30,16 @@ def pytest_runtest_setup(item):
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_authorities(tmp_path_factory):
+    """Trust one authority by default: to load all that there are takes 40 ms each time."""
+    file = tmp_path_factory.mktemp("authorities") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 @pytest.fixture
