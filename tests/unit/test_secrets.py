@@ -62,13 +62,12 @@ class Trace:
         (LogFormat.LOGFMT, "temporary"),
     ],
 )
-async def test_no_secret_is_told(log_format, auth, monkeypatch):
+async def test_no_secret_is_told(log_format, auth):
     """
     No password, key or token is in any log at debug level, page, metric or `repr`.
 
     That holds in success and for every fault; gateways echo signed headers in theirs.
     """
-    monkeypatch.setattr("exporter.cloud.client._FIRST_BACKOFF_SECONDS", 0.001)
     cloud = simulated("a")
     cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
     stream, handlers = io.StringIO(), logging.getLogger().handlers
