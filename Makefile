@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz image-test release audit packages lock clean
+# Or each process of each run rewrites the assertions of all tests anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -21,6 +24,8 @@ help:
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
 	@echo "make abuse      abuses real exporters, measures what still works; ARGS='outage file'"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
+	@echo "make mutants    changes the core modules in small ways, and prints the changes that no test"
+	@echo "                notices: ARGS='--sample 40 --module scheduler'; all takes hours"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
 	@echo "make release    audit of what is locked, and the packages (make audit, make packages):"
 	@echo "                wheel, source distribution, chart, SBOM and checksums in dist/"
@@ -69,6 +74,10 @@ abuse: $(VENV)/test.stamp
 
 fuzz: $(VENV)/test.stamp
 	EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest tests/unit/test_fuzz.py --timeout=3600
+
+mutants: $(VENV)/test.stamp
+	$(BIN)/pip install --quiet mutmut==3.8.1
+	$(BIN)/python -m tests.mutants.run $(ARGS)
 
 image-test:
 	tests/image/run
