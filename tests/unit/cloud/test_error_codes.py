@@ -158,6 +158,8 @@ def test_failure_in_the_body():
         ({"Retry-After": "7"}, 7.0),
         ({"Retry-After": "-7"}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:10 GMT", "Date": "today"}, None),
         (
             {
                 "Retry-After": "Wed, 21 Oct 2026 07:28:10 GMT",

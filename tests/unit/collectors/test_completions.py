@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from examples import examples
@@ -193,6 +194,76 @@ async def test_the_page_size_may_change():
         exporter.collector.configure(replace(configuration, collection=settings))
 
         assert finished(await exporter.scrape())["succeeded"] == 1
+
+
+class OddDates(MovingJobs):
+    """An API that says something else of when some jobs were created."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.odd = {}
+
+    async def fetch(self, query, number, size):
+        """Answer a page."""
+        page = await super().fetch(query, number, size)
+        rows = [
+            msgspec.structs.replace(
+                row, create_time=self.odd.get(row.job_id, row.create_time)
+            )
+            for row in page.rows
+        ]
+        return replace(page, rows=rows)
+
+
+@APIS
+@pytest.mark.parametrize(
+    ("date", "is_seen"),
+    [
+        (None, False),
+        (0, False),
+        (-1, False),
+        (1.5, False),
+        (2**53, False),
+        ("", False),
+        ("yesterday", False),
+        (str(round(NOW * 1000)), True),
+        (round(NOW * 1000) + 10**10, True),
+    ],
+)
+def test_young_jobs_with_odd_dates(api, date, is_seen):
+    """
+    An odd date costs at most its own job's completion, and costs no other.
+
+    A job that was seen unfinished is known by its ID; one that comes and ends between
+    two collections by its date alone, which may be in the future.
+    """
+    jobs = Jobs(Kind.TRAINING)
+    jobs.history(30, NOW - 3600)
+    moving = OddDates(api, jobs, random.Random(1), 0.0)
+    exporting = Exporting(api, moving, random.Random(1), 50)
+
+    def create(status):
+        moving.now += 1
+        return jobs.create_job(status, created=moving.now)
+
+    def completed():
+        moving.now += 60
+        assert asyncio.run(exporting.collect(4))
+        return exporting.endings.so_far.numbers[Phase.SUCCEEDED]
+
+    known = create(8)
+    moving.odd[known.job_id] = date
+    assert completed() == 0
+    short, odd = create(8), create(8)
+    moving.odd[odd.job_id] = date
+    for job in (known, short, odd):
+        jobs.finish_job(job, 10, moving.now)
+    for _ in range(2):
+        assert completed() == 2 + is_seen
+    later = create(8)
+    jobs.finish_job(later, 10, moving.now)
+    for _ in range(2):
+        assert completed() == 3 + is_seen
 
 
 def test_a_collection_that_was_overtaken_counts_nothing():

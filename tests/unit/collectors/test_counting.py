@@ -154,6 +154,32 @@ async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
     assert complete == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
+@APIS
+async def test_a_counted_project_that_becomes_empty(api):
+    """Its zeros are numbers like any other, and its next jobs are listed."""
+    cloud = large(api, 200)
+    training = cloud.projects[0].training
+    async with exporting_from(cloud, listing_limit=100) as exporter:
+        scrape = await exporter.scrape()
+        assert scrape.value("listing_complete", **TRAINING) == 0
+        for job in list(training.jobs):
+            training.delete_job(job)
+        for _ in range(2):
+            scrape = await exporter.scrape()
+            assert scrape.value("up", **TRAINING) == 1
+            assert scrape.statuses("a", "training") == {}
+            assert scrape.series("jobs", **TRAINING)
+            assert scrape.value("created_jobs", **TRAINING) == 0
+            # Deleted jobs have not finished.
+            assert set(scrape.series("jobs_finished_total", **TRAINING).values()) == {0}
+        assert scrape.value("listing_complete", **TRAINING) == 1
+        training.create_job(8, created=cloud.clock.now() - 9)
+        scrape = await exporter.scrape()
+
+    assert scrape.statuses("a", "training") == truth(api, cloud) != {}
+    assert scrape.errors("a", "training") == {}
+
+
 @pytest.mark.parametrize(
     ("api", "dialect"),
     [

@@ -3,6 +3,7 @@
 import asyncio
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import pytest
 
@@ -49,6 +50,17 @@ async def listing_of(fetch, hints, new_snapshot):
     return (await list_jobs(paging(described, fetch, hints, new_snapshot))).snapshot
 
 
+IDS = {
+    "numbers": int,
+    "texts of numbers": str,
+    "UUIDs": lambda job: str(UUID(int=job)),
+    "numbers beyond 63 bits": lambda job: str(9_999_999_999_999_000_000 + job),
+    "numbers beyond 64 bits": lambda job: str(2**64 + job),
+    "both": lambda job: job if job % 2 else str(UUID(int=job)),
+}
+"""What IDs look like."""
+
+
 @dataclass
 class MovingList:
     """An API whose list changes between the pages that it answers."""
@@ -59,6 +71,7 @@ class MovingList:
     deleted: set[int] = field(default_factory=set)
     tells_total: bool = True
     page_limit: int = 1000
+    ids: str = "numbers"
     requests: int = 0
     still_for: int = 0
     """How many pages were answered since the list has changed."""
@@ -81,7 +94,10 @@ class MovingList:
         self.still_for += 1
         jobs = self.jobs[(number - 1) * size : number * size]
         total = len(self.jobs) if self.tells_total else None
-        rows = [V1Job(job, "a", 8, self.create_time(job), job) for job in jobs]
+        rows = [
+            V1Job(IDS[self.ids](job), "a", 8, self.create_time(job), job)
+            for job in jobs
+        ]
         return Page(rows, total, NOW)
 
     def create_time(self, job):
@@ -124,9 +140,10 @@ ACTIONS = st.lists(
     actions=ACTIONS,
     tells_total=st.booleans(),
     page_limit=st.sampled_from([1000, 1000, 2]),
+    ids=st.sampled_from(sorted(IDS)),
 )
 def test_no_job_twice_and_none_missed(
-    start, size, pages, actions, tells_total, page_limit
+    start, size, pages, actions, tells_total, page_limit, ids
 ):
     """
     No job is counted twice, and none that existed all along is missed.
@@ -135,7 +152,10 @@ def test_no_job_twice_and_none_missed(
     There is no listing only if jobs came and went while each page was read again.
     """
     api = MovingList(
-        list(range(1, start + 1)), tells_total=tells_total, page_limit=page_limit
+        list(range(1, start + 1)),
+        tells_total=tells_total,
+        page_limit=page_limit,
+        ids=ids,
     )
     recorders = []
 
@@ -221,17 +241,23 @@ async def test_a_server_that_gives_smaller_pages_is_read_to_the_end():
     assert len(await listed(api, PagingHints(1000))) == 250
 
 
-async def test_page_size_falls_back_and_is_remembered():
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, None), (400, "ModelArts.0104"), (200, "ModelArts.0104")],
+    ids=["no code", "HTTP 400", "HTTP 200"],
+)
+async def test_page_size_falls_back_and_is_remembered(status, code):
     """Where 1,000 jobs a page are refused, 100 are asked for, then and later."""
+    refusal = Failure(
+        reason=Reason.API, problem="refused", advice="", status=status, error_code=code
+    )
     api = MovingList(list(range(1, 251)))
     asked = []
 
     async def fetch(query, number, size):
         asked.append(size)
         if size > 100:
-            raise CollectionError(
-                Failure(reason=Reason.API, problem="refused", advice="", status=400)
-            )
+            raise CollectionError(refusal)
         return api.page(number, size)
 
     hints = PagingHints(1000)
@@ -242,17 +268,31 @@ async def test_page_size_falls_back_and_is_remembered():
     assert [1000, 100, 100, 100, 100, 100, 100] == asked
 
 
-async def test_other_refusals_are_not_retried_smaller():
-    """A request that is refused in any size is reported as it was refused."""
-    failure = Failure(reason=Reason.API, problem="refused", advice="", status=400)
+@pytest.mark.parametrize(
+    ("status", "code", "sizes"),
+    [
+        (400, None, [1000, 100]),
+        (200, "ModelArts.0104", [1000, 100]),
+        (200, "ModelArts.0105", [1000]),
+        (200, None, [1000]),
+    ],
+)
+async def test_other_refusals_are_reported(status, code, sizes):
+    """A request that is refused in any size, or not for its parameters, has failed."""
+    failure = Failure(
+        reason=Reason.API, problem="refused", advice="", status=status, error_code=code
+    )
+    asked = []
 
     async def fetch(query, number, size):
+        asked.append(size)
         raise CollectionError(failure)
 
     with pytest.raises(CollectionError) as caught:
         await listing_of(fetch, PagingHints(1000), recording)
 
     assert caught.value.failure is failure
+    assert asked == sizes
 
 
 @pytest.mark.parametrize("distinct", [True, False])
