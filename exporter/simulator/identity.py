@@ -123,6 +123,11 @@ class Identity:
             return self._wrong_password()
         return self._scoped_token(user, login)
 
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The tokens that were issued and not revoked."""
+        return frozenset(self._tokens)
+
     def revoke_tokens(self, user: User | None = None) -> None:
         """Make all tokens invalid, or a user's, as a change of permissions does."""
         for text, token in list(self._tokens.items()):

@@ -89,7 +89,7 @@ async def test_no_secret_is_told(log_format, auth):
     finally:
         logging.getLogger().handlers = handlers
 
-    tokens = set(cloud.identity._tokens)
+    tokens = cloud.identity.tokens
     assert tokens or "password" not in auth or "wrong" in auth
     secrets = {
         PASSWORD,

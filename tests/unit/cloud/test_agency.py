@@ -12,7 +12,6 @@ from exporter.cloud.auth import AgencyKeys
 from exporter.config import EcsAgencyAuth
 from exporter.errors import CollectionError
 from exporter.simulator import serve
-from exporter.simulator.metadata import Metadata
 
 
 @contextlib.asynccontextmanager
@@ -112,22 +111,18 @@ async def test_an_instance_without_an_agency(logged):
 async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
     """Keys and sessions with odd characters are failures, and well again with the next."""
     cloud = simulated("a")
+    session = cloud.metadata.open_session().body.decode()
+    cloud.metadata.security_key({"x-metadata-token": session})
+    key = cloud.identity.keys[-1]
     async with on_an_instance(cloud) as exporter:
         with monkeypatch.context() as patch:
             if odd == "session":
                 patch.setattr("secrets.token_hex", lambda _: "s\x00\u00e9")
             else:
-                new_key = Metadata._new_key
-
-                def odd_key(self, now):
-                    key = new_key(self, now)
-                    setattr(key, odd, "k\r\n\u6c49")
-                    return key
-
-                patch.setattr(Metadata, "_new_key", odd_key)
+                setattr(key, odd, "k\r\n\u6c49")
             scrape = await exporter.scrape()
             assert scrape.errors("a", "training") == {"response": 1}
-        cloud.metadata._key = None
+        key.expires_at = cloud.clock.now()
         cloud.metadata.end_session()
         assert set((await exporter.scrape()).up().values()) == {1.0}
 

@@ -175,6 +175,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
         ):
             assert all_up(await exporter.scrape())
 
+    assert len(cloud.asked("auth_tokens")) > 1
     assert cloud.identity.logins == 1
 
 

@@ -249,7 +249,7 @@ async def test_limits_are_changed_in_place(cloud):
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
     assert len(cloud.asked()) == asked
-    assert exporter.collector._scheduler.max_in_flight == 1
+    assert exporter.collector.scheduler.max_in_flight == 1
 
 
 async def test_only_post_reloads(cloud):
