@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from examples import QUICK
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from exporter.logs import LogFormat, LogLevel, configure
 
@@ -17,6 +17,14 @@ from exporter.logs import LogFormat, LogLevel, configure
 settings.register_profile("default", deadline=None)
 # Chosen with --hypothesis-profile=quick.
 settings.register_profile(QUICK, deadline=None, max_examples=10)
+# For `make mutants`, to which it matters only whether a test fails.
+UNSHRUNK = {
+    "deadline": None,
+    "derandomize": True,
+    "phases": (Phase.explicit, Phase.generate),
+}
+settings.register_profile("mutants", **UNSHRUNK)
+settings.register_profile(f"mutants-{QUICK}", max_examples=10, **UNSHRUNK)
 settings.load_profile("default")
 
 

@@ -28,7 +28,12 @@ from tests.mutants.mutations import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 CORE = tomllib.loads((Path(__file__).parent / "core.toml").read_text())
-QUICK = ["--hypothesis-profile=quick", "-m", "not slow and not needs"]
+QUICK = [
+    "--hypothesis-profile=mutants-quick",
+    "--timeout=30",
+    *("-m", "not slow and not needs"),
+]
+ALL = ["--hypothesis-profile=mutants"]
 _SECONDS = itertools.count(1)
 
 WANTED = 0.9
@@ -41,13 +46,14 @@ class Copy:
 
     folder: Path
 
-    def fails(self, files: list[str], seconds: float | None, options=()) -> bool:
+    def fails(
+        self, files: list[str], seconds: float | None, options: list[str]
+    ) -> bool:
         """Return whether a test of `files` fails, or they take longer than `seconds`."""
-        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
         with subprocess.Popen(
             [
                 *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
-                *("--hypothesis-seed=0", *options, *files),
+                *(*options, *files),
             ],
             cwd=self.folder,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
@@ -69,8 +75,8 @@ class Copy:
         second = next(_SECONDS)
         os.utime(path, (second, second))
         try:
-            return not self.fails(files, seconds, QUICK) and not self.fails(
-                files, seconds
+            return not (
+                self.fails(files, seconds, QUICK) or self.fails(files, seconds, ALL)
             )
         finally:
             path.write_text(mutant.source)
@@ -90,7 +96,7 @@ def main() -> int:
 
 def _try(module: str, copies: list[Copy], options) -> tuple[int, int]:
     started = time.monotonic()
-    if copies[0].fails(CORE["tests"][module], None):
+    if copies[0].fails(CORE["tests"][module], None, ALL):
         sys.exit(f"{module}: its tests fail as it is")
     limit = 30 + 5 * (time.monotonic() - started)
     sample = _sample(module, options)
