@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from stepped import SteppedLoop
+
 from exporter.cloud.rate_limit import TokenBucket
 from exporter.cloud.scheduler import RequestScheduler
 from exporter.config import RateLimit
@@ -216,3 +218,175 @@ async def test_a_deadline_moves_back_only():
     assert deadline.at == at
     deadline.extend(Deadline(20))
     assert deadline.at > at
+
+
+class Stepped:
+    """A cloud's queue whose time the test moves."""
+
+    def __init__(self, limit, rate=None):
+        self.loop = SteppedLoop()
+        self.scheduler = RequestScheduler(limit)
+        self.cloud = self.scheduler.cloud(rate)
+        self.requests = Requests(self.cloud)
+
+    def start(self, *projects):
+        """Start requests, and return how many have been sent by then."""
+
+        async def start():
+            self.requests.start(*projects)
+
+        self.loop.step(start())
+        return len(self.requests.order)
+
+    def throttled(self, delay):
+        """Take a 429."""
+
+        async def throttle():
+            self.cloud.throttled(delay)
+
+        self.loop.step(throttle())
+
+    def paused_for(self):
+        """Return the seconds until something is sent again."""
+
+        async def paused_for():
+            return self.cloud.paused_for
+
+        return self.loop.step(paused_for())[0]
+
+    def sent_at_once(self):
+        """Return how many of twenty requests are sent at once, and let all end."""
+        before = len(self.requests.order)
+        sent = self.start(*"a" * 20) - before
+        while self.requests.holding:
+            self.requests.release()
+            self.loop.step()
+        return sent
+
+
+@pytest.fixture
+def eight():
+    """Return a queue that sends eight requests at once."""
+    stepped = Stepped(8)
+    yield stepped
+    stepped.loop.end()
+
+
+def test_the_window_halves_once_in_a_pause(eight):
+    """All requests that were in flight are answered with 429: that is one event."""
+    eight.start(*"abcdefgh")
+    for _ in range(5):
+        eight.throttled(0.5)
+    while eight.requests.holding:
+        eight.requests.release()
+        eight.loop.step()
+    eight.loop.advance(0.49)
+    assert eight.start("i") == 8
+    eight.loop.advance(0.02)
+    assert len(eight.requests.order) == 9
+    eight.requests.release()
+    eight.loop.step()
+
+    assert eight.sent_at_once() == 4
+
+
+def test_the_window_is_that_of_the_requests_in_flight(eight):
+    """A cloud that throttles the second of two requests gets no four at once."""
+    eight.start("a")
+    eight.throttled(0.5)
+    eight.requests.release()
+    eight.loop.advance(0.5)
+
+    assert eight.sent_at_once() == 1
+
+
+def test_the_window_grows_by_one_with_each_round_of_successes(eight):
+    """It is never wider than all clouds' requests together, and never closed."""
+    for _ in range(3):
+        eight.throttled(0.5)
+        eight.loop.advance(0.5)
+    windows = [eight.sent_at_once()]
+    for _ in range(60):
+        eight.cloud.succeeded()
+        windows.append(eight.sent_at_once())
+
+    assert windows[0] == 1
+    assert windows == sorted(windows)
+    # Each width takes about as many successes as it has.
+    assert [windows.count(width) for width in range(1, 8)] == pytest.approx(
+        range(1, 8), abs=1
+    )
+    assert windows[-1] == 8
+    eight.throttled(0.5)
+    eight.loop.advance(0.5)
+    eight.scheduler.max_in_flight = 20
+    eight.cloud.succeeded()
+    assert eight.sent_at_once() <= 2
+
+
+@pytest.mark.parametrize(
+    ("delays", "pause"),
+    [([0.3], 0.3), ([600.0], 1.0), ([0.5, 0.2], 0.5), ([0.2, 0.5], 0.5)],
+)
+def test_a_pause_is_the_longest_but_short(eight, delays, pause):
+    """A delay of one project does not cost the scrapes of the others."""
+    for delay in delays:
+        eight.throttled(delay)
+
+    assert eight.paused_for() == pytest.approx(pause)
+    assert eight.start("a") == 0
+    eight.loop.advance(pause + 0.001)
+    assert len(eight.requests.order) == 1
+    eight.requests.release()
+    eight.loop.step()
+
+
+def test_a_cloud_that_waits_keeps_no_other_from_sending():
+    """Neither its rate limit nor its pause."""
+    stepped = Stepped(4, RateLimit(requests_per_second=0.1, burst=1))
+    other = Requests(stepped.scheduler.cloud(None))
+    assert stepped.start("a", "a", "a") == 1
+
+    async def start():
+        other.start("b", "b", "b")
+
+    stepped.loop.step(start())
+
+    assert other.order == ["b", "b", "b"]
+    stepped.loop.advance(10)
+    assert len(stepped.requests.order) == 1, "four are in flight"
+    other.release()
+    stepped.loop.step()
+    assert len(stepped.requests.order) == 2
+    for requests in (stepped.requests, other):
+        while requests.holding:
+            requests.release()
+            stepped.loop.advance(10)
+    stepped.loop.end()
+
+
+def test_lost_slots_are_found_out_and_given_anew(eight):
+    """Requests that wait although none is in flight stall; then slots begin anew."""
+
+    async def stalled_seconds():
+        return eight.scheduler.stalled_seconds
+
+    eight.start(*"abcdefghij")
+    assert eight.loop.step(stalled_seconds()) == [0]
+    eight.loop.advance(30)
+    assert eight.loop.step(stalled_seconds()) == [30]
+    with eight.cloud.sending():
+        assert eight.loop.step(stalled_seconds()) == [0]
+
+    async def reset():
+        eight.scheduler.reset_slots()
+
+    eight.throttled(1.0)
+    eight.loop.step(reset())
+    assert len(eight.requests.order) == 10
+    assert eight.scheduler.held == 2
+    assert eight.loop.step(stalled_seconds()) == [0]
+    while eight.requests.holding:
+        eight.requests.release()
+        eight.loop.step()
+    assert eight.scheduler.held == 0
