@@ -20,8 +20,6 @@ from .rate_limit import TokenBucket
 
 
 _MAX_PAUSE_SECONDS: Final = 1.0
-# Limits the timeout that a scraper may set: a hanging scrape holds its resources.
-_MAX_SCRAPE_SECONDS: Final = 300.0
 
 
 class CloudQueue:

@@ -6,11 +6,13 @@ import math
 
 from typing import Final
 
-from ..cloud.scheduler import _MAX_SCRAPE_SECONDS
 from ..config import DEFAULT_TIMEOUT, CollectionSettings
 
 
 SCRAPE_TIMEOUT_HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+
+# Limits the timeout that a scraper may set: a hanging scrape holds its resources.
+_MAX_SECONDS: Final = 300.0
 
 
 def scraper_timeout(header: str | None) -> float | None:
@@ -35,5 +37,5 @@ def scrape_seconds(timeout: float | None, settings: CollectionSettings) -> float
     return min(
         left if left > 0 else timeout / 2,
         settings.timeout or math.inf,
-        _MAX_SCRAPE_SECONDS,
+        _MAX_SECONDS,
     )

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from exporter.kinds import Kind
 from moving import DESCRIBED, NOW, MovingJobs
 from stepped import SteppedLoop
 
@@ -12,7 +13,6 @@ from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
 from exporter.collectors.jobs.page_scan import PagingHints
 from exporter.collectors.jobs.snapshot import Snapshot
-from exporter.kinds import Kind
 from exporter.simulator import Jobs
 
 
