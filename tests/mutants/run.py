@@ -66,7 +66,7 @@ class Copy:
                 process.kill()
                 return True
 
-    def survives(self, mutant: Mutant, seconds: float) -> bool:
+    def survives(self, mutant: Mutant, limits: list[float]) -> bool:
         """Return whether no test notices `mutant`: the quick ones first, then all."""
         path = self.folder / "exporter" / f"{mutant.module}.py"
         files = CORE["tests"][mutant.module]
@@ -75,8 +75,9 @@ class Copy:
         second = next(_SECONDS)
         os.utime(path, (second, second))
         try:
-            return not (
-                self.fails(files, seconds, QUICK) or self.fails(files, seconds, ALL)
+            stages = zip((QUICK, ALL), limits, strict=True)
+            return not any(
+                self.fails(files, seconds, options) for options, seconds in stages
             )
         finally:
             path.write_text(mutant.source)
@@ -96,9 +97,7 @@ def main() -> int:
 
 def _try(module: str, copies: list[Copy], options) -> tuple[int, int]:
     started = time.monotonic()
-    if copies[0].fails(CORE["tests"][module], None, ALL):
-        sys.exit(f"{module}: its tests fail as it is")
-    limit = 30 + 5 * (time.monotonic() - started)
+    limits = [_limit(module, copies[0], options) for options in (QUICK, ALL)]
     sample = _sample(module, options)
     free: queue.Queue[Copy] = queue.Queue()
     for copy in copies:
@@ -107,19 +106,27 @@ def _try(module: str, copies: list[Copy], options) -> tuple[int, int]:
     def survives(mutant: Mutant) -> bool:
         copy = free.get()
         try:
-            return copy.survives(mutant, limit)
+            survived = copy.survives(mutant, limits)
         finally:
             free.put(copy)
+        if survived:
+            print(mutant.diff, flush=True)
+        return survived
 
     with ThreadPoolExecutor(len(copies)) as pool:
         outcomes = list(pool.map(survives, sample))
-    survivors = [m for m, survived in zip(sample, outcomes, strict=True) if survived]
-    for mutant in survivors:
-        print(mutant.diff)
-    noticed = len(sample) - len(survivors)
+    noticed = outcomes.count(False)
     seconds = time.monotonic() - started
     print(f"{module}: {noticed} of {len(sample)} in {seconds:.0f} s", flush=True)
     return noticed, len(sample)
+
+
+def _limit(module: str, copy: Copy, options: list[str]) -> float:
+    """Return how many seconds the tests of a mutant may take."""
+    started = time.monotonic()
+    if copy.fails(CORE["tests"][module], None, options):
+        sys.exit(f"{module}: its tests fail as it is")
+    return 20 + 3 * (time.monotonic() - started)
 
 
 def _sample(module: str, options) -> list[Mutant]:

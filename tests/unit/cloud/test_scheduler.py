@@ -390,3 +390,21 @@ def test_lost_slots_are_found_out_and_given_anew(eight):
         eight.requests.release()
         eight.loop.step()
     assert eight.scheduler.held == 0
+
+
+def test_a_closed_cloud_takes_no_slots_from_the_others(eight):
+    """What it held at its end is not counted any more."""
+    other = Requests(eight.scheduler.cloud(None))
+    eight.start(*"abcdefgh")
+    eight.cloud.close()
+    assert (eight.scheduler.held, eight.scheduler.waiting) == (0, 0)
+
+    async def start():
+        other.start("b")
+
+    eight.loop.step(start())
+    assert other.order == ["b"]
+    for requests in (eight.requests, other):
+        while requests.holding:
+            requests.release()
+            eight.loop.step()
