@@ -1,0 +1,166 @@
+"""Work that several wait for: begun once, canceled when the last one has left."""
+
+import asyncio
+
+import pytest
+
+from exporter.collection.shared_run import SharedRuns
+
+
+class Work:
+    """Runs that last until the test ends them; `order` is what they did."""
+
+    def __init__(self):
+        self.ends = []
+        self.canceled = 0
+
+    async def run(self, run):
+        """Wait for the end."""
+        end = asyncio.get_running_loop().create_future()
+        self.ends.append(end)
+        try:
+            return f"{run.progress}: {await end}"
+        except asyncio.CancelledError:
+            # What cleans up may take longer than a moment.
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.canceled += 1
+            raise
+
+
+@pytest.fixture
+def work():
+    """Return work that the test ends."""
+    return Work()
+
+
+@pytest.fixture
+def runs(work):
+    """Return the runs of the work."""
+    return SharedRuns(work.run)
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def joined(runs, progress="x", waiters=1):
+    """Start a run that so many have joined."""
+    run = runs.start(progress)
+    for _ in range(waiters):
+        run.join()
+    await settle()
+    return run
+
+
+async def test_a_run_ends_with_its_result(work, runs):
+    """Until then it can be joined, and has no result."""
+    assert runs.current is None
+    run = await joined(runs, "mine")
+    assert runs.current is run
+    assert run.is_under_way
+    assert run.result is None
+    work.ends[0].set_result(7)
+    await run.task
+
+    assert run.result == "mine: 7"
+    assert not run.is_under_way
+    assert not run.leave()
+    assert not run.is_canceled
+    await settle()
+    assert runs.current is None
+
+
+async def test_a_result_of_which_nobody_has_heard_yet(work, runs):
+    """A run that ended in this tick is not joined any more, and keeps its result."""
+    run = await joined(runs)
+    work.ends[0].set_result(7)
+    while not run.task.done():  # noqa: ASYNC110 - not a tick later
+        await asyncio.sleep(0)
+
+    assert runs.current is None
+    assert run.result == "x: 7"
+    await runs.ended()
+
+
+async def test_the_last_to_leave_cancels(work, runs):
+    """Others wait on; a run that nobody waits for is not joined again."""
+    run = await joined(runs, waiters=3)
+    assert [run.leave(), run.leave()] == [False, False]
+    assert runs.current is run
+    assert not run.is_canceled
+
+    assert run.leave()
+    assert run.is_canceled
+    assert not run.is_under_way
+    assert runs.current is None
+    assert run.result is None
+    await runs.ended()
+    assert work.canceled == 1
+    assert run.result is None
+
+
+async def test_a_run_that_has_outlasted_somebody(work, runs):
+    """Who comes later starts a second run, which all join from then on; no third."""
+    first = await joined(runs)
+    first.is_overdue = True
+    assert runs.current is None
+    second = await joined(runs)
+    assert runs.current is second
+    second.is_overdue = True
+    assert runs.current is second
+    assert first.is_under_way
+
+    work.ends[0].set_result(1)
+    await first.task
+    await settle()
+    assert runs.current is None
+    third = await joined(runs)
+    assert runs.current is third
+    await runs.aclose()
+    assert work.canceled == 2
+
+
+async def test_canceled_runs_count_no_more(work, runs):
+    """What is canceled but has not ended leaves room for a new run."""
+    first, second = await joined(runs), await joined(runs)
+    first.is_overdue = second.is_overdue = True
+    assert runs.current is second
+    second.leave()
+
+    assert runs.current is None
+    assert first.is_under_way
+    await runs.aclose()
+
+
+async def test_closing_waits_for_the_end(work, runs):
+    """All runs are canceled, whoever waits for them."""
+    await runs.ended()
+    several = [await joined(runs, waiters=2), await joined(runs)]
+    await runs.aclose()
+
+    assert work.canceled == 2
+    assert all(run.is_canceled and run.task.cancelled() for run in several)
+    assert runs.current is None
+
+
+async def test_a_run_that_fails(work, runs):
+    """What it raises is its result, and the next run is new."""
+    run = await joined(runs)
+    work.ends[0].set_exception(ValueError("broken"))
+    await runs.ended()
+
+    with pytest.raises(ValueError, match="broken"):
+        _ = run.result
+    assert runs.current is None
+
+
+async def test_when_a_run_started(runs):
+    """On the clock of the event loop."""
+    before = asyncio.get_running_loop().time()
+    run = await joined(runs)
+
+    assert before <= run.started <= asyncio.get_running_loop().time()
+    await runs.aclose()
