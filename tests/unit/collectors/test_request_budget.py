@@ -5,13 +5,13 @@ import random
 
 import pytest
 
-from exporter.kinds import Kind
-from moving import DESCRIBED, NOW, MovingJobs
+from moving import DESCRIBED, NOW, MovingJobs, paging
 from stepped import SteppedLoop
 
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
-from exporter.collectors.jobs.page_scan import PagingHints
+from exporter.collectors.jobs.kinds import Kind
+from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.simulator import Jobs
 
@@ -30,12 +30,16 @@ def cost(api, seed, pace, size, *, is_counting):
         await asyncio.sleep(1)
         return await moving.fetch(query, number, size)
 
+    hints = PagingHints(size)
     task = loop.create_task(
         collect_jobs(
-            fetch,
-            described,
-            CountingState(PagingHints(size), is_counting=is_counting),
-            lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            paging(
+                described,
+                fetch,
+                hints,
+                lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            ),
+            CountingState(hints, is_counting=is_counting),
             20 if is_counting else 1000,
         )
     )
