@@ -21,6 +21,14 @@ def test_a_histogram():
     assert histogram.longest_milliseconds == 2001
 
 
+def test_jobs_that_have_just_started():
+    """A duration of nothing is one."""
+    histogram = DurationHistogram([0])
+    histogram.add((10,), [0])
+
+    assert histogram == DurationHistogram([1], 1, 0, 0)
+
+
 def test_a_copy_of_a_histogram_is_its_own():
     """What is added later does not change it."""
     histogram = DurationHistogram([0])
@@ -61,7 +69,7 @@ def test_jobs_by_status():
 
 def test_counts_of_other_jobs_are_added():
     """As if all had been counted together."""
-    first = [(RUNNING, [5, 20], [300, 200]), (UNRECOGNIZED, [], [60])]
+    first = [(RUNNING, [5, 20], [300, 200])]
     second = [(RUNNING, [30], [100]), (WAITING, [], [90]), (UNRECOGNIZED, [], [70])]
     for one, other in ((first, second), (second, first)):
         counts = counted(*one)
