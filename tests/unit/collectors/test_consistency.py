@@ -195,7 +195,7 @@ def test_the_jobs_of_a_filter():
     assert obeys(running, two, counted(running=2))
     assert obeys(Query((RUNNING, WAITING)), two, counted(running=1, waiting=1))
     assert not obeys(running, two, counted(running=1, waiting=1))
-    assert not obeys(running, read(([], 2)), counted())
+    assert not obeys(running, read(([], 1)), counted())
     assert obeys(running, read(([], 0)), counted())
     assert obeys(running, read(([], None)), counted())
     assert obeys(ALL_JOBS, two, counted(running=1, waiting=1))
