@@ -87,12 +87,18 @@ def _nothing_returned(node: cst.Return) -> Iterable[cst.CSTNode]:
         yield node.with_changes(value=cst.Name("None"))
 
 
+def _assigned(node: cst.Assign) -> Iterable[cst.CSTNode]:
+    # Instead of False, None says the same; True is another mutation.
+    if not matchers.matches(node.value, matchers.Name("True") | matchers.Name("False")):
+        yield from mutators.operator_assignment(node)
+
+
 # mutmut's own that change texts or drop arguments are left out: the first say little
 # where texts are for people, the second nearly always end as a TypeError.
 _OPERATORS = [
     (cst.BaseNumber, mutators.operator_number),
     (cst.Name, mutators.operator_name),
-    (cst.Assign, mutators.operator_assignment),
+    (cst.Assign, _assigned),
     (cst.AugAssign, mutators.operator_augmented_assignment),
     (cst.UnaryOperation, mutators.operator_remove_unary_ops),
     (cst.CSTNode, mutators.operator_keywords),
