@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
 from exporter.cloud.error_codes import check
+from exporter.cloud.request_context import RequestContext
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.pages import Page, job_of
 from exporter.collectors.jobs.snapshot import Snapshot
@@ -344,9 +345,17 @@ def test_any_bytes_as_an_answer(body):
 )
 def test_any_refusal(status, body, headers):
     """Any error answer is a failure with a reason, words and advice."""
-    response = httpx.Response(status, content=body, headers=headers)
+    context = RequestContext(
+        operation="training_jobs", project="vision", action="modelarts:trainJob:list"
+    )
+    request = httpx.Request(
+        "GET",
+        "https://otc.example/v1/0a1b/training-jobs",
+        extensions=context.extensions(),
+    )
+    response = httpx.Response(status, content=body, headers=headers, request=request)
     with pytest.raises(CollectionError) as caught:
-        check("training_jobs", response, "modelarts:trainJob:list")
+        check(response)
     failure = caught.value.failure
 
     assert failure.problem
