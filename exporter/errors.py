@@ -80,8 +80,9 @@ class Failure:
     `problem` says what happened, and `advice` what the user can do about it. `operation`,
     `method` and `path` are of the request that failed, if it was a request; `status`,
     `error_code` and `request_id` from the API's response, if any. The response's message is
-    omitted because gateways quote signed headers in theirs. `transient` means that a retry
-    may succeed, after `retry_after` seconds if the API says so.
+    omitted because gateways quote signed headers in theirs. `not_offered` means that the
+    cloud does not have the API. `transient` means that a retry may succeed, after
+    `retry_after` seconds if the API says so.
     """
 
     reason: Reason
@@ -93,6 +94,7 @@ class Failure:
     status: int | None = None
     error_code: str | None = None
     request_id: str | None = None
+    not_offered: bool = False
     transient: bool = False
     retry_after: float | None = None
 

@@ -257,3 +257,13 @@ def with_cloud(**changes):
         )
 
     return change
+
+
+def with_projects(**changes):
+    """Return a change of a configuration: that of all its projects."""
+
+    def change(configured: Configuration) -> Configuration:
+        projects = (replace(project, **changes) for project in configured.projects)
+        return replace(configured, projects=tuple(projects))
+
+    return change

@@ -14,6 +14,7 @@ from ..clock import Clock
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
+from ..collection.offers import NotOffered, judged, required
 from ..collectors.base import Registry, Target
 from ..collectors.examination import Problem
 from ..collectors.registry import REGISTRY
@@ -78,23 +79,23 @@ async def check_all(
     wanted = list(registry.targets(configuration.projects))
     done = 0
 
-    async def check(target: Target) -> Finding:
+    async def check(target: Target) -> _Check:
         nonlocal done
         cloud = target.project.cloud.name
-        check_one = _Check(target, clients[cloud], settings, skews)
-        finding = await check_one.run(connectivity[cloud])
+        one = _Check(target, clients[cloud], settings, skews)
+        await one.run(connectivity[cloud])
         done += 1
-        progress(
-            f"{done} of {len(wanted)}: {finding.project} {finding.collector} "
-            f"{finding.api_version}"
-        )
-        return finding
+        name = f"{target.project.name} {target.product.name} {target.api_version}"
+        progress(f"{done} of {len(wanted)}: {name}")
+        return one
 
     try:
-        return list(await asyncio.gather(*map(check, wanted)))
+        checks = list(await asyncio.gather(*map(check, wanted)))
     finally:
         for client in clients.values():
             await client.aclose()
+    failing = required({one.target for one in checks if one.not_offered})
+    return [one.finding(is_required=one.target in failing) for one in checks]
 
 
 class _Check:
@@ -105,14 +106,16 @@ class _Check:
         settings: CollectionSettings,
         skews: Mapping[str, float],
     ) -> None:
-        self._target = target
+        self.target = target
+        self.not_offered: NotOffered | None = None
         self._client = client
         self._settings = settings
         self._skews = skews
         self._steps = dict.fromkeys(Step, NOT_REACHED)
         self._problems: list[Problem] = []
 
-    async def run(self, connectivity: Connectivity) -> Finding:
+    async def run(self, connectivity: Connectivity) -> None:
+        """Ask, if the cloud can be connected to."""
         self._steps[Step.NAME], self._steps[Step.TLS] = (
             connectivity.name,
             connectivity.tls,
@@ -121,10 +124,18 @@ class _Check:
             self._problems.append(connectivity.problem)
         if connectivity.name.ok is not False and connectivity.tls.ok is not False:
             await self._ask_in_time()
+
+    def finding(self, *, is_required: bool) -> Finding:
+        """Return what was found; an API that is not offered fails if it is required."""
+        if self.not_offered and is_required:
+            self._failed(self.not_offered.failure)
+        elif self.not_offered:
+            self._steps[Step.JOBS] = Result(None, "not offered")
+            self._check_clock()
         return Finding(
-            self._target.project.name,
-            self._target.product.name,
-            self._target.api_version,
+            self.target.project.name,
+            self.target.product.name,
+            self.target.api_version,
             self._steps,
             tuple(self._problems),
         )
@@ -146,14 +157,18 @@ class _Check:
             self._failed(_internal_error(error))
 
     async def _ask(self) -> None:
-        target = self._target
+        target = self.target
         poller = target.product.open(target, self._settings)
         session = self._client.session(target.project, Deadline(_ROW_SECONDS))
         found = await poller.examine(session)
         if found.page_size is not None:
             self._steps[Step.PAGE_SIZE] = Result(True, found.page_size)
         if found.failure is not None:
-            self._failed(found.failure)
+            why = judged(found.failure, poller.operation)
+            if isinstance(why, Failure):
+                self._failed(why)
+                return
+            self.not_offered = why
             return
         self._steps[Step.CREDENTIALS] = self._steps[Step.PERMISSION] = Result(
             True, "ok"
@@ -183,7 +198,7 @@ class _Check:
         self._problems.append(Problem(failure.problem, failure.advice, failure.request))
 
     def _check_clock(self) -> None:
-        skew = self._skews.get(self._target.project.cloud.name)
+        skew = self._skews.get(self.target.project.cloud.name)
         if skew is None:
             return
         is_good = abs(skew) < _CLOCK_TOLERANCE_SECONDS

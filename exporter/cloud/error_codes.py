@@ -148,6 +148,9 @@ _BY_STATUS: Final[Mapping[int, ErrorMeaning]] = {
     HTTPStatus.TOO_MANY_REQUESTS: _THROTTLED,
 }
 _BY_CLASS: Final[Mapping[int, ErrorMeaning]] = {3: _REDIRECT, 5: _CLOUD_FAULT}
+_NOT_OFFERED: Final = {(404, "APIG.0101"), (404, "ModelArts.2836")}
+"""A 404 without a code may be that of any server: of a wrong URL, or a proxy."""
+
 _TRANSIENT: Final = {_THROTTLED, _CLOUD_FAULT, _FAILED_OVER}
 
 _PARAMETER_CODES: Final = {
@@ -190,6 +193,7 @@ def check(response: httpx.Response) -> None:
         status=status,
         error_code=code,
         request_id=request_id(response),
+        not_offered=(status, _as_on_otc(code)) in _NOT_OFFERED,
         transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
         retry_after=retry_after(response),
     )
@@ -197,8 +201,7 @@ def check(response: httpx.Response) -> None:
 
 
 def _meaning(status: int, code: str | None) -> ErrorMeaning:
-    # Huawei Cloud's gateway writes APIGW. where that of Open Telekom Cloud writes APIG.
-    known = _BY_CODE.get((status, code and code.replace("APIGW.", "APIG.", 1)))
+    known = _BY_CODE.get((status, _as_on_otc(code)))
     if status == HTTPStatus.NOT_FOUND and code and code.startswith("ModelArts."):
         # It has got past the gateway, so the path exists.
         return known or _NOT_IN_PROJECT
@@ -207,6 +210,11 @@ def _meaning(status: int, code: str | None) -> ErrorMeaning:
         or _BY_STATUS.get(status)
         or _BY_CLASS.get(status // 100, _REQUEST_REJECTED)
     )
+
+
+def _as_on_otc(code: str | None) -> str | None:
+    # Huawei Cloud's gateway writes APIGW. where that of Open Telekom Cloud writes APIG.
+    return code and code.replace("APIGW.", "APIG.", 1)
 
 
 def check_success(response: httpx.Response, failed: bool, code: str | None) -> None:

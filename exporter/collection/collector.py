@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..clock import Clock
 from ..cloud.client import CloudClient
@@ -15,7 +15,8 @@ from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
-from .results import Latest, Report
+from .offers import NotOffered, required
+from .results import Latest, Outcome, Report
 from .target import Run, TargetState
 
 
@@ -134,11 +135,9 @@ class Collector:
         for state, run in runs.items():
             outcomes[state] = outcome = state.outcome(run)
             state.leave(run, outcome)
-        return [
-            state.report(outcome)
-            for state, outcome in outcomes.items()
-            if outcome is not None
-        ]
+        return _reports(
+            {state: found for state, found in outcomes.items() if found is not None}
+        )
 
     @property
     def scheduler(self) -> RequestScheduler:
@@ -192,3 +191,20 @@ class Collector:
         projects = [state.target.project for state in current]
         for client in list(self._clients.values()):
             await client.retain(projects)
+
+
+def _reports(outcomes: Mapping[TargetState, Outcome]) -> list[Report]:
+    missing = {
+        state
+        for state, outcome in outcomes.items()
+        if isinstance(outcome.result, NotOffered)
+    }
+    failing = required({state.target for state in missing})
+    return [
+        state.report(
+            state.not_offered(outcome, is_failure=state.target in failing)
+            if state in missing
+            else outcome
+        )
+        for state, outcome in outcomes.items()
+    ]

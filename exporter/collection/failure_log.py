@@ -34,11 +34,13 @@ class FailureLog:
             operation,
             f"{target.product.noun} collected, but not everything else",
         )
+        self._is_offered = True
 
     def succeeded(
         self, number: int, seconds: float, partial_failures: Sequence[Failure] = ()
     ) -> None:
         """Log a complete collection: at level debug, or info after a failure."""
+        self._is_offered = True
         self._failures.ended("collection recovered")
         if partial_failures:
             self._partial_failures.occurred(partial_failures[0])
@@ -55,7 +57,26 @@ class FailureLog:
 
     def failed(self, failure: Failure) -> None:
         """Log a failure, unless the same one was logged in the last ten minutes."""
+        self._is_offered = True
         self._failures.occurred(failure)
+
+    def not_offered(self, failure: Failure) -> None:
+        """Log that the cloud does not offer the API, once until that changes."""
+        self._failures.ended("collection ended")
+        if self._is_offered:
+            log.info(
+                "not offered by the cloud; asked again every hour",
+                project=self._target.project.name,
+                cloud=self._target.project.cloud.name,
+                kind=self._target.kind,
+                api_version=self._target.api_version,
+                api=failure.operation,
+                path=failure.path,
+                status=failure.status,
+                error_code=failure.error_code,
+                request_id=failure.request_id,
+            )
+        self._is_offered = False
 
 
 class _Ongoing:

@@ -41,7 +41,17 @@ def up(reports: Sequence[Report]) -> Metric:
                 float(not isinstance(report.outcome.result, Failure)),
             )
             for report in reports
+            if report.is_offered
         ],
+    )
+
+
+def offered(reports: Sequence[Report]) -> Metric:
+    """Return the family that says which APIs the cloud offers."""
+    return gauge(
+        "modelarts_offered",
+        "0 if the cloud does not offer this API to the project, else 1.",
+        [(report.labels.own, float(report.is_offered)) for report in reports],
     )
 
 
@@ -99,7 +109,8 @@ def families(
     readings = [report.reading for report in reports if report.reading is not None]
     return [
         up(reports),
+        offered(reports),
         *registry.families(readings),
-        *collection_families(reports),
+        *collection_families([report for report in reports if report.is_offered]),
         project_info(projects),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..collectors.base import Reading, Snapshot, Target
 from ..errors import Failure, Reason
+from .offers import NotOffered
 from .target_labels import TargetLabels
 
 
@@ -14,7 +15,7 @@ from .target_labels import TargetLabels
 class Outcome:
     """The result of a collection, and the seconds that it took."""
 
-    result: Snapshot | Failure
+    result: Snapshot | Failure | NotOffered
     seconds: float
 
 
@@ -30,7 +31,12 @@ class Report:
     """Unix time of the last complete collection."""
 
     reading: Reading | None = None
-    """What becomes metrics; None if an internal error keeps it from that."""
+    """What becomes metrics; None if the API is not offered, or after an internal error."""
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the cloud offers the API, or it is not known yet."""
+        return not isinstance(self.outcome.result, NotOffered)
 
     def failed(self, why: Failure) -> Report:
         """Return this report with a failure in place of its outcome."""

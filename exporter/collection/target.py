@@ -7,7 +7,6 @@ An error in it affects that target only.
 from __future__ import annotations
 
 import asyncio
-import math
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,6 +21,7 @@ from ..errors import CollectionError, Failure, Reason
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .failure_log import FailureLog
+from .offers import NotOffered, judged
 from .results import Latest, Outcome, Report
 from .shared_run import SharedRun, SharedRuns
 from .target_labels import TargetLabels
@@ -29,6 +29,9 @@ from .target_labels import TargetLabels
 
 log: Final = structlog.get_logger(__name__)
 
+
+_SECONDS_WHILE_NOT_OFFERED: Final = 3600.0
+"""How long an API that the cloud does not offer is not asked for again."""
 
 Run = SharedRun[Progress, Outcome]
 """A running collection that scrapes wait for."""
@@ -40,13 +43,14 @@ class Finished:
     The outcome of the last run.
 
     `started` and `at` (its end) are on the event loop's clock, `timestamp` is the end in
-    Unix time.
+    Unix time. If it is expired, it is not served again, whatever its age.
     """
 
     outcome: Outcome
     started: float
     at: float
     timestamp: float
+    is_expired: bool = False
 
 
 class TargetState:
@@ -73,11 +77,20 @@ class TargetState:
         self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
-        """Return the last outcome if it is younger than `min_interval`."""
+        """
+        Return the last outcome if it need not be renewed yet.
+
+        That is for `min_interval`, and for an hour if the API was not offered.
+        """
         finished = self._finished
-        if finished is None or _now() - finished.at >= self._settings.min_interval:
+        if finished is None or finished.is_expired:
             return None
-        return finished.outcome
+        if isinstance(finished.outcome.result, NotOffered):
+            age = self._clock() - finished.timestamp
+            is_recent = 0 <= age < _SECONDS_WHILE_NOT_OFFERED
+        else:
+            is_recent = _now() - finished.at < self._settings.min_interval
+        return finished.outcome if is_recent else None
 
     def join(self, deadline: Deadline) -> Run:
         """Join the current run, or start one."""
@@ -128,10 +141,12 @@ class TargetState:
         return True
 
     def expire_failure(self) -> None:
-        """Do not reuse the last failure: its cause may have been fixed."""
+        """Ask again what failed or was not offered: its cause may have been fixed."""
         finished = self._finished
-        if finished is not None and isinstance(finished.outcome.result, Failure):
-            self._finished = replace(finished, at=-math.inf)
+        if finished is not None and isinstance(
+            finished.outcome.result, Failure | NotOffered
+        ):
+            self._finished = replace(finished, is_expired=True)
 
     async def ended(self) -> None:
         """Wait until all runs have ended."""
@@ -151,6 +166,8 @@ class TargetState:
             dict(self._errors),
             self._last_success,
         )
+        if isinstance(result, NotOffered):
+            return report
         try:
             reading = self._poller.reading(
                 None if isinstance(result, Failure) else result
@@ -165,6 +182,21 @@ class TargetState:
             )
             return self.replace_outcome(report.failed(INTERNAL_ERROR))
         return replace(report, reading=reading)
+
+    def not_offered(self, outcome: Outcome, *, is_failure: bool) -> Outcome:
+        """Take note that the API is not offered; return what a scrape reports of it."""
+        result = outcome.result
+        if not isinstance(result, NotOffered):
+            return outcome
+        if not is_failure:
+            self._log.not_offered(result.failure)
+            return outcome
+        failed = Outcome(result.failure, outcome.seconds)
+        # Scrapes that share a run report the same failure, which is counted once.
+        if self._finished is not None and self._finished.outcome is outcome:
+            self._finished = replace(self._finished, outcome=failed)
+            self._count(failed)
+        return failed
 
     def replace_outcome(self, report: Report) -> Report:
         """Replace the last outcome by that of `report`; return the report with updated counts."""
@@ -191,12 +223,12 @@ class TargetState:
             self._count(outcome)
         return outcome
 
-    async def _poll(self, progress: Progress) -> Snapshot | Failure:
+    async def _poll(self, progress: Progress) -> Snapshot | Failure | NotOffered:
         session = self._client.session(self.target.project, progress.deadline)
         try:
             return await self._poller.poll(session, progress)
         except CollectionError as error:
-            return error.failure
+            return judged(error.failure, self._poller.operation)
         except Exception:
             # An unexpected error must not affect the other targets.
             target = self.target
@@ -215,6 +247,8 @@ class TargetState:
 
     def _count(self, outcome: Outcome) -> None:
         result = outcome.result
+        if isinstance(result, NotOffered):
+            return
         if isinstance(result, Failure):
             self._errors[result.reason] += 1
             self._log.failed(result)

@@ -146,6 +146,13 @@ class Target:
         has_versions = len(self.product.api_versions) > 1
         return f"{title} ({self.api_version})" if has_versions else title
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the configuration asks for it: the collector, or this API version."""
+        versions = [target.api_version for target in self.product.targets(self.project)]
+        is_chosen = len(versions) < len(self.product.api_versions)
+        return is_chosen or self.project.collectors is not None
+
     def labels(self) -> Labels:
         """Return the labels of all its series; they cost less if they are kept."""
         return Labels(

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from ... import __version__
 from ...collection.containment import INTERNAL_ERROR, failing_alone
+from ...collection.offers import NotOffered
 from ...collection.results import Latest, Outcome
 from ...collectors.overview import Longest, QuotaUse
 from ...collectors.phases import Phase
@@ -124,6 +125,7 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
         collected=states.count("up"),
         failing=states.count("down"),
         waiting=states.count("waiting"),
+        absent=states.count("absent"),
     )
     return text.encode()
 
@@ -193,6 +195,15 @@ def _target(latest: Latest, now: float) -> _Target:
             state_words="down",
             when=when,
             failure=result,
+        )
+    if isinstance(result, NotOffered):
+        return _Target(
+            title=title,
+            noun=noun,
+            state="absent",
+            state_words="not offered",
+            when=f"The cloud does not offer this API to the project. {when} It is asked "
+            "again every hour, and after a reload.",
         )
     overview = result.overview()
     numbers = {phase: overview.phases.get(phase, 0) for phase in Phase}

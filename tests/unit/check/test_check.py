@@ -9,7 +9,14 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from harness import configuration, key_auth, password_auth, simulated, with_cloud
+from harness import (
+    configuration,
+    key_auth,
+    password_auth,
+    simulated,
+    with_cloud,
+    with_projects,
+)
 
 from exporter.check import Step, as_json, check_all, table
 from exporter.config import Tls, TrainingApi
@@ -129,6 +136,25 @@ async def test_jobs_that_the_other_api_has(has, asked):
     assert not findings[0].ok
     assert words(findings[0])[Step.JOBS] == f"0 (13 in {has})"
     assert findings[0].problems[0].advice == "set training_api: auto for this project"
+
+
+async def test_an_api_that_is_not_offered():
+    """It is no problem of a project that does not ask for it."""
+    cloud = simulated("a", training_api="v2")
+    cloud.not_offered = {"training_jobs"}
+    findings, _ = await checked(cloud, with_projects(training_api=TrainingApi.AUTO))
+
+    assert [(one.api_version, words(one)[Step.JOBS]) for one in findings[:2]] == [
+        ("v1", "not offered"),
+        ("v2", "13"),
+    ]
+    assert table(findings).endswith("all well\n")
+
+    cloud.not_offered = {"training_jobs", "training_job_searches"}
+    named = with_projects(training_api=TrainingApi.AUTO, collectors=("training_jobs",))
+    findings, _ = await checked(cloud, named)
+
+    assert [words(one)[Step.JOBS] for one in findings] == ["FAILED", "FAILED"]
 
 
 async def test_an_empty_project_is_well():

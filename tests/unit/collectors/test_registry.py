@@ -165,8 +165,8 @@ clouds:
     region: eu-de
     auth: {{password: {{username: exporter, password: x, domain: OTC1}}}}
 projects:
-  - {{name: a, cloud: otc, project_id: "1", collectors: [{collectors}]}}
-  - {{name: b, cloud: otc, project_id: "2"}}
+  - {{name: a, cloud: otc, project_id: "1", training_api: v1, collectors: [{collectors}]}}
+  - {{name: b, cloud: otc, project_id: "2", training_api: v1}}
 """
 
 
