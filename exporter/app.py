@@ -20,6 +20,8 @@ from . import __version__
 from .clock import Clock
 from .cloud.watchdog import watch
 from .collection.collector import Collector
+from .collection.discovery.project_discovery import ProjectDiscovery
+from .collection.discovery.selection import Selection
 from .collectors.base import Registry
 from .collectors.registry import REGISTRY
 from .config import DEFAULT_TIMEOUT, Configuration
@@ -97,17 +99,28 @@ async def open_exporter(
     """
     Yield an exporter for the configuration that `load` returns; close it at the end.
 
-    It collects the products of `registry`.
+    It collects the products of `registry`. Where projects are discovered, the first list
+    of them is waited for, ten seconds at most.
     """
     configuration = load()
     telemetry = Telemetry(REVISION)
     collector = Collector(configuration, telemetry, registry, clock)
     watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
+
+    def collect(selection: Selection) -> None:
+        collector.replace_projects(selection.projects)
+
+    discovery = ProjectDiscovery(
+        configuration, collector.client_of, collect, clock=clock
+    )
     try:
-        yield Exporter(load, collector, telemetry, clock)
+        collect(discovery.selection)
+        await discovery.first_lists()
+        yield Exporter(load, collector, discovery, telemetry, clock)
     finally:
         watchdog.cancel()
         await asyncio.wait([watchdog])
+        await discovery.aclose()
         await collector.aclose()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..clock import Clock
 from ..cloud.client import CloudClient
 from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
 from ..collectors.base import Registry, Target
-from ..config import CollectionSettings, Configuration
+from ..config import CollectionSettings, Configuration, Project
 from ..deadline import Deadline
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
@@ -57,13 +58,24 @@ class Collector:
         Rejected credentials are tried once more, since they may have been corrected.
         Running scrapes finish with the configuration that they started with.
         """
-        states, clients = self._targets.values(), list(self._clients.values())
-        self._apply(configuration)
+        self._change(configuration)
         for client in self._clients.values():
             client.try_credentials_again()
-        kept = set(self._targets.values())
-        for state in kept:
+        for state in self._targets.values():
             state.expire_failure()
+
+    def replace_projects(self, projects: tuple[Project, ...]) -> None:
+        """Collect other projects from the next scrape on; all else stays as it is."""
+        self._change(replace(self.configuration, projects=projects))
+
+    def client_of(self, cloud: str) -> CloudClient:
+        """Return the client of the cloud of that name."""
+        return self._clients[cloud]
+
+    def _change(self, configuration: Configuration) -> None:
+        states, clients = self._targets.values(), list(self._clients.values())
+        self._apply(configuration)
+        kept = set(self._targets.values())
         retired = [state for state in states if state not in kept]
         closing = [client for client in clients if client not in self._clients.values()]
         if retired or closing:

@@ -79,6 +79,9 @@ class _Answers:
         shard = _shard(request)
         if not host:
             raise HTTPException(400, "A Host header is needed: it is the target.\n")
+        if not self._exporter.discovery.is_complete:
+            # Prometheus keeps the targets it has, instead of dropping the discovered.
+            raise HTTPException(503, "Not every cloud has listed its projects yet.\n")
         projects = [
             project
             for project in self._exporter.collector.configuration.projects

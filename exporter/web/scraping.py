@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -15,6 +15,7 @@ from prometheus_client import Metric
 from ..clock import Clock
 from ..collection.collector import Collector
 from ..collection.containment import failing_alone
+from ..collection.discovery.project_discovery import ProjectDiscovery
 from ..collection.metric_families import families
 from ..collection.results import Report
 from ..collectors.base import Target
@@ -37,10 +38,11 @@ class ResponseFormat:
 
 @dataclass(slots=True)
 class Exporter:
-    """The collector, its configuration and the exporter's own metrics."""
+    """The collector, discovery, their configuration and the exporter's own metrics."""
 
     load: Callable[[], Configuration]
     collector: Collector
+    discovery: ProjectDiscovery
     telemetry: Telemetry
     clock: Clock
     started: float = field(init=False)
@@ -106,7 +108,9 @@ class Exporter:
             for line in self.errors:
                 log.error("configuration not reloaded", error=line)  # noqa: TRY400
             raise
-        self.collector.configure(configuration)
+        selection = self.discovery.selection_for(configuration)
+        self.collector.configure(replace(configuration, projects=selection.projects))
+        self.discovery.configure(configuration)
         self.configuration_read, self.errors = self.clock(), ()
         self.telemetry.configuration_read(self.configuration_read)
         log.info("configuration reloaded", projects=len(configuration.projects))

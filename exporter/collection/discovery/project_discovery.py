@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -24,7 +24,7 @@ from ...config import (
 from .cloud_discovery import FIRST_SECONDS, CloudDiscovery, ListSettings, ListStatus
 from .known_projects import KnownProjects
 from .refresher import Pause, pause
-from .selection import Selection, select
+from .selection import MissingProject, Selection, select
 from .workspace_lists import WorkspaceLists
 
 
@@ -163,6 +163,7 @@ class ProjectDiscovery:
         before, after = self.selection, self.selection_for(self._configuration)
         if (before.projects, before.missing) != (after.projects, after.missing):
             _log_changes(before.projects, after.projects)
+            _log_missing(before.missing, after.missing)
             self._on_change(after)
         # Not before: if that raises an exception, the next list tries it again.
         self.selection = after
@@ -201,6 +202,8 @@ def _account(cloud: Cloud) -> tuple[str, ...]:
 def _log_changes(before: Iterable[Project], after: Iterable[Project]) -> None:
     old = {(each.project_id, each.workspace_id): each.name for each in before}
     new = {(each.project_id, each.workspace_id): each.name for each in after}
+    if old == new:
+        return
     log.info(
         "other projects are collected now",
         added=_named(new[key] for key in new.keys() - old.keys()),
@@ -212,6 +215,21 @@ def _log_changes(before: Iterable[Project], after: Iterable[Project]) -> None:
         ),
         projects=len(new),
     )
+
+
+def _log_missing(
+    before: Sequence[MissingProject], after: Sequence[MissingProject]
+) -> None:
+    for missing in after:
+        if missing not in before:
+            log.warning(
+                "project cannot be collected",
+                project=missing.project.name,
+                project_name=missing.project.project_name,
+                cloud=missing.project.cloud.name,
+                problem=missing.failure.problem,
+                advice=missing.failure.advice,
+            )
 
 
 def _named(names: Iterable[str]) -> str | None:

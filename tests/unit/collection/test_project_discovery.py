@@ -206,7 +206,7 @@ async def test_before_the_first_list_there_is_none():
         assert sorted(found.names) == sorted(["mine", *REGION[1:]])
 
 
-async def test_names_are_looked_up():
+async def test_names_are_looked_up(logged):
     """A configured project needs its ID no more, without discovery."""
 
     def change(configuration):
@@ -221,7 +221,10 @@ async def test_names_are_looked_up():
 
     async with discovering(account(), change=change) as found:
         selection = found.discovery.selection
+        log = "\n".join(logged())
 
+    assert "project=eu-de_visions" in log
+    assert "no such project" in log
     (vision,) = selection.projects
     assert (vision.name, vision.project_id) == ("eu-de_vision", f"{2:032x}")
     (missing,) = selection.missing

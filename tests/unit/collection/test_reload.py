@@ -87,24 +87,26 @@ async def test_what_did_not_change_is_kept(cloud):
 
 async def test_other_patterns_of_discovery_cost_no_login(cloud):
     """Which projects are discovered says nothing of how the cloud is asked."""
-    load = Reloading(configured(cloud, "a", min_interval=60.0))
+
+    def discovering(**discovery):
+        plain = configured(cloud, "a", min_interval=60.0)
+        found = replace(plain.clouds[0], discovery=Discovery(**discovery))
+        projects = tuple(replace(each, cloud=found) for each in plain.projects)
+        return replace(plain, clouds=(found,), projects=projects)
+
+    load = Reloading(discovering())
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
-        discovering = replace(load.current.clouds[0], discovery=Discovery())
-        load.current = replace(
-            load.current,
-            clouds=(discovering,),
-            projects=tuple(
-                replace(project, cloud=discovering) for project in load.current.projects
-            ),
-        )
-        asked = len(cloud.asked())
+        # One for the project, and one for the list of projects.
+        assert cloud.identity.logins == 2
+        load.current = discovering(exclude=("*_sandbox",))
+        asked = len(cloud.asked("training_jobs"))
         await reload(exporter)
         scrape = await exporter.scrape()
 
     assert set(scrape.up().values()) == {1.0}
-    assert cloud.identity.logins == 1
-    assert len(cloud.asked()) == asked
+    assert cloud.identity.logins == 2
+    assert len(cloud.asked("training_jobs")) == asked
 
 
 async def test_a_bad_file_changes_nothing(cloud):

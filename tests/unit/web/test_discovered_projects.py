@@ -1,0 +1,102 @@
+"""Discovered projects are scraped, probed and offered like configured ones."""
+
+import asyncio
+
+from dataclasses import replace
+
+import pytest
+
+from discovering import REGION, account
+from harness import configuration, exporting
+
+from exporter.config import Discovery
+from exporter.simulator import SimulatedProject, serve
+
+
+@pytest.fixture
+def cloud():
+    """Return an account whose projects nobody has configured."""
+    return account()
+
+
+def discovering(cloud, url, **discovery):
+    """Return a configuration that discovers the projects of `cloud`."""
+    configured = configuration(cloud, url)
+    (only,) = configured.clouds
+    return replace(
+        configured,
+        clouds=(replace(only, discovery=Discovery(**discovery)),),
+        projects=(),
+    )
+
+
+async def targets(exporter):
+    """Return the projects that service discovery offers."""
+    response = await exporter.client.get(f"{exporter.url}/sd")
+    assert response.status_code == 200
+    return [group["labels"]["__param_project"] for group in response.json()]
+
+
+async def test_the_first_scrape_has_the_discovered_projects(cloud):
+    """The start waits for the list; there is a series for each project."""
+    async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
+        scrape = await exporter.scrape()
+        probe = await exporter.client.get(f"{exporter.url}/probe?project=eu-de_vision")
+
+        assert {project for project, _ in scrape.up()} == set(REGION)
+        assert set(scrape.up().values()) == {1.0}
+        assert sorted(await targets(exporter)) == sorted(REGION)
+        assert probe.status_code == 200
+
+
+async def test_before_the_first_list_there_are_no_targets(cloud):
+    """Not an empty list: Prometheus keeps those that it has. A reload lists at once."""
+    cloud.not_offered = {"auth_projects", "projects", "user_projects"}
+    async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
+        scrape = await exporter.scrape()
+        response = await exporter.client.get(f"{exporter.url}/sd")
+        assert scrape.up() == {}
+        assert response.status_code == 503
+        assert "listed" in response.text
+
+        cloud.not_offered = set()
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        async with asyncio.timeout(10):
+            while response.status_code == 503:
+                response = await exporter.client.get(f"{exporter.url}/sd")
+        assert sorted(await targets(exporter)) == sorted(REGION)
+
+
+async def test_a_reload_keeps_what_is_known(cloud):
+    """Other patterns apply at once, and what is still collected logs in no more."""
+    async with serve(cloud) as url:
+        configured = discovering(cloud, url)
+        loaded = [configured]
+        async with exporting(configured, lambda: loaded[-1]) as exporter:
+            await exporter.scrape()
+            logins = cloud.identity.logins
+            loaded.append(discovering(cloud, url, include=("*_vision", "*_speech")))
+            await exporter.client.post(f"{exporter.url}/-/reload")
+            scrape = await exporter.scrape()
+
+            assert {name for name, _ in scrape.up()} == {"eu-de_vision", "eu-de_speech"}
+            assert cloud.identity.logins == logins
+
+
+async def test_a_new_project_is_collected_and_a_running_scrape_is_not_disturbed(cloud):
+    """A scrape under way ends with the projects that it began with."""
+    async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
+        await exporter.scrape()
+        cloud.latency = 0.2
+        running = asyncio.create_task(exporter.scrape())
+        cloud.projects.append(SimulatedProject("eu-de_new", f"{9:032x}"))
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        before = await running
+        async with asyncio.timeout(10):
+            while "eu-de_new" not in await targets(exporter):
+                pass
+        after = await exporter.scrape()
+
+    assert {name for name, _ in before.up()} == set(REGION)
+    assert {name for name, _ in after.up()} == {*REGION, "eu-de_new"}
+    assert set(after.up().values()) == {1.0}
