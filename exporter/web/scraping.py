@@ -15,6 +15,7 @@ from prometheus_client import Metric
 from ..clock import Clock
 from ..collection.collector import Collector
 from ..collection.containment import failing_alone
+from ..collection.discovery.metric_families import discovery_families
 from ..collection.discovery.project_discovery import ProjectDiscovery
 from ..collection.metric_families import families
 from ..collection.results import Report
@@ -92,7 +93,8 @@ class Exporter:
 
     def own_metrics(self, response_format: ResponseFormat) -> bytes:
         """Return the exporter's own metrics, encoded."""
-        return _encode([], self.telemetry, response_format)
+        own = list(discovery_families(self.discovery))
+        return _encode(own, self.telemetry, response_format)
 
     def reload(self) -> None:
         """
@@ -122,9 +124,11 @@ class Exporter:
         response_format: ResponseFormat,
         telemetry: Telemetry | None,
     ) -> tuple[bytes, Sequence[Report]]:
+        own = list(discovery_families(self.discovery)) if telemetry else []
+
         def encoded(some: Sequence[Report]) -> bytes:
             collected = families(self.collector.registry, some, projects)
-            return _encode(collected, telemetry, response_format)
+            return _encode([*collected, *own], telemetry, response_format)
 
         # In a thread, since encoding many projects takes long.
         try:

@@ -103,6 +103,15 @@ class ProjectDiscovery:
         """How the last lists went, by the name of the cloud."""
         return {name: cloud.status for name, cloud in self._clouds.items()}
 
+    @property
+    def discovering(self) -> dict[str, ListStatus]:
+        """How the last lists went of the clouds with discovery, by their names."""
+        return {
+            cloud.name: self._clouds[cloud.name].status
+            for cloud in self._configuration.clouds
+            if cloud.discovery is not None and cloud.name in self._clouds
+        }
+
     async def first_lists(self) -> None:
         """Wait for the first list of every cloud, ten seconds at most."""
         with suppress(TimeoutError):

@@ -67,6 +67,45 @@ async def test_before_the_first_list_there_are_no_targets(cloud):
         assert sorted(await targets(exporter)) == sorted(REGION)
 
 
+async def test_metrics_of_discovery(cloud):
+    """Each listed project is counted once, by what becomes of it."""
+    async with (
+        serve(cloud) as url,
+        exporting(discovering(cloud, url, exclude=("*_sandbox",))) as exporter,
+    ):
+        scrape = await exporter.scrape()
+        own = await exporter.client.get(f"{exporter.url}/exporter-metrics")
+        cloud.not_offered = {"auth_projects", "projects", "user_projects"}
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        async with asyncio.timeout(10):
+            while (later := await exporter.scrape()).value("discovery_up", cloud="otc"):
+                pass
+
+    counts = {
+        dict(labels)["state"]: value
+        for labels, value in scrape.series("discovery_projects", cloud="otc").items()
+    }
+    assert counts == {
+        "collected": 3,
+        "configured": 0,
+        "excluded": 1,
+        "other_region": 6,
+        "disabled": 1,
+        "nameless": 1,
+        "over_limit": 0,
+        "conflict": 0,
+    }
+    assert scrape.value("discovery_up", cloud="otc") == 1
+    succeeded_at = scrape.value("discovery_last_success_timestamp_seconds", cloud="otc")
+    assert succeeded_at
+    assert 'modelarts_discovery_up{cloud="otc"} 1' in own.text
+    assert later.value("discovery_up", cloud="otc") == 0
+    assert succeeded_at == later.value(
+        "discovery_last_success_timestamp_seconds", cloud="otc"
+    )
+    assert later.series("discovery_projects") == scrape.series("discovery_projects")
+
+
 async def test_a_reload_keeps_what_is_known(cloud):
     """Other patterns apply at once, and what is still collected logs in no more."""
     async with serve(cloud) as url:
