@@ -27,6 +27,7 @@ from .model import (
     TrainingApi,
 )
 from .reading import load
+from .regions import is_in_region
 from .secret import Secret
 
 
@@ -54,5 +55,6 @@ __all__ = [
     "ServiceSeries",
     "Tls",
     "TrainingApi",
+    "is_in_region",
     "load",
 ]

@@ -71,9 +71,10 @@ class Exporter:
         reports = await self.collector.collect(seconds)
         response_format = ResponseFormat(Format.TEXT, zipped=False)
         body, encoded = await self._encoded(projects, reports, response_format, None)
-        return body, not any(
+        is_complete = self.discovery.is_up and not any(
             isinstance(report.outcome.result, Failure) for report in encoded
         )
+        return body, is_complete
 
     async def probe(
         self,

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from ...config import is_in_region
 from ..decoding import JsonError, decode_json
 from .row_values import RowValue, to_id, to_name
 
@@ -30,10 +31,9 @@ class ListedProject:
         """
         Return whether the project is one of `region`, as its name tells.
 
-        The region's own project has the region's name, the others have one that begins
-        with it and an underscore. Without a region, every project is.
+        Without a region, every project is.
         """
-        return not region or self.name == region or self.name.startswith(f"{region}_")
+        return not region or is_in_region(self.name, region)
 
 
 class _Row(msgspec.Struct):

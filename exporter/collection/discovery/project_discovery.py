@@ -99,6 +99,13 @@ class ProjectDiscovery:
         )
 
     @property
+    def is_up(self) -> bool:
+        """Whether the last list of every cloud succeeded, and no project is missing."""
+        return not self.selection.missing and all(
+            status.is_up for status in self.statuses.values()
+        )
+
+    @property
     def statuses(self) -> dict[str, ListStatus]:
         """How the last lists went, by the name of the cloud."""
         return {name: cloud.status for name, cloud in self._clouds.items()}

@@ -9,7 +9,8 @@ import pytest
 from discovering import REGION, account
 from harness import configuration, exporting
 
-from exporter.config import Discovery
+from exporter.app import open_exporter
+from exporter.config import Discovery, NamedProject, ProjectSettings
 from exporter.simulator import SimulatedProject, serve
 
 
@@ -65,6 +66,36 @@ async def test_before_the_first_list_there_are_no_targets(cloud):
             while response.status_code == 503:
                 response = await exporter.client.get(f"{exporter.url}/sd")
         assert sorted(await targets(exporter)) == sorted(REGION)
+
+
+async def test_once_is_not_complete_without_the_list_of_projects(cloud):
+    """No project is collected, and that is no success."""
+    cloud.not_offered = {"auth_projects", "projects", "user_projects"}
+    async with serve(cloud) as url:
+        configured = discovering(cloud, url)
+        async with open_exporter(lambda: configured) as exporter:
+            assert (await exporter.once(5))[1] is False
+        cloud.not_offered = set()
+        async with open_exporter(lambda: configured) as exporter:
+            assert (await exporter.once(5))[1] is True
+
+
+async def test_once_is_not_complete_without_a_project_that_is_named(cloud):
+    """The cloud lists no such project: it is not collected."""
+    async with serve(cloud) as url:
+        configured = discovering(cloud, url)
+        named = NamedProject(
+            project_name="eu-de_visions",
+            name="visions",
+            cloud=configured.clouds[0],
+            settings=ProjectSettings(),
+        )
+        configured = replace(configured, named_projects=(named,))
+        async with open_exporter(lambda: configured) as exporter:
+            body, is_complete = await exporter.once(5)
+
+    assert b"eu-de_vision" in body
+    assert not is_complete
 
 
 async def test_metrics_of_discovery(cloud):
