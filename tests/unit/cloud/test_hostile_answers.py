@@ -474,6 +474,6 @@ async def test_once(capsysbinary):
     printed = capsysbinary.readouterr().out.decode()
 
     assert not is_complete
-    assert 'modelarts_up{kind="training",project="a"} 0.0' in printed
+    assert 'modelarts_up{api_version="v1",kind="training",project="a"} 0.0' in printed
     assert 'modelarts_up{kind="training",project="b"} 1.0' in printed
     assert 'job_name="训练"' in printed
