@@ -475,5 +475,5 @@ async def test_once(capsysbinary):
 
     assert not is_complete
     assert 'modelarts_up{api_version="v1",kind="training",project="a"} 0.0' in printed
-    assert 'modelarts_up{kind="training",project="b"} 1.0' in printed
+    assert 'modelarts_up{api_version="v1",kind="training",project="b"} 1.0' in printed
     assert 'job_name="训练"' in printed
