@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Final
 
 from ..concurrency import run_together
+from ..contradictions import raise_if_contradictory
 from ..numbers import to_millis_list
+from ..page_scan import ScanOutcome
 from .api import NEWEST_JOBS, Query
 from .completions import CompletionObserver
-from .contradictions import raise_if_contradictory
 from .job import Job
-from .page_scan import ScanOutcome, list_query
 from .pages import Page
 from .paginator import Paginator
+from .query_scan import list_query
 from .snapshot import Snapshot
 from .statuses import JobStatus
 
@@ -56,7 +57,7 @@ async def _list_unfinished_again(
     async def list_again(selection: tuple[JobStatus, ...]) -> None:
         result = await list_query(paginator, Query(selection))
         if result.outcome is ScanOutcome.COMPLETE:
-            observer.unfinished |= result.snapshot.unfinished
+            observer.unfinished |= result.tally.unfinished
 
     await run_together(list_again(each) for each in paginator.api.unfinished)
 

@@ -23,12 +23,13 @@ import structlog
 from ...cloud.error_codes import rejects_parameter
 from ...errors import CollectionError
 from ..concurrency import run_together
+from ..contradictions import ContradictionError, contradiction_of, length_of_pages
+from ..page_scan import ScanOutcome
 from .api import NEWEST_JOBS, Query
-from .contradictions import ContradictionError, contradiction_of, length_of_pages
 from .job import JobId
-from .page_scan import ScanOutcome, list_jobs, list_query
 from .pages import Page
 from .paginator import Paginator, PagingHints
+from .query_scan import list_jobs, list_query
 from .snapshot import Snapshot
 from .statuses import JobStatus
 
@@ -71,7 +72,7 @@ async def collect_jobs(
         if not state.is_counting:
             listed = await list_jobs(paginator, max_jobs)
             if listed.outcome is ScanOutcome.COMPLETE:
-                return listed.snapshot
+                return listed.tally
         result = await Count(paginator).take()
         state.is_counting = result.total > max_jobs * _LIST_AGAIN_BELOW
         state.counts_unreliable = isinstance(result.counted, CountProblem)
@@ -80,7 +81,7 @@ async def collect_jobs(
         if result.counted is CountProblem.UNSUPPORTED:
             state.counts_unreliable_until = now + _UNRELIABLE_SECONDS
     # Without a limit and a filter, a listing is complete or raises.
-    snapshot = (await list_jobs(paginator)).snapshot
+    snapshot = (await list_jobs(paginator)).tally
     if state.counts_unreliable and not was_unreliable:
         log.warning(
             "the API's numbers of jobs by status do not add up: all are listed",
@@ -164,7 +165,7 @@ class Count:
             self._is_unsupported = True
             return
         if result.outcome is ScanOutcome.COMPLETE:
-            self._listed[selection] = result.snapshot
+            self._listed[selection] = result.tally
         else:
             self._is_unsupported = True
 

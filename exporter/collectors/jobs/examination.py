@@ -9,9 +9,9 @@ from ...cloud.session import Session
 from ...deadline import Deadline
 from ...errors import CollectionError
 from ..base import Target
+from ..contradictions import length_of_pages, raise_if_contradictory
 from ..examination import Examination, MissingPart, Problem
 from .api import ALL_JOBS, JobsApi
-from .contradictions import length_of_pages, raise_if_contradictory
 from .pages import Page
 from .paginator import SMALL_PAGE, may_accept_small_pages
 from .versions import jobs_api

@@ -66,6 +66,13 @@ class Page:
             self, "ids", normalize_ids([row.job_id for row in self.rows])
         )
 
+    @property
+    def newest_created(self) -> float | None:
+        """When the newest job was created, in milliseconds. Raises `CollectionError`."""
+        # Sorted by creation time: the newest job is the last.
+        row = self.rows[-1] if self.rows else None
+        return to_millis(row.create_time, "create_time") if row else None
+
 
 def job_of(row: Row, status_of: StatusOf) -> Job:
     """Return the job that a row describes. Raises `CollectionError`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,3 +59,14 @@ class QueryPages:
         return await paginator.api.page(
             paginator.session, self.query, number, self.size
         )
+
+    def new_tally(self) -> Snapshot:
+        """Return a snapshot without jobs."""
+        return self.paginator.new_snapshot()
+
+    def count(self, tally: Snapshot, page: Page, positions: Sequence[int]) -> None:
+        """Add the jobs at `positions` of `page`. Raises `CollectionError`."""
+        rows = page.rows
+        if len(positions) < len(rows):
+            rows = [rows[position] for position in positions]
+        tally.add(page, rows)

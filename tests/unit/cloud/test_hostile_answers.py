@@ -328,7 +328,7 @@ async def test_a_contradiction_is_said_in_words(logged):
             page = (await exporter.client.get(exporter.url)).text
         findings = await check_all(configured, lambda _: None)
 
-    words = "page 1 has 0 jobs, and 100 by its own total of 100"
+    words = "page 1 has 0 objects, and 100 by its own total of 100"
     assert jobs
     assert words in page
     assert words in "".join(logged())

@@ -14,9 +14,9 @@ from moving import DESCRIBED, paging
 
 from exporter.collectors.jobs.aggregates import JobCounts, empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS
-from exporter.collectors.jobs.page_scan import list_jobs
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import PagingHints
+from exporter.collectors.jobs.query_scan import list_jobs
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
@@ -47,7 +47,7 @@ def recording():
 async def listing_of(fetch, hints, new_snapshot):
     """List all jobs on pages from `fetch`."""
     described, _ = DESCRIBED["v1"]
-    return (await list_jobs(paging(described, fetch, hints, new_snapshot))).snapshot
+    return (await list_jobs(paging(described, fetch, hints, new_snapshot))).tally
 
 
 IDS = {

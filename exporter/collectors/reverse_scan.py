@@ -1,54 +1,40 @@
 """
 Reads a list that changes from its last page to the first.
 
-Jobs only move forward, so none can be missed. A job that moved to the next page
+Objects only move forward, so none can be missed. One that moved to the next page
 meanwhile is read twice and counted once.
 
 The API itself may be wrong. A change of the list explains neither an answer that
-contradicts itself, nor more jobs on two pages than the totals decrease by, nor totals
+contradicts itself, nor more objects on two pages than the totals decrease by, nor totals
 that are off by the same number each time. Such a scan is repeated.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Generic, TypeAlias
 
 from .contradictions import ContradictionError, contradiction_of, length_of_pages
-from .job import JobId
-from .pages import Page
-from .paginator import QueryPages
+from .pages import (
+    ObjectId,
+    PageRecord,
+    Pages,
+    PageT,
+    TallyT,
+    record_of,
+)
 
 
 _MAX_SCANS: Final = 3
-
-
-class PageRecord(NamedTuple):
-    """What is remembered of a page: its total and its jobs."""
-
-    total: int | None
-    ids: array[int] | list[JobId]
 
 
 PageRecords: TypeAlias = Mapping[int, PageRecord]
 """By page number."""
 
 
-def record_of(page: Page) -> PageRecord:
-    """Return what is remembered of a page."""
-    # A number takes 8 bytes in an array and about 75 in a set: sets are made later.
-    numbers = [job_id for job_id in page.ids if isinstance(job_id, int)]
-    try:
-        is_compact = len(numbers) == len(page.ids)
-        return PageRecord(page.total, array("q", numbers) if is_compact else page.ids)
-    except OverflowError:
-        return PageRecord(page.total, page.ids)
-
-
 async def read_in_reverse(
-    pages: QueryPages, records: Sequence[PageRecord]
-) -> ReverseScan:
+    pages: Pages[PageT, TallyT], records: Sequence[PageRecord]
+) -> ReverseScan[PageT, TallyT]:
     """
     Return a scan without contradictions; `records` are those of the scan before.
 
@@ -69,21 +55,21 @@ async def read_in_reverse(
     raise ContradictionError(f"{contradiction}, also when asked again")
 
 
-class ReverseScan:
-    """One scan, from page `last` on; `snapshot` counts its `jobs`."""
+class ReverseScan(Generic[PageT, TallyT]):
+    """One scan, from page `last` on; `tally` has the `number` different objects."""
 
-    def __init__(self, pages: QueryPages) -> None:
-        self.snapshot = pages.paginator.new_snapshot()
+    def __init__(self, pages: Pages[PageT, TallyT]) -> None:
+        self.tally = pages.new_tally()
         self.last = 0
         self.records: dict[int, PageRecord] = {}
         self._pages = pages
-        self._seen: set[JobId] = set()
+        self._seen: set[ObjectId] = set()
         self._repeated = 0
         self._decrease = 0
 
     @property
-    def jobs(self) -> int:
-        """The number of different jobs."""
+    def number(self) -> int:
+        """The number of different objects."""
         return len(self._seen)
 
     async def run(self, last: int, earlier: PageRecords) -> str | None:
@@ -110,7 +96,7 @@ class ReverseScan:
     async def _find_last(self, number: int) -> int:
         # Without a total, only an empty page shows where the list ends.
         previous = None
-        while (page := await self._pages.read(number)).rows:
+        while (page := await self._pages.read(number)).ids:
             if page.ids == previous:
                 raise ContradictionError(
                     f"pages {number - 1} and {number} are the same"
@@ -119,16 +105,16 @@ class ReverseScan:
             number += 1
         return max(1, number - 1)
 
-    def _count(self, page: Page, later: PageRecord | None) -> None:
-        rows = []
-        for row, job_id in zip(page.rows, page.ids, strict=True):
-            if job_id not in self._seen:
-                self._seen.add(job_id)
-                rows.append(row)
-        self._repeated += len(page.rows) - len(rows)
+    def _count(self, page: PageT, later: PageRecord | None) -> None:
+        positions = []
+        for position, found in enumerate(page.ids):
+            if found not in self._seen:
+                self._seen.add(found)
+                positions.append(position)
+        self._repeated += len(page.ids) - len(positions)
         if later is not None:
             self._decrease += max(0, (later.total or 0) - (page.total or 0))
-        self.snapshot.add(page, rows)
+        self._pages.count(self.tally, page, positions)
 
     def _contradiction(self, earlier: PageRecords) -> str | None:
         totals = {record.total for record in self.records.values()}
@@ -136,12 +122,12 @@ class ReverseScan:
             return "some pages report a total, and some do not"
         if self._repeated > self._decrease:
             return (
-                f"{self._repeated} jobs are on two pages, though the total decreased "
+                f"{self._repeated} objects are on two pages, though the total decreased "
                 f"by {self._decrease}"
             )
-        if totals - {None, self.jobs} and _is_unchanged(self.records, earlier):
+        if totals - {None, self.number} and _is_unchanged(self.records, earlier):
             counted = " and ".join(map(str, sorted(total or 0 for total in totals)))
-            return f"there are {self.jobs} jobs, but the total is {counted}"
+            return f"there are {self.number} objects, but the total is {counted}"
         return None
 
 
