@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
+from ..cloud.session import Session
+from ..deadline import Deadline
 from ..errors import Failure
+
+
+_REQUEST_SECONDS: Final = 20.0
+
+
+def briefly(session: Session) -> Session:
+    """Return a session for one request, which leaves time for others if it hangs."""
+    seconds = min(_REQUEST_SECONDS, session.deadline.remaining)
+    return replace(session, deadline=Deadline(seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final, TypeAlias, cast
 
 from msgspec import Meta
@@ -9,12 +10,12 @@ from msgspec import Meta
 from ..errors import CollectionError, Failure, Reason
 
 
-_MAX_EXACT: Final = 2**53
+MAX_EXACT: Final = 2**53
 """Up to here, a float represents every integer exactly."""
 
 Number: TypeAlias = (
-    Annotated[int, Meta(ge=-_MAX_EXACT, le=_MAX_EXACT)]
-    | Annotated[float, Meta(ge=-float(_MAX_EXACT), le=float(_MAX_EXACT))]
+    Annotated[int, Meta(ge=-MAX_EXACT, le=MAX_EXACT)]
+    | Annotated[float, Meta(ge=-float(MAX_EXACT), le=float(MAX_EXACT))]
     | str
     | None
 )
@@ -45,8 +46,8 @@ def to_int(number: Number, field: str) -> int | None:
         return None if number is None else int(number)
     try:
         # The float first: int fails on very long texts, float does not.
-        if not abs(float(number)) <= _MAX_EXACT:
-            raise _out_of_range(number, field)
+        if not abs(float(number)) <= MAX_EXACT:
+            raise out_of_range(number, field)
         return int(number)
     except ValueError:
         return None
@@ -96,7 +97,20 @@ def to_millis(number: Number, field: str) -> int | None:
     return found if found is not None and _MIN_MILLIS <= found < _MAX_MILLIS else None
 
 
-def _out_of_range(text: str, field: str) -> CollectionError:
+def to_unix_time(text: str | None) -> float | None:
+    """Return the Unix time of a time in RFC 3339; None if it is none, or implausible."""
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    found = time.timestamp()
+    return found if _MIN_MILLIS <= found * 1000 < _MAX_MILLIS else None
+
+
+def out_of_range(text: str, field: str) -> CollectionError:
+    """Return the error for a number beyond those that are exact; it names `field`."""
     shown = text.strip()
     if len(shown) > _MAX_SHOWN:
         shown = f"{shown[:_MAX_SHOWN]}... ({len(text)} characters)"
