@@ -13,7 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.samples import Sample
 
-from ..collectors.base import Registry
+from ..collectors.base import Reading, Registry
 from ..config import Project
 from ..errors import Failure
 from ..metrics.samples import gauge, known
@@ -52,6 +52,19 @@ def offered(reports: Sequence[Report]) -> Metric:
         "modelarts_offered",
         "0 if the cloud does not offer this API to the project, else 1.",
         [(report.labels.own, float(report.is_offered)) for report in reports],
+    )
+
+
+def listing_complete(readings: Sequence[Reading]) -> Metric:
+    """Return the family that says where objects were missing from a list."""
+    return gauge(
+        "modelarts_listing_complete",
+        "1 if all objects were listed, 0 if some were only counted or may not be listed.",
+        [
+            (reading.labels, float(reading.is_complete))
+            for reading in readings
+            if reading.is_complete is not None
+        ],
     )
 
 
@@ -111,6 +124,7 @@ def families(
         up(reports),
         offered(reports),
         *registry.families(readings),
+        listing_complete(readings),
         *collection_families([report for report in reports if report.is_offered]),
         project_info(projects),
     ]

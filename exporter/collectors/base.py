@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from prometheus_client import Metric
@@ -58,6 +58,8 @@ class Reading:
 
     labels: Labels
     snapshot: Snapshot | None
+    is_complete: bool | None = field(default=None, kw_only=True)
+    """Whether all objects were listed; None if nothing is known, or it cannot differ."""
 
 
 class Poller(Protocol):

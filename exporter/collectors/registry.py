@@ -6,6 +6,12 @@ from typing import Final
 
 from .base import Registry
 from .jobs.products import JOBS
+from .notebooks.products import NOTEBOOKS
 
 
-REGISTRY: Final = Registry((*JOBS,))
+REGISTRY: Final = Registry(
+    (
+        *JOBS,
+        NOTEBOOKS,
+    )
+)

@@ -88,11 +88,6 @@ def _numbers(listed: Listed) -> Iterator[Metric]:
             for phase, milliseconds in listing.counts.oldest_created.items()
         ],
     )
-    yield gauge(
-        "modelarts_listing_complete",
-        "1 if all jobs were listed, 0 if finished jobs were only counted.",
-        [(target.own, float(listing.complete)) for target, listing in listed],
-    )
 
 
 def _durations(listed: Listed) -> Metric:

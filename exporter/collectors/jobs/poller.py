@@ -53,7 +53,13 @@ class JobPoller:
     def reading(self, snapshot: ProductSnapshot | None) -> JobReading:
         """Return what becomes metrics: the listing, and the jobs that finished so far."""
         labels = self._labels
-        return JobReading(labels.own, snapshot, labels, self._tracker.so_far)
+        return JobReading(
+            labels.own,
+            snapshot,
+            labels,
+            self._tracker.so_far,
+            is_complete=snapshot.complete if isinstance(snapshot, Listing) else None,
+        )
 
     def reconfigure(self, settings: CollectionSettings) -> bool:
         """Use other settings from the next poll on; False if the buckets differ."""

@@ -210,7 +210,7 @@ async def test_it_is_probed(tmp_path):
 
     assert Scrape(picked).up() == {("a", "toy"): 1}
     assert unknown.status_code == 400
-    assert "training, visualization, toy." in unknown.text
+    assert f"{', '.join(WITH_TOYS.kinds)}." in unknown.text
     assert absent.status_code == 404
     assert "The project's toys are not among its collectors." in absent.text
 

@@ -1,0 +1,1 @@
+"""Notebook instances: who runs them, what stops them, and what they store."""

@@ -1,0 +1,46 @@
+"""Statuses of objects that the APIs write as words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .phases import Phase
+from .texts import label_word
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status, with its name in the label `status`, and its phase."""
+
+    name: str
+    phase: Phase
+
+
+UNRECOGNIZED: Final = Status("unrecognized", Phase.UNKNOWN)
+"""For every status that is not in the API reference."""
+
+
+class Statuses:
+    """All statuses in an API's reference; `words` has those of each phase."""
+
+    def __init__(self, words: dict[Phase, str]) -> None:
+        self._known = {
+            name: Status(name, phase)
+            for phase, names in words.items()
+            for name in names.split()
+        }
+
+    @property
+    def representatives(self) -> tuple[Status, ...]:
+        """One status of each phase."""
+        return tuple({found.phase: found for found in reversed(self.all)}.values())
+
+    @property
+    def all(self) -> tuple[Status, ...]:
+        """All statuses, and the one for others."""
+        return (*self._known.values(), UNRECOGNIZED)
+
+    def of(self, api_status: str | None) -> Status:
+        """Return the status for the API's word, in upper or lower case."""
+        return self._known.get(label_word(api_status or ""), UNRECOGNIZED)
