@@ -245,18 +245,6 @@ async def exporting_from(cloud: SimulatedCloud, auth=None, change=None, **collec
             yield running
 
 
-def with_projects(**changes):
-    """Return a change of a configuration: that of all its projects."""
-
-    def change(configured: Configuration) -> Configuration:
-        return replace(
-            configured,
-            projects=tuple(replace(p, **changes) for p in configured.projects),
-        )
-
-    return change
-
-
 def with_cloud(**changes):
     """Return a change of a configuration: that of its only cloud."""
 

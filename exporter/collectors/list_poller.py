@@ -18,15 +18,14 @@ SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 class ListPoller(ABC, Generic[SnapshotT]):
     """Polls one project's objects; a product says how they are listed."""
 
-    operation: ClassVar[str]
-    """The operation that lists the objects."""
-
     missing_part: ClassVar[str] = "details"
     """What partial failures cost."""
 
-    def __init__(self, target: Target, settings: CollectionSettings) -> None:
-        self.target = target
+    def __init__(
+        self, target: Target, settings: CollectionSettings, operation: str
+    ) -> None:
         self.settings = settings
+        self.operation = operation
         self._labels = target.labels()
 
     @abstractmethod

@@ -7,11 +7,13 @@ from typing import Final
 from .base import Registry
 from .jobs.products import JOBS
 from .notebooks.products import NOTEBOOKS
+from .services.products import SERVICES
 
 
 REGISTRY: Final = Registry(
     (
         *JOBS,
         NOTEBOOKS,
+        SERVICES,
     )
 )

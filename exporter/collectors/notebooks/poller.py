@@ -7,7 +7,6 @@ projects. Without it, what is listed is a part, and says so.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -18,6 +17,7 @@ from ...errors import CollectionError, Failure, Reason
 from ..base import Reading, Snapshot, Target
 from ..item_pages import list_items
 from ..list_poller import ListPoller
+from ..remembered_counts import RememberedCounts
 from .notebook import notebook_of
 from .requests import ALL_NOTEBOOKS, OWN_NOTEBOOKS, PAGE_SIZE, NotebookList
 from .schema import NotebookRow
@@ -28,13 +28,12 @@ from .statuses import DELETED, NOTEBOOK_STATUSES
 class NotebookPoller(ListPoller[NotebookSnapshot]):
     """Polls one project's notebooks, and remembers which statuses there were."""
 
-    operation: ClassVar[str] = ALL_NOTEBOOKS.operation
     missing_part: ClassVar[str] = "notebooks of others"
 
     def __init__(self, target: Target, settings: CollectionSettings) -> None:
-        super().__init__(target, settings)
+        super().__init__(target, settings, ALL_NOTEBOOKS.operation)
         self._pages = 1
-        self._statuses = set(NOTEBOOK_STATUSES.representatives)
+        self._statuses = RememberedCounts(NOTEBOOK_STATUSES.representatives)
 
     def reading(self, snapshot: Snapshot | None) -> Reading:
         """Return what becomes metrics, and whether it is about everybody's notebooks."""
@@ -88,8 +87,5 @@ class NotebookPoller(ListPoller[NotebookSnapshot]):
             else (),
             () if partial_failure is None else (partial_failure,),
         )
-        # A status that has been there stays, with 0: otherwise nobody sees it end.
-        self._statuses |= snapshot.statuses.keys()
-        statuses = Counter(dict.fromkeys(self._statuses, 0))
-        statuses.update(snapshot.statuses)
+        statuses = self._statuses.added_to(snapshot.statuses)
         return replace(snapshot, statuses=statuses)

@@ -4,8 +4,6 @@ from array import array
 
 import pytest
 
-from exporter.collectors.jobs.aggregates import empty_counts
-from exporter.collectors.jobs.api import ALL_JOBS, Query
 from exporter.collectors.jobs.consistency import (
     PagesRead,
     confirms,
@@ -19,8 +17,11 @@ from exporter.collectors.jobs.contradictions import (
     length_of_pages,
     raise_if_contradictory,
 )
-from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.reverse_scan import PageRecord
+
+from exporter.collectors.jobs.aggregates import empty_counts
+from exporter.collectors.jobs.api import ALL_JOBS, Query
+from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job
 

@@ -1,0 +1,1 @@
+"""Inference services of both API versions: what serves, waits or malfunctions."""
