@@ -7,12 +7,14 @@ from typing import Final
 from .base import Registry
 from .jobs.products import JOBS
 from .notebooks.products import NOTEBOOKS
+from .pools.products import POOLS
 from .services.products import SERVICES
 
 
 REGISTRY: Final = Registry(
     (
         *JOBS,
+        POOLS,
         NOTEBOOKS,
         SERVICES,
     )

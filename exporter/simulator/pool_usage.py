@@ -22,6 +22,7 @@ _WAITING: Final = ("Queue", "Pending")
 _WITHOUT_USAGE: Final = ("Waiting", "Creating", "CreationFailed")
 _KI: Final = 2**10
 _MI: Final = 2**20
+_LOCK: Final = {"key": "os.modelarts/locked", "effect": "NoSchedule"}
 
 
 def _metrics(state: Pools, call: Call) -> Reply:
@@ -221,7 +222,7 @@ def _node(pool: Pool, number: int, node: PoolNode) -> Json:
             "availableResources": _node_resources(
                 {name: amount for name, amount in free.items() if name in has}
             ),
-            "taints": [],
+            "taints": [_LOCK] if node.locked else [],
         },
     }
 

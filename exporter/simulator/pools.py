@@ -47,11 +47,12 @@ NPU_NODE: Final = NodeFlavor(
 
 @dataclass(slots=True)
 class PoolNode:
-    """A node, and how many of its accelerators are in use."""
+    """A node, and how many of its accelerators are in use; a locked one takes no work."""
 
     flavor: NodeFlavor = GPU_NODE
     phase: str = "Available"
     used: float = 0
+    locked: bool = False
     az: str = "eu-de-01"
 
 

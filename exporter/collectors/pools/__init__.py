@@ -1,0 +1,1 @@
+"""Dedicated resource pools: nodes, what is allocated of them, and their queues."""

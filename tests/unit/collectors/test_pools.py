@@ -1,0 +1,445 @@
+"""Resource pools: what is ordered, what there is, what is allocated, who waits."""
+
+import asyncio
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from harness import exporting_from, key_auth, simulated
+from huaweicloudsdkmodelarts.v1 import (
+    ListPoolsRequest,
+    ShowPoolRuntimeMetricsRequest,
+    ShowWorkloadStatisticsRequest,
+)
+from simulator_client import connected, modelarts_sdk
+
+from exporter.simulator import (
+    CPU_NODE,
+    GPU_NODE,
+    NPU_NODE,
+    Effect,
+    Fault,
+    Pool,
+    PoolNode,
+    Quantities,
+    Workload,
+)
+
+
+POOLS = {"project": "a", "kind": "pool"}
+GPU, GPU_FLAVOR = "nvidia.com/gpu", GPU_NODE.flavor_id
+A = {"project": "a", "pool": "pool-a"}
+
+
+def with_pools(*more):
+    """Return a cloud, and its pools: one with work and trouble, and a part of it."""
+    cloud = simulated("a")
+    now = cloud.clock.now()
+    nodes = [PoolNode(used=8), PoolNode(used=2), PoolNode(phase="Abnormal")]
+    workloads = [
+        Workload("train", "Running", now - 90, now - 60, cpu=7.5, accelerators=8),
+        Workload("notebook", "Running", now - 50, now - 40, accelerators=2),
+        Workload("train", "Queue", now - 30, accelerators=16),
+        Workload("train", "Queue", now - 20, accelerators=8),
+        Workload("x-infer", "Completed", now - 900),
+    ]
+    cloud.projects[0].pools.pools += [
+        Pool("pool-a", "shared", nodes, workloads, desired={GPU_FLAVOR: 4}),
+        Pool("pool-b", "part", nodes[:1], type="Logical", parent="pool-a"),
+        *more,
+    ]
+    return cloud, cloud.projects[0].pools
+
+
+def collecting(cloud, workspace_id="0", auth=None, **collection):
+    """Run an exporter of the pools of all projects."""
+
+    def only_pools(configured):
+        projects = tuple(
+            replace(one, collectors=("pools",), workspace_id=workspace_id)
+            for one in configured.projects
+        )
+        return replace(configured, projects=projects)
+
+    return exporting_from(cloud, auth, only_pools, **collection)
+
+
+def by(scrape, name, *labels, **chosen):
+    """Return the values of a metric's series by some of their labels."""
+    return {
+        tuple(dict(found)[label] for label in labels): value
+        for found, value in scrape.series(name, **chosen).items()
+    }
+
+
+def requests(cloud):
+    """Return how many requests there were of each API, but for tokens."""
+    found = Counter(request.api for request in cloud.asked())
+    del found["auth_tokens"]
+    return found
+
+
+async def test_what_is_known_of_pools():
+    """Types, statuses, names, parents and ages; a pool and a part of it stand apart."""
+    failed = Pool("pool-c", "new", phase="ScalingFailed", billing="1", control_mode=8)
+    cloud, _ = with_pools(failed, Pool("pool-d", "odd", phase="Hibernating"))
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.up() == {("a", "pool"): 1}
+    assert not scrape.errors("a", "pool")
+    assert by(scrape, "pools", "type", "status", "phase") == {
+        ("physical", "running", "running"): 1,
+        ("logical", "running", "running"): 1,
+        ("physical", "scaling_failed", "failed"): 1,
+        ("physical", "unrecognized", "unknown"): 1,
+    }
+    info = ("pool", "pool_name", "type", "billing", "parent")
+    assert set(by(scrape, "pool_info", *info)) == {
+        ("pool-a", "shared", "physical", "pay_per_use", ""),
+        ("pool-b", "part", "logical", "pay_per_use", "pool-a"),
+        ("pool-c", "new", "physical", "prepaid", ""),
+        ("pool-d", "odd", "physical", "pay_per_use", ""),
+    }
+    status = {"status": "scaling_failed", "phase": "failed"}
+    assert scrape.value("pool_status", project="a", pool="pool-c", **status) == 1
+    assert by(scrape, "pool_frozen", "pool") == {
+        ("pool-a",): 0,
+        ("pool-b",): 0,
+        ("pool-c",): 1,
+        ("pool-d",): 0,
+    }
+    assert scrape.value("pool_created_timestamp_seconds", **A) == 1_700_000_000
+
+
+@pytest.mark.parametrize("as_objects", [False, True])
+async def test_nodes(as_objects):
+    """They are counted by state and flavor, however the API lists them."""
+    cloud, pools = with_pools()
+    pools.counts_as_objects = as_objects
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert by(scrape, "pool_nodes", "state", pool="pool-a", flavor=GPU_FLAVOR) == {
+        ("available",): 2,
+        ("abnormal",): 1,
+        ("creating",): 0,
+        ("deleting",): 0,
+    }
+    assert scrape.value("pool_desired_nodes", flavor=GPU_FLAVOR, **A) == 4
+
+
+@pytest.mark.parametrize("huawei", [False, True])
+@pytest.mark.parametrize("quantities", Quantities)
+async def test_usage_and_queue(quantities, huawei):
+    """Capacity and allocation in every style; workloads from the usage, or by pool."""
+    cloud, pools = with_pools()
+    pools.quantities, pools.huawei = quantities, huawei
+    pools.stale_seconds = 3600
+    now = int(cloud.clock.now())
+    async with collecting(cloud) as exporter:
+        scrapes = [await exporter.scrape() for _ in range(2)]
+
+    for scrape in scrapes:
+        assert scrape.value("pool_capacity_accelerators", accelerator=GPU, **A) == 16
+        assert scrape.value("pool_allocated_accelerators", accelerator=GPU, **A) == 10
+        assert scrape.value("pool_capacity_cpu_cores", **A) == 128
+        assert scrape.value("pool_allocated_cpu_cores", **A) == 15.5
+        assert scrape.value("pool_capacity_memory_bytes", **A) == 1024 * 2**30
+        assert scrape.value("pool_allocated_memory_bytes", **A) == 128 * 2**30
+        assert scrape.value("pool_usage_timestamp_seconds", **A) == now - 3600
+        assert not scrape.series("pool_capacity_accelerators", accelerator="pods")
+        counts = by(scrape, "pool_workloads", "type", "status", "phase", pool="pool-a")
+        finished = {("x_infer", "completed", "succeeded"): 1}
+        assert {key: number for key, number in counts.items() if number} == {
+            ("train", "running", "running"): 1,
+            ("train", "queue", "pending"): 2,
+            ("notebook", "running", "running"): 1,
+            **({} if huawei else finished),
+        }
+        assert counts["notebook", "queue", "pending"] == 0
+        oldest = scrape.value("pool_oldest_queued_timestamp_seconds", **A)
+        assert oldest == pytest.approx(cloud.clock.now() - 30, abs=1)
+        part = by(scrape, "pool_workloads", "type", "status", pool="pool-b")
+        assert part == {("train", "queue"): 0, ("train", "running"): 0}
+
+
+@pytest.mark.parametrize("huawei", [False, True])
+async def test_what_a_scrape_costs(huawei):
+    """Two requests, at most one more for each pool, and one for each with a queue."""
+    cloud, pools = with_pools(Pool("pool-c", "new", phase="Creating"))
+    pools.huawei = huawei
+    async with collecting(cloud) as exporter:
+        for _ in range(2):
+            cloud.record.clear()
+            await exporter.scrape()
+
+            assert requests(cloud) == Counter(
+                pools=1,
+                pool_metrics=1,
+                pool_workload_statistics=0 if huawei else 2,
+                pool_workloads=1,
+            )
+
+
+async def test_statistics_as_the_reference_spells_them():
+    """`statics`, with numbers as texts, is the same."""
+    cloud, pools = with_pools()
+    pools.statics = True
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    queued = {"type": "train", "status": "queue", "phase": "pending"}
+    assert scrape.value("pool_workloads", **queued, **A) == 2
+
+
+async def test_usage_by_the_names_people_know():
+    """Pools are found by their names, unless two have the same, or it is another's ID."""
+    nodes = [PoolNode(NPU_NODE)]
+    cloud, pools = with_pools(
+        Pool("pool-c", "twin", nodes),
+        Pool("pool-d", "twin", nodes),
+        Pool("pool-e", "single", nodes),
+    )
+    pools.named_by_display_name = True
+    async with collecting(cloud) as exporter:
+        by_name = await exporter.scrape()
+        pools.named_by_display_name = False
+        pools.pools[3].name = "pool-e"
+        by_id = await exporter.scrape()
+
+    assert set(by(by_name, "pool_capacity_cpu_cores", "pool")) == {
+        ("pool-a",),
+        ("pool-b",),
+        ("pool-e",),
+    }
+    assert len(by_id.series("pool_capacity_cpu_cores")) == 5
+
+
+async def test_free_accelerators_by_node():
+    """Asked for where it is configured; locked and abnormal nodes take no work."""
+    locked = Pool(
+        "pool-c",
+        "locked",
+        [PoolNode(locked=True), PoolNode(used=7.5), PoolNode(CPU_NODE)],
+    )
+    cloud, pools = with_pools(locked)
+    pools.nodes_per_page = 2
+    async with collecting(cloud, pool_nodes=True) as exporter:
+        scrape = await exporter.scrape()
+
+    labels = ("pool", "flavor", "free")
+    assert by(scrape, "pool_nodes_by_free_accelerators", *labels) == {
+        ("pool-a", GPU_FLAVOR, "0"): 1,
+        ("pool-a", GPU_FLAVOR, "6"): 1,
+        ("pool-b", GPU_FLAVOR, "0"): 1,
+        ("pool-c", GPU_FLAVOR, "0"): 1,
+    }
+    assert by(scrape, "pool_locked_nodes", "pool", "flavor") == {
+        ("pool-c", GPU_FLAVOR): 1
+    }
+    assert requests(cloud)["pool_nodes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("api", "lacks"),
+    [
+        (
+            "pool_metrics",
+            {"pool_capacity_accelerators", "pool_usage_timestamp_seconds"},
+        ),
+        (
+            "pool_workload_statistics",
+            {"pool_workloads", "pool_oldest_queued_timestamp_seconds"},
+        ),
+        ("pool_workloads", {"pool_oldest_queued_timestamp_seconds"}),
+        ("pool_nodes", {"pool_nodes_by_free_accelerators"}),
+    ],
+)
+async def test_what_fails_costs_only_itself(api, lacks):
+    """The rest is there, and the reason is counted once, however many pools there are."""
+    metrics = {
+        "pool_info",
+        "pool_nodes",
+        "pool_capacity_accelerators",
+        "pool_usage_timestamp_seconds",
+        "pool_workloads",
+        "pool_oldest_queued_timestamp_seconds",
+        "pool_nodes_by_free_accelerators",
+    }
+    cloud, _ = with_pools()
+    fault = Fault(effect=Effect.STATUS, api=api, status=403, code="ModelArts.50011001")
+    async with collecting(cloud, pool_nodes=True) as exporter:
+        await exporter.scrape()
+        cloud.faults.add(fault)
+        scrape = await exporter.scrape()
+        page = (await exporter.client.get(exporter.url)).text
+
+    assert scrape.up() == {("a", "pool"): 1}
+    assert scrape.errors("a", "pool") == {"permission": 1}
+    assert {name for name in metrics if not scrape.series(name)} == lacks
+    assert "Pools collected, but not everything else" in page
+
+
+async def test_the_queue_where_the_usage_fails():
+    """On Huawei Cloud, too, it is then asked for by pool."""
+    cloud, pools = with_pools()
+    pools.huawei = True
+    async with collecting(cloud) as exporter:
+        await exporter.scrape()
+        cloud.faults.add(Fault(effect=Effect.HTML, api="pool_metrics", status=200))
+        scrape = await exporter.scrape()
+
+    assert scrape.errors("a", "pool") == {"response": 1}
+    queued = {"type": "train", "status": "queue", "phase": "pending"}
+    assert scrape.value("pool_workloads", **queued, **A) == 2
+
+
+async def test_the_list_fails():
+    """Without it nothing is known: modelarts_up is 0."""
+    cloud, _ = with_pools()
+    cloud.faults.add(Fault(effect=Effect.HTML, api="pools", status=200))
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.up() == {("a", "pool"): 0}
+    assert not scrape.series("pool_info")
+    assert not scrape.series("pools")
+
+
+@pytest.mark.parametrize("api", ["pool_metrics", "pool_workload_statistics"])
+async def test_what_hangs_costs_only_itself(api):
+    """At the deadline, there is what was answered; a usage takes no queue with it."""
+    cloud, _ = with_pools()
+    async with collecting(cloud) as exporter:
+        await exporter.scrape()
+        cloud.faults.add(Fault(effect=Effect.HANG, api=api))
+        scrape = await exporter.scrape(seconds=1.5)
+
+    assert scrape.up() == {("a", "pool"): 1}
+    assert scrape.errors("a", "pool") == {"timeout": 1}
+    assert scrape.series("pool_info")
+    has_usage, has_queue = api != "pool_metrics", api == "pool_metrics"
+    assert bool(scrape.series("pool_capacity_cpu_cores")) is has_usage
+    assert bool(scrape.series("pool_oldest_queued_timestamp_seconds")) is has_queue
+
+
+async def test_a_pool_that_vanishes_between_two_requests():
+    """It is no failure: the list has it still, and no more is known."""
+    cloud, pools = with_pools()
+
+    def before_statistics(api, page):
+        if api == "pool_workload_statistics":
+            pools.pools[:] = [one for one in pools.pools if one.pool_id != "pool-a"]
+
+    cloud.before_answer = before_statistics
+    async with collecting(cloud) as exporter:
+        first = await exporter.scrape()
+        second = await exporter.scrape()
+
+    assert first.up() == {("a", "pool"): 1}
+    assert not first.errors("a", "pool")
+    assert first.series("pool_info", pool="pool-a")
+    assert not first.series("pool_workloads", pool="pool-a")
+    assert first.series("pool_workloads", pool="pool-b")
+    assert not second.series("pool_info", pool="pool-a")
+
+
+async def test_without_pools():
+    """None is a number, and two requests."""
+    cloud = simulated("a")
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+        page = (await exporter.client.get(exporter.url)).text
+
+    assert by(scrape, "pools", "type", "status") == {("physical", "running"): 0}
+    assert requests(cloud) == {"pools": 1, "pool_metrics": 1}
+    assert "No pools." in page
+
+
+async def test_two_hundred_pools():
+    """They are all there, with one request more for each of them."""
+    now = 1_700_000_000.0
+    more = [
+        Pool(f"pool-{number}", f"p{number}", [PoolNode()], [Workload(created=now)])
+        for number in range(200)
+    ]
+    cloud, _ = with_pools(*more)
+    async with collecting(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    assert scrape.up() == {("a", "pool"): 1}
+    assert len(scrape.series("pool_info")) == 202
+    assert len(scrape.series("pool_capacity_accelerators")) == 202
+    assert requests(cloud)["pool_workload_statistics"] == 202
+
+
+async def test_a_workspace():
+    """Its own pools are asked for; an answer about another is refused."""
+    cloud, _ = with_pools(Pool("pool-c", "theirs", workspace_id="team"))
+    async with collecting(cloud, workspace_id="team") as exporter:
+        right = await exporter.scrape()
+        cloud.faults.add(
+            Fault(
+                effect=Effect.FIELDS,
+                api="pools",
+                fields={"os.modelarts/workspace.id": '"0"'},
+            )
+        )
+        wrong = await exporter.scrape()
+
+    assert set(by(right, "pool_info", "pool")) == {("pool-c",)}
+    assert wrong.up() == {("a", "pool"): 0}
+    assert wrong.errors("a", "pool") == {"response": 1}
+
+
+async def test_the_status_page():
+    """A pool is a bar of what is allocated; parts of pools are not added to it."""
+    cloud, _ = with_pools(Pool("pool-c", "batch", [PoolNode(CPU_NODE)]))
+    async with collecting(cloud) as exporter:
+        await exporter.scrape()
+        page = (await exporter.client.get(exporter.url)).text
+
+    assert "Resource pools" in page
+    assert "3 running" in page
+    assert "shared nvidia.com/gpu" in page
+    assert "10 of 16" in page
+    assert "batch cores" in page
+    assert "part " not in page
+    assert "2 of 5 nodes are not available." in page
+
+
+async def test_the_official_sdk_sees_the_same():
+    """The cloud's own SDK, signed with the same key, reads the numbers of the scrape."""
+    cloud, pools = with_pools()
+    pools.huawei = pools.counts_as_objects = True
+    pools.quantities = Quantities.NUMBERS
+
+    def ask(sdk):
+        return (
+            sdk.list_pools(ListPoolsRequest()).items[0],
+            sdk.show_pool_runtime_metrics(ShowPoolRuntimeMetricsRequest()).items[0],
+            sdk.show_workload_statistics(ShowWorkloadStatisticsRequest("pool-a")),
+        )
+
+    async with (
+        connected(cloud) as client,
+        collecting(cloud, auth=key_auth()) as exporter,
+    ):
+        scrape = await exporter.scrape()
+        pool, usage, workloads = await asyncio.to_thread(
+            ask, modelarts_sdk(client.base_url, f"{1:032x}")
+        )
+
+    available = pool.status.resources.available
+    nodes = {"flavor": available.flavor, "state": "available"}
+    assert scrape.value("pool_nodes", **nodes, **A) == available.count
+    assert usage.metadata.name == "pool-a"
+    queued = {"type": "train", "status": "queue", "phase": "pending"}
+    found = scrape.value("pool_workloads", **queued, **A)
+    assert found == usage.table.workload.queue.train
+    assert found == workloads.statistics.items[0].status.queue
+    cores = scrape.value("pool_allocated_cpu_cores", **A)
+    assert cores == float(usage.table.allocated.value.cpu)
