@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from docs.reference import (
+    NamedStatus,
     choices_of,
     configuration_keys,
     default_of,
@@ -24,6 +25,7 @@ from docs.reference import (
     statuses,
 )
 from exporter.collectors.jobs.statuses import V1_STATUSES, V2_STATUSES
+from exporter.collectors.pools.statuses import POOL_STATUSES, WORKLOAD_STATUSES
 from exporter.config.declaration import DeclaredKey, Form, Shape
 
 
@@ -34,6 +36,10 @@ DOCUMENTS: Final = tuple(
 _TABLE: Final = re.compile(
     r"(?P<head><!-- made by make docs: (?P<what>.+) -->\n\|.*\n\|.*\n)(?P<rows>(?:\|.*\n)*)"
 )
+
+
+# Metrics by the beginning of their names; all others are in the table of jobs.
+_SUBJECTS: Final = {"modelarts_exporter_": "the exporter", "modelarts_pool": "pools"}
 
 
 def built(text: str) -> str:
@@ -48,7 +54,7 @@ def _rows(match: re.Match[str]) -> str:
     rows = {
         "keys": lambda: _key_rows(f"{whose}."),
         "flags": lambda: _flag_rows(old),
-        "metrics": lambda: _metric_rows(own=whose == "the exporter", old=old),
+        "metrics": lambda: _metric_rows(whose, old),
         "statuses": lambda: _status_rows(whose),
     }[what]()
     return "".join(f"| {' | '.join(row)} |\n".replace("|  |", "| |") for row in rows)
@@ -118,11 +124,17 @@ def _flag_rows(old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
 _families = cache(metric_families)
 
 
-def _metric_rows(own: bool, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+def _subject(name: str) -> str:
+    """Return what a metric is about, as the comments above tables name it."""
+    return next(
+        (subject for prefix, subject in _SUBJECTS.items() if name.startswith(prefix)),
+        "jobs",
+    )
+
+
+def _metric_rows(whose: str, old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
     found = {
-        family.name: family
-        for family in _families()
-        if family.name.startswith("modelarts_exporter_") is own
+        family.name: family for family in _families() if _subject(family.name) == whose
     }
     for name in _ordered(old, found):
         family = found[name]
@@ -132,9 +144,16 @@ def _metric_rows(own: bool, old: Mapping[str, Sequence[str]]) -> Iterator[list[s
         yield [f"`{name}`", family.form, labels, words]
 
 
+_STATUSES: Final[Mapping[str, Iterable[NamedStatus]]] = {
+    "v1": V1_STATUSES.values(),
+    "v2": V2_STATUSES.values(),
+    "pools": POOL_STATUSES.values(),
+    "workloads": WORKLOAD_STATUSES.values(),
+}
+
+
 def _status_rows(api: str) -> Iterator[list[str]]:
-    known = {"v1": V1_STATUSES.values(), "v2": V2_STATUSES.values()}[api]
-    found = statuses(known)
+    found = statuses(_STATUSES[api])
     for phase, names in found.items():
         yield [f"`{phase.value}`", ", ".join(f"`{name}`" for name in names)]
 

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli import command_line
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, JobStatus
+from exporter.collectors.jobs.statuses import UNRECOGNIZED
 from exporter.collectors.phases import Phase
 from exporter.collectors.registry import REGISTRY
 from exporter.config.declaration import DeclaredKey, Form, KeyGroup, keys_of
@@ -145,7 +145,19 @@ def flags() -> dict[str, str]:
     }
 
 
-def statuses(known: Iterable[JobStatus]) -> dict[Phase, list[str]]:
+class NamedStatus(Protocol):
+    """A status of any product."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the label `status`."""
+
+    @property
+    def phase(self) -> Phase:
+        """Its phase."""
+
+
+def statuses(known: Iterable[NamedStatus]) -> dict[Phase, list[str]]:
     """Return the statuses of an API by phase, with the one for those it does not list."""
     return {
         phase: [

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from .app import serve_exporter
+from .collectors.registry import REGISTRY
 from .config import (
     AccessKeyAuth,
     Cloud,
@@ -20,7 +21,15 @@ from .config import (
     Project,
     Secret,
 )
-from .simulator import DEMO_KEY, DEMO_USER, RealClock, SimulatedCloud, demo_cloud, serve
+from .simulator import (
+    DEMO_KEY,
+    DEMO_USER,
+    RealClock,
+    SimulatedCloud,
+    SimulatedProject,
+    demo_cloud,
+    serve,
+)
 from .web.server import url_of, wait_for_signal
 
 
@@ -91,9 +100,18 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
                 name=project.name,
                 cloud=by_key if project.name in _SIGNED else by_password,
                 project_id=project.project_id,
+                collectors=_collectors(project),
                 labels=(("team", project.name),),
             )
             for project in cloud.projects
         ),
-        collection=CollectionSettings(job_series=JobSeries(enabled=True)),
+        collection=CollectionSettings(
+            job_series=JobSeries(enabled=True), pool_nodes=True
+        ),
     )
+
+
+def _collectors(project: SimulatedProject) -> tuple[str, ...]:
+    """Return the default collectors, and those of what else a project has."""
+    has_pools = ("pools",) if project.pools.pools else ()
+    return (*REGISTRY.names.default, *has_pools)

@@ -53,14 +53,15 @@ def add_products(projects: Sequence[SimulatedProject], now: float, seed: int) ->
 
 
 def _busy_pools(now: float, seed: int) -> list[Pool]:
-    nodes = [PoolNode(GPU_NODE) for _ in range(4)]
+    # Its nodes are nearly always full, and one of them is broken.
+    nodes = [PoolNode(GPU_NODE, used=8) for _ in range(4)]
     nodes.append(PoolNode(GPU_NODE, phase="Abnormal"))
     shared = Pool(
         _pool_id(1),
         "gpu-shared",
         nodes,
         created=now - 90 * _DAY,
-        plan=_Shifts(GPU_NODE, nodes=4, busy=0.9, queue=3, seed=seed),
+        plan=_Shifts(GPU_NODE, 4, busy=0.97, queue=5, seed=seed, shares=(1,)),
     )
     part = Pool(
         _pool_id(2),
@@ -69,7 +70,7 @@ def _busy_pools(now: float, seed: int) -> list[Pool]:
         type="Logical",
         parent=shared.pool_id,
         created=now - 30 * _DAY,
-        plan=_Shifts(GPU_NODE, nodes=1, busy=0.5, queue=0, seed=seed + 1),
+        plan=_Shifts(GPU_NODE, 1, busy=0.5, queue=0, seed=seed + 1),
     )
     return [shared, part]
 
@@ -77,9 +78,8 @@ def _busy_pools(now: float, seed: int) -> list[Pool]:
 def _idle_pools(now: float, seed: int) -> list[Pool]:
     idle = Pool(
         _pool_id(3),
-        "npu-reserved",
+        "npu-benchmarks",
         [PoolNode(NPU_NODE) for _ in range(2)],
-        billing="1",
         created=now - 200 * _DAY,
     )
     growing = Pool(
@@ -88,7 +88,7 @@ def _idle_pools(now: float, seed: int) -> list[Pool]:
         [PoolNode(CPU_NODE) for _ in range(6)] + [PoolNode(CPU_NODE, phase="Creating")],
         created=now - 10 * _DAY,
         desired={CPU_NODE.flavor_id: 8},
-        plan=_Shifts(CPU_NODE, nodes=6, busy=0.7, queue=1, seed=seed + 3),
+        plan=_Shifts(CPU_NODE, 6, busy=0.7, queue=1, seed=seed + 3),
     )
     return [idle, growing]
 
@@ -102,6 +102,8 @@ class _Shifts:
     busy: float
     queue: int
     seed: int
+    shares: Sequence[float] = (0.5, 1)
+    """What a workload can take of a node's accelerators."""
 
     def __call__(self, now: float) -> list[Workload]:
         """Return what runs and waits at a time."""
@@ -131,7 +133,7 @@ class _Shifts:
             user=chance.choice(USERS),
             cpu=self.flavor.cpu * chance.choice((0.25, 0.5)),
             memory=self.flavor.memory * chance.choice((0.25, 0.5)),
-            accelerators=self.flavor.accelerators * chance.choice((0.5, 1)),
+            accelerators=self.flavor.accelerators * chance.choice(self.shares),
             accelerator=self.flavor.accelerator,
             uuid=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         )

@@ -4,10 +4,11 @@ import asyncio
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from harness import exporting_from, key_auth, simulated
+from harness import configuration, exporting_from, key_auth, simulated
 from huaweicloudsdkmodelarts.v1 import (
     ListPoolsRequest,
     ShowPoolRuntimeMetricsRequest,
@@ -15,6 +16,7 @@ from huaweicloudsdkmodelarts.v1 import (
 )
 from simulator_client import connected, modelarts_sdk
 
+from exporter.check import Step, check_all, table
 from exporter.simulator import (
     CPU_NODE,
     GPU_NODE,
@@ -25,6 +27,7 @@ from exporter.simulator import (
     PoolNode,
     Quantities,
     Workload,
+    serve,
 )
 
 
@@ -53,17 +56,19 @@ def with_pools(*more):
     return cloud, cloud.projects[0].pools
 
 
+def only_pools(configured, workspace_id="0"):
+    """Return a configuration that collects pools alone."""
+    projects = tuple(
+        replace(one, collectors=("pools",), workspace_id=workspace_id)
+        for one in configured.projects
+    )
+    return replace(configured, projects=projects)
+
+
 def collecting(cloud, workspace_id="0", auth=None, **collection):
     """Run an exporter of the pools of all projects."""
-
-    def only_pools(configured):
-        projects = tuple(
-            replace(one, collectors=("pools",), workspace_id=workspace_id)
-            for one in configured.projects
-        )
-        return replace(configured, projects=projects)
-
-    return exporting_from(cloud, auth, only_pools, **collection)
+    change = partial(only_pools, workspace_id=workspace_id)
+    return exporting_from(cloud, auth, change, **collection)
 
 
 def by(scrape, name, *labels, **chosen):
@@ -409,6 +414,38 @@ async def test_the_status_page():
     assert "batch cores" in page
     assert "part " not in page
     assert "2 of 5 nodes are not available." in page
+
+
+async def checked(cloud):
+    """Return what the command check says."""
+    async with serve(cloud) as url:
+        configured = only_pools(configuration(cloud, url, pool_nodes=True))
+        return await check_all(configured, lambda _: None)
+
+
+async def test_they_are_checked():
+    """Each API is asked once, of one pool; what is missing is named, and what to do."""
+    cloud, _ = with_pools()
+    (well,) = await checked(cloud)
+    asked = requests(cloud)
+    cloud.faults.add(Fault(effect=Effect.STATUS, api="pool_nodes", status=403))
+    (partly,) = await checked(cloud)
+
+    assert well.ok
+    assert well.steps[Step.JOBS].words == "2"
+    assert asked == dict.fromkeys(
+        (
+            "pools",
+            "pool_metrics",
+            "pool_workload_statistics",
+            "pool_workloads",
+            "pool_nodes",
+        ),
+        1,
+    )
+    assert not partly.ok
+    assert partly.steps[Step.PERMISSION].words == "no nodes of pools"
+    assert "grant the exporter's user modelarts:pool:get" in table([partly])
 
 
 async def test_the_official_sdk_sees_the_same():
