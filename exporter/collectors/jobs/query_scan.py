@@ -7,6 +7,7 @@ from dataclasses import replace
 from ...errors import CollectionError
 from ..consistency import PagesRead
 from ..page_scan import ScanOutcome, ScanResult, scan_pages
+from .aggregates import JobCounts
 from .api import ALL_JOBS, Query
 from .paginator import SMALL_PAGE, Paginator, PagingHints, may_accept_small_pages
 from .snapshot import Snapshot
@@ -46,7 +47,7 @@ async def list_query(
     def stop(read: PagesRead, snapshot: Snapshot) -> ScanOutcome | None:
         if max_jobs is not None and read.total > max_jobs:
             return ScanOutcome.TOO_MANY
-        if not _obeys(query, read, snapshot):
+        if not obeys(query, read, snapshot.counts):
             return ScanOutcome.FILTER_IGNORED
         return None
 
@@ -58,11 +59,10 @@ async def list_query(
     return result
 
 
-def _obeys(query: Query, read: PagesRead, snapshot: Snapshot) -> bool:
-    """Return whether the jobs listed in `snapshot` match the filter of `query`."""
+def obeys(query: Query, read: PagesRead, counts: JobCounts) -> bool:
+    """Return whether the listed jobs, counted in `counts`, match the filter of `query`."""
     if not query.statuses:
         return True
-    statuses = snapshot.counts.statuses
-    listed = sum(statuses.get(status, 0) for status in query.statuses)
+    listed = sum(counts.statuses.get(status, 0) for status in query.statuses)
     has_contradiction = read.total > 0 and not read.pages[0].ids
     return listed == read.number and not has_contradiction

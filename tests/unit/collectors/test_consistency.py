@@ -4,26 +4,25 @@ from array import array
 
 import pytest
 
-from exporter.collectors.jobs.consistency import (
+from exporter.collectors.consistency import (
     PagesRead,
     confirms,
     is_consistent,
     is_exhausted,
-    obeys,
 )
-from exporter.collectors.jobs.contradictions import (
+from exporter.collectors.contradictions import (
     ContradictionError,
     contradiction_of,
     length_of_pages,
     raise_if_contradictory,
 )
-from exporter.collectors.jobs.reverse_scan import PageRecord
-
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS, Query
 from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.query_scan import obeys
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job
+from exporter.collectors.pages import PageRecord
 
 
 RUNNING, WAITING = V1_STATUSES[8], V1_STATUSES[7]
