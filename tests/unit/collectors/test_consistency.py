@@ -67,12 +67,12 @@ def test_the_length_of_pages(listed, total, length):
         ([], 7, 5, None),
         ([], 0, 1, None),
         ([1, 2], None, 1, None),
-        ([1, 1], None, 1, "page 1 has 2 jobs, but only 1 IDs"),
-        ([1, 1, 2], 3, 1, "page 1 has 3 jobs, but only 2 IDs"),
-        ([1, 2], 7, 2, "page 2 has 2 jobs, and 3 by its own total of 7"),
-        ([1, 2], 7, 3, "page 3 has 2 jobs, and 1 by its own total of 7"),
-        ([1], 7, 4, "page 4 has 1 jobs, and 0 by its own total of 7"),
-        ([], 1, 1, "page 1 has 0 jobs, and 1 by its own total of 1"),
+        ([1, 1], None, 1, "page 1 has 2 objects, but only 1 IDs"),
+        ([1, 1, 2], 3, 1, "page 1 has 3 objects, but only 2 IDs"),
+        ([1, 2], 7, 2, "page 2 has 2 objects, and 3 by its own total of 7"),
+        ([1, 2], 7, 3, "page 3 has 2 objects, and 1 by its own total of 7"),
+        ([1], 7, 4, "page 4 has 1 objects, and 0 by its own total of 7"),
+        ([], 1, 1, "page 1 has 0 objects, and 1 by its own total of 1"),
     ],
 )
 def test_what_contradicts_itself(ids, total, number, problem):
@@ -88,7 +88,7 @@ def test_a_contradiction_is_told():
 
     failure = caught.value.failure
     assert failure.reason == "response"
-    assert "contradicts itself: page 1 has 1 jobs, and 2 by its own" in failure.problem
+    assert "contradicts itself: page 1 has 1 objects, and 2 by its own" in failure.problem
     assert failure.advice
 
 
@@ -96,7 +96,7 @@ def test_what_was_read():
     """Totals may differ, and a job on two pages is listed twice."""
     found = read(([1, 2, 3], 4), ([3], 5), ([], None))
 
-    assert found.jobs == 4
+    assert found.number == 4
     assert found.totals == {4, 5, None}
     assert found.total == 5
     assert found.longest == 3
