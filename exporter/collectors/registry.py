@@ -6,8 +6,10 @@ from typing import Final
 
 from .base import Registry
 from .jobs.products import JOBS
+from .lite_servers.products import LITE_SERVERS
 from .notebooks.products import NOTEBOOKS
 from .pools.products import POOLS
+from .scheduled_events.products import SCHEDULED_EVENTS
 from .services.products import SERVICES
 
 
@@ -17,5 +19,7 @@ REGISTRY: Final = Registry(
         POOLS,
         NOTEBOOKS,
         SERVICES,
+        LITE_SERVERS,
+        SCHEDULED_EVENTS,
     )
 )

@@ -1,0 +1,1 @@
+"""Lite Servers, which are whole machines (Huawei Cloud only)."""

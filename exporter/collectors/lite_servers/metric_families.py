@@ -1,0 +1,38 @@
+"""The metric family of Lite Servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import Metric
+
+from ...metrics.labels import Labels
+from ...metrics.samples import gauge
+from ..base import Reading
+from .snapshot import LiteServerSnapshot
+
+
+def lite_server_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+    """Yield the family of Lite Servers."""
+    listed = [
+        (Labels(project=reading.labels["project"]), reading.snapshot)
+        for reading in readings
+        if isinstance(reading.snapshot, LiteServerSnapshot)
+    ]
+    yield gauge(
+        "modelarts_lite_servers",
+        "Number of existing Lite Servers, by flavor, charging, status and its phase.",
+        [
+            (
+                project.plus(
+                    flavor=kind.flavor,
+                    charging=kind.charging,
+                    status=kind.status.name,
+                    phase=kind.status.phase.value,
+                ),
+                float(number),
+            )
+            for project, snapshot in listed
+            for kind, number in snapshot.counts.items()
+        ],
+    )

@@ -1,0 +1,41 @@
+"""What one collection finds out about a project's Lite Servers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...errors import Failure
+from ..overview import Overview
+from ..phases import Phase
+from ..statuses import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKind:
+    """What servers are counted by; `charging` is `post_paid` or `pre_paid`."""
+
+    flavor: str
+    charging: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class LiteServerSnapshot:
+    """The servers, counted."""
+
+    counts: Mapping[ServerKind, int]
+    partial_failures: tuple[Failure, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of servers."""
+        return sum(self.counts.values())
+
+    def overview(self) -> Overview:
+        """Return what the status page shows."""
+        phases: Counter[Phase] = Counter()
+        for kind, number in self.counts.items():
+            phases[kind.status.phase] += number
+        return Overview(phases=phases)

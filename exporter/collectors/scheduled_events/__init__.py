@@ -1,0 +1,1 @@
+"""Scheduled events: the maintenance of nodes to come (Huawei Cloud only)."""
