@@ -14,8 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.samples import Sample
 
 from ..collectors.base import Reading, Registry
-from ..config import Project
+from ..config import Prices, Project
 from ..errors import Failure
+from ..metrics.labels import Labels
 from ..metrics.samples import gauge, known
 from .results import Report
 
@@ -113,6 +114,18 @@ def project_info(projects: Sequence[Project]) -> Metric:
             1.0,
         )
     return family
+
+
+def flavor_prices(prices: Prices | None) -> list[Metric]:
+    """Return the family of configured prices, or none."""
+    if prices is None:
+        return []
+    samples = [
+        (Labels(flavor=flavor, currency=prices.currency), price)
+        for flavor, price in prices.flavors
+    ]
+    help_text = "What a node of a flavor costs an hour, as configured."
+    return [gauge("modelarts_flavor_price_per_hour", help_text, samples)]
 
 
 def families(

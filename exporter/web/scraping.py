@@ -17,7 +17,7 @@ from ..collection.collector import Collector
 from ..collection.containment import failing_alone
 from ..collection.discovery.metric_families import discovery_families
 from ..collection.discovery.project_discovery import ProjectDiscovery
-from ..collection.metric_families import families
+from ..collection.metric_families import families, flavor_prices
 from ..collection.results import Report
 from ..collectors.base import Target
 from ..config import Configuration, Project
@@ -94,8 +94,7 @@ class Exporter:
 
     def own_metrics(self, response_format: ResponseFormat) -> bytes:
         """Return the exporter's own metrics, encoded."""
-        own = list(discovery_families(self.discovery))
-        return _encode(own, self.telemetry, response_format)
+        return _encode(self._own(), self.telemetry, response_format)
 
     def reload(self) -> None:
         """
@@ -118,6 +117,11 @@ class Exporter:
         self.telemetry.configuration_read(self.configuration_read)
         log.info("configuration reloaded", projects=len(configuration.projects))
 
+    def _own(self) -> list[Metric]:
+        """Return the families that are of no project, but for those of telemetry."""
+        prices = self.collector.configuration.prices
+        return [*discovery_families(self.discovery), *flavor_prices(prices)]
+
     async def _encoded(
         self,
         projects: Sequence[Project],
@@ -125,7 +129,7 @@ class Exporter:
         response_format: ResponseFormat,
         telemetry: Telemetry | None,
     ) -> tuple[bytes, Sequence[Report]]:
-        own = list(discovery_families(self.discovery)) if telemetry else []
+        own = self._own() if telemetry else []
 
         def encoded(some: Sequence[Report]) -> bytes:
             collected = families(self.collector.registry, some, projects)
