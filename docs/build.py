@@ -25,7 +25,10 @@ from docs.reference import (
     statuses,
 )
 from exporter.collectors.jobs.statuses import V1_STATUSES, V2_STATUSES
+from exporter.collectors.lite_servers.statuses import LITE_SERVER_STATUSES
+from exporter.collectors.notebooks.statuses import NOTEBOOK_STATUSES
 from exporter.collectors.pools.statuses import POOL_STATUSES, WORKLOAD_STATUSES
+from exporter.collectors.services.statuses import SERVICE_STATUSES
 from exporter.config.declaration import DeclaredKey, Form, Shape
 
 
@@ -39,7 +42,16 @@ _TABLE: Final = re.compile(
 
 
 # Metrics by the beginning of their names; all others are in the table of jobs.
-_SUBJECTS: Final = {"modelarts_exporter_": "the exporter", "modelarts_pool": "pools"}
+_SUBJECTS: Final = {
+    "modelarts_exporter_": "the exporter",
+    "modelarts_pool": "pools",
+    "modelarts_notebook": "notebooks",
+    "modelarts_running_notebooks": "notebooks",
+    "modelarts_service": "services",
+    "modelarts_lite_servers": "Lite Servers and events",
+    "modelarts_scheduled_events": "Lite Servers and events",
+    "modelarts_next_scheduled_event": "Lite Servers and events",
+}
 
 
 def built(text: str) -> str:
@@ -149,6 +161,9 @@ _STATUSES: Final[Mapping[str, Iterable[NamedStatus]]] = {
     "v2": V2_STATUSES.values(),
     "pools": POOL_STATUSES.values(),
     "workloads": WORKLOAD_STATUSES.values(),
+    "notebooks": NOTEBOOK_STATUSES,
+    "services": SERVICE_STATUSES,
+    "Lite Servers": LITE_SERVER_STATUSES,
 }
 
 

@@ -17,12 +17,16 @@ from .config import (
     CollectionSettings,
     Configuration,
     JobSeries,
+    NotebookSeries,
     PasswordAuth,
+    Prices,
     Project,
     Secret,
+    ServiceSeries,
 )
 from .simulator import (
     DEMO_KEY,
+    DEMO_PRICES,
     DEMO_USER,
     RealClock,
     SimulatedCloud,
@@ -106,12 +110,22 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
             for project in cloud.projects
         ),
         collection=CollectionSettings(
-            job_series=JobSeries(enabled=True), pool_nodes=True
+            job_series=JobSeries(enabled=True),
+            notebook_series=NotebookSeries(enabled=True),
+            service_series=ServiceSeries(enabled=True),
+            pool_nodes=True,
         ),
+        prices=Prices(currency="EUR", flavors=DEMO_PRICES),
     )
 
 
 def _collectors(project: SimulatedProject) -> tuple[str, ...]:
     """Return the default collectors, and those of what else a project has."""
-    has_pools = ("pools",) if project.pools.pools else ()
-    return (*REGISTRY.names.default, *has_pools)
+    has = {
+        "pools": bool(project.pools.pools),
+        "notebooks": project.notebooks.plan is not None,
+        "services": project.services.plan is not None,
+        "lite_servers": bool(project.lite_servers.servers),
+        "scheduled_events": project.scheduled_events.plan is not None,
+    }
+    return (*REGISTRY.names.default, *(name for name in has if has[name]))

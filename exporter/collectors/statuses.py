@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,15 +32,15 @@ class Statuses:
             for name in names.split()
         }
 
-    @property
-    def representatives(self) -> tuple[Status, ...]:
-        """One status of each phase."""
-        return tuple({found.phase: found for found in reversed(self.all)}.values())
+    def __iter__(self) -> Iterator[Status]:
+        """Yield the statuses, without the one for others."""
+        return iter(self._known.values())
 
     @property
-    def all(self) -> tuple[Status, ...]:
-        """All statuses, and the one for others."""
-        return (*self._known.values(), UNRECOGNIZED)
+    def representatives(self) -> tuple[Status, ...]:
+        """One status of each phase, the first."""
+        by_phase = {found.phase: found for found in reversed([*self, UNRECOGNIZED])}
+        return tuple(by_phase.values())
 
     def of(self, api_status: str | None) -> Status:
         """Return the status for the API's word, in upper or lower case."""

@@ -3,6 +3,7 @@
 from .access import Access, OwnProjects
 from .clock import Clock, ManualClock, RealClock
 from .cloud import DEMO_KEY, DEMO_USER, SimulatedCloud, Throttle, demo_cloud
+from .demo_products import DEMO_PRICES
 from .demo_projects import other_projects
 from .dialect import Dialect, RequestIds
 from .faults import Effect, Fault
@@ -44,6 +45,7 @@ __all__ = [
     "CPU_FLAVOR",
     "CPU_NODE",
     "DEMO_KEY",
+    "DEMO_PRICES",
     "DEMO_USER",
     "FLAVORS",
     "GPU_FLAVOR",

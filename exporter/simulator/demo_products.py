@@ -16,6 +16,7 @@ from .pools import CPU_NODE, GPU_NODE, NPU_NODE, NodeFlavor, Pool, PoolNode, Wor
 from .project import SimulatedProject
 from .scheduled_events import ScheduledEvent
 from .services import Service
+from .state import GPU_FLAVOR, NPU_FLAVOR
 
 
 _DAY: Final = 86_400.0
@@ -31,6 +32,18 @@ _NOTEBOOK_STATUSES: Final = (
 _NOTEBOOK_FLAVORS: Final = ("modelarts.vm.cpu.8u", "modelarts.vm.gpu.v100")
 _SERVICE_STATUSES: Final = (*("running",) * 5, "stopped", "stopped", "failed")
 _EVENT_STATES: Final = ("inquiring", "scheduled", "executing", "completed")
+DEMO_PRICES: Final = (
+    ("modelarts.vm.cpu.8u", 0.6),
+    ("modelarts.vm.gpu.v100", 3.1),
+    (GPU_FLAVOR.flavor_id, 22.0),
+    (NPU_FLAVOR.flavor_id, 27.0),
+    (CPU_NODE.flavor_id, 0.6),
+    (GPU_NODE.flavor_id, 21.0),
+    (NPU_NODE.flavor_id, 25.0),
+    (LiteServer().flavor, 24.0),
+)
+"""What an hour costs in the demo, by flavor; invented."""
+
 _AUTO_STOPS: Final = (None, "timing", "idle", "idle")
 
 
