@@ -63,6 +63,23 @@ def to_limit(number: Number, field: str) -> int | None:
     return found if found is not None and found >= 0 else None
 
 
+def to_amount(number: Number, field: str) -> float | None:
+    """
+    Return an amount, fractions included, also from a text; None if absent or negative.
+
+    Raises `CollectionError`, which names `field`, if it is out of range.
+    """
+    if number is None:
+        return None
+    try:
+        amount = float(number)
+    except ValueError:
+        return None
+    if not abs(amount) <= MAX_EXACT:
+        raise out_of_range(str(number), field)
+    return amount if amount >= 0 else None
+
+
 def to_ints(numbers: list[Number], field: str) -> list[int]:
     """
     Return the whole numbers among `numbers`.

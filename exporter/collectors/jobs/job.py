@@ -21,14 +21,17 @@ class Resources:
     """
     Nodes of a flavor, and accelerators (GPU or NPU) per node.
 
-    `accelerator` is the product name. If the API does not report accelerators, it is empty
-    and `units` is None; `units` is 0 if there are none.
+    `accelerator` is the product name. `units` are fractions where accelerators are
+    shared, 0 if there are none, and None if the API does not report them. `pool` is the
+    ID of a dedicated pool, and empty for public resources.
     """
 
     nodes: int
     flavor: str
     accelerator: str = ""
-    units: int | None = None
+    units: float | None = None
+    pool: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ class Listing:
     What a collection found out of one project and kind.
 
     `complete` means that all jobs were listed, not only counted. `resources` are those
-    of the running jobs, of which `longest` has run longest. `remaining` has the
-    milliseconds that are left before selected jobs stop by themselves.
+    of the running jobs, of which `longest` has run longest; `shows_users` says whether
+    their users may be shown. `remaining` has the milliseconds that are left before selected jobs stop by themselves.
     `partial_failures` say why something is missing that the jobs' numbers do not
     depend on.
     """
@@ -38,6 +38,7 @@ class Listing:
     quota: JobQuota = field(default_factory=JobQuota)
     complete: bool = True
     resources: tuple[Resources, ...] = ()
+    shows_users: bool = False
     longest: Job | None = None
     selection: Selection | None = None
     remaining: Mapping[JobId, int] = field(default_factory=dict)

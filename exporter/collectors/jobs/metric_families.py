@@ -1,14 +1,12 @@
 """
-Metric families of jobs: numbers, limits, durations, resources, job series, finished jobs.
+Metric families of jobs: numbers, limits, durations, job series, finished jobs.
 
 Families are built anew for each scrape; unknown values have no sample.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
@@ -17,14 +15,10 @@ from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known, seconds
 from ..base import Reading
 from .aggregates import DurationHistogram
-from .job import Resources
-from .labels import JobLabels
 from .listing import Listing
-from .reading import JobReading
+from .reading import JobReading, Listed
+from .resource_families import resource_families
 from .statuses import FINISHED_PHASES
-
-
-Listed: TypeAlias = Sequence[tuple[JobLabels, Listing]]
 
 
 def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
@@ -36,7 +30,7 @@ def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
         if isinstance(reading.snapshot, Listing)
     ]
     yield from _numbers(listed)
-    yield from _resource_families(listed)
+    yield from resource_families(listed)
     yield from _job_series(listed)
     yield from _finished_jobs(jobs)
 
@@ -109,35 +103,6 @@ def _durations(listed: Listed) -> Metric:
                     Sample(gsum, target.phases[phase], durations.seconds),
                 ]
     return family
-
-
-def _resource_families(listed: Listed) -> Iterator[Metric]:
-    nodes: list[tuple[Labels, float]] = []
-    accelerators: list[tuple[Labels, float]] = []
-    for target, listing in listed:
-        groups: defaultdict[tuple[str, str], list[Resources]] = defaultdict(list)
-        for resources in listing.resources:
-            groups[resources.flavor, resources.accelerator].append(resources)
-        for (flavor, accelerator), members in sorted(groups.items()):
-            labels = target.project.plus(flavor=flavor, accelerator=accelerator)
-            nodes.append((labels, float(sum(resources.nodes for resources in members))))
-            units = [
-                resources.nodes * resources.units
-                for resources in members
-                if resources.units is not None
-            ]
-            if units:
-                accelerators.append((labels, float(sum(units))))
-    yield gauge(
-        "modelarts_active_nodes",
-        "Nodes in use by running training jobs (v2: node_count).",
-        nodes,
-    )
-    yield gauge(
-        "modelarts_active_accelerators",
-        "GPUs or NPUs in use by running training jobs (v2: nodes times unit_num).",
-        accelerators,
-    )
 
 
 def _job_series(listed: Listed) -> Iterator[Metric]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
+from dataclasses import replace
+
 from ...cloud.session import Session
 from ...config import CollectionSettings
 from ...errors import Failure
@@ -91,7 +93,7 @@ class JobPoller:
                 self._counting,
                 self._settings.listing_limit or self._api.default_listing_limit,
             )
-            partial_result = PartialResult(self._listing(snapshot))
+            partial_result = PartialResult(self._listing(snapshot), snapshot.quota)
             progress.partial_result = partial_result
             missing = await asyncio.gather(
                 self._add_quota(partial_result, snapshot, quota),
@@ -124,7 +126,13 @@ class JobPoller:
         quota = await asked
         if isinstance(quota, Failure):
             return quota
-        partial_result.quota = quota or snapshot.quota
+        if quota is not None:
+            created = quota.created
+            partial_result.quota = (
+                replace(quota, created=snapshot.quota.created)
+                if created is None
+                else quota
+            )
         return None
 
     async def _add_remaining(
@@ -160,6 +168,7 @@ class JobPoller:
                 for job in jobs
                 if job.resources is not None and job.status.phase is Phase.RUNNING
             ),
+            shows_users=self._settings.user_series,
             longest=longest_running(jobs),
             selection=select_jobs(jobs, series.max_per_project)
             if series.enabled

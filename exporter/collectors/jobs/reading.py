@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ..base import Reading
 from .completions import Completions
 from .labels import JobLabels
+from .listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,7 @@ class JobReading(Reading):
 
     job_labels: JobLabels
     completions: Completions
+
+
+Listed: TypeAlias = Sequence[tuple[JobLabels, Listing]]
+"""The targets whose jobs were collected."""

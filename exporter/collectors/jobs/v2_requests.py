@@ -12,19 +12,16 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
-
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError, Reason
-from ..numbers import to_limit
-from .answers import fetch_successful, page_of
 from .api import Query, Selections
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
 from .statuses import UNFINISHED_PHASES, V2_STATUSES
-from .v2_schema import v2_quotas, v2_search, v2_status
+from .v2_schema import v2_quotas, v2_status
+from .v2_searches import OPERATION, Searches
 
 
 _SECONDS_WITHOUT_QUOTA_API: Final = 3600.0
@@ -36,7 +33,7 @@ _MAX_QUOTA_BYTES: Final = 256 * 1024
 class V2TrainingJobs:
     """One project's training jobs, as v2 lists them."""
 
-    api = "training_job_searches"
+    api = OPERATION
     statuses = tuple(V2_STATUSES.values())
     unfinished: Selections = (
         tuple(status for status in statuses if status.phase in UNFINISHED_PHASES),
@@ -50,30 +47,14 @@ class V2TrainingJobs:
     status_of = staticmethod(v2_status)
 
     def __init__(self) -> None:
+        self._searches = Searches()
         self._no_quota_until = 0.0
 
     async def page(
         self, session: Session, query: Query, number: int, size: int
     ) -> Page:
         """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
-        workspace_id = session.project.workspace_id
-        call = Call(
-            api=self.api,
-            url=session.url("v2", "training-job-searches"),
-            expected="a job list",
-            action="modelarts:trainJob:list",
-            method="POST",
-            body=_body(workspace_id, query, number, size),
-        )
-        answer = await fetch_successful(session, call, v2_search)
-        search = answer.content
-        if workspace_id != "0" and search.workspace_id not in {None, workspace_id}:
-            raise answer.unexpected("it is about another workspace than requested")
-        existing = to_limit(search.total, "total")
-        found = to_limit(search.count, "count")
-        if not (query.statuses or query.name):
-            found = found or existing
-        return page_of(answer, search.items, found, JobQuota(created=existing), size)
+        return await self._searches.page(session, query, number, size)
 
     async def quota(self, session: Session) -> JobQuota | None:
         """
@@ -104,41 +85,3 @@ class V2TrainingJobs:
     async def remaining(self, session: Session, job: Job) -> int | None:
         """Return None: v2 does not report it."""
         return None
-
-
-class _Filter(msgspec.Struct):
-    key: str
-    operator: str
-    value: tuple[str, ...]
-
-
-class _Body(msgspec.Struct, omit_defaults=True):
-    # No defaults, so these are always sent.
-    offset: int
-    limit: int
-    sort_by: str
-    order: str
-    filters: list[_Filter] = msgspec.field(default_factory=list)
-    workspace_id: str = "0"
-
-
-_PHASES: Final = {status: name.capitalize() for name, status in V2_STATUSES.items()}
-
-
-def _body(workspace_id: str, query: Query, number: int, size: int) -> bytes:
-    filters = []
-    if query.statuses:
-        phases = tuple(_PHASES[status] for status in query.statuses)
-        filters.append(_Filter("phase", "in", phases))
-    if query.name:
-        filters.append(_Filter("name", "like", (query.name,)))
-    body = _Body(
-        # Counts pages, not jobs, from 0.
-        offset=number - 1,
-        limit=size,
-        sort_by="create_time",
-        order="desc" if query.newest_first else "asc",
-        filters=filters,
-        workspace_id=workspace_id,
-    )
-    return msgspec.json.encode(body)

@@ -17,7 +17,11 @@ from ..texts import plain
 from .job import JobId, Resources
 from .quota import JobQuota
 from .statuses import UNRECOGNIZED, V2_STATUSES, JobStatus
+from .v2_resources import V2Resource
 
+
+_HETEROGENEOUS: Final = "hetero_job"
+"""The kind of a job whose tasks run on different flavors."""
 
 JOB_NUMBER: Final = "job-num"
 """The name of the quota of existing jobs."""
@@ -28,6 +32,7 @@ class _Metadata(msgspec.Struct, gc=False):
     name: Number = None
     create_time: Number = None
     workspace_id: str | None = None
+    user_name: str | None = None
 
 
 class _ItemStatus(msgspec.Struct, gc=False):
@@ -36,29 +41,8 @@ class _ItemStatus(msgspec.Struct, gc=False):
     start_time: Number = None
 
 
-class _Accelerator(msgspec.Struct):
-    unit_num: Number = None
-    product_name: str | None = None
-
-
-class _FlavorInfo(msgspec.Struct):
-    gpu: _Accelerator | None = None
-    npu: _Accelerator | None = None
-
-
-class _FlavorDetail(msgspec.Struct):
-    flavor_type: str | None = None
-    flavor_info: _FlavorInfo | None = None
-
-
-class _Resource(msgspec.Struct):
-    flavor_id: str | None = None
-    node_count: Number = None
-    flavor_detail: _FlavorDetail | None = None
-
-
 class _Spec(msgspec.Struct):
-    resource: _Resource | None = None
+    resource: V2Resource | None = None
 
 
 class V2Job(msgspec.Struct):
@@ -67,6 +51,7 @@ class V2Job(msgspec.Struct):
     metadata: _Metadata
     item_status: _ItemStatus | None = msgspec.field(name="status", default=None)
     spec: _Spec | None = None
+    kind: str | None = None
 
     @property
     def job_id(self) -> JobId:
@@ -104,19 +89,12 @@ class V2Job(msgspec.Struct):
     def resources(self) -> Resources | None:
         """Resources; None if the nodes are not reported. Raises `CollectionError`."""
         resource = self.spec.resource if self.spec else None
-        nodes = to_limit(resource.node_count, "node_count") if resource else None
-        if resource is None or not nodes:
+        if resource is None:
             return None
-        flavor = plain(resource.flavor_id or "")
-        detail = resource.flavor_detail
-        if detail is None or detail.flavor_info is None:
-            return Resources(nodes, flavor)
-        accelerator = detail.flavor_info.gpu or detail.flavor_info.npu
-        if accelerator is None:
-            return Resources(nodes, flavor, units=0)
-        name = plain(accelerator.product_name or detail.flavor_type or "")
-        units = to_limit(accelerator.unit_num, "unit_num")
-        return Resources(nodes, flavor, name, units)
+        return resource.resources(
+            user=plain(self.metadata.user_name or ""),
+            has_alike_nodes=self.kind != _HETEROGENEOUS,
+        )
 
 
 class V2Search(msgspec.Struct):

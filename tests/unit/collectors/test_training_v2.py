@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness import SECRET_KEY, exporting_from, key_auth, simulated
+from harness import SECRET_KEY, exporting_from, key_auth, simulated, with_cloud
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts.v1 import (
     JobSearches,
@@ -22,6 +22,7 @@ from exporter.collectors.jobs.job import Resources
 from exporter.collectors.jobs.pages import job_of
 from exporter.collectors.jobs.statuses import UNRECOGNIZED, V2_STATUSES
 from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
+from exporter.config import Provider
 from exporter.simulator import (
     CPU_FLAVOR,
     GPU_FLAVOR,
@@ -32,6 +33,7 @@ from exporter.simulator import (
     phase_of,
     serve,
 )
+from exporter.simulator.state import AcceleratorsAs, Placement
 
 
 TRAINING = {"project": "a", "kind": "training"}
@@ -159,7 +161,7 @@ async def test_a_cloud_without_the_quota_api(logged):
     ),
 )
 async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
-    """The counts stand; the two limits are absent, and the reason is counted."""
+    """The numbers of jobs stand; the limit is absent, and the reason is counted."""
     cloud = simulated("a", training_api="v2")
     fault.api = "training_quotas"
     cloud.faults.add(fault)
@@ -169,7 +171,8 @@ async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
 
             assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
             assert scrape.statuses("a", "training") == phases(cloud)
-            assert scrape.value("created_jobs", **TRAINING) is None
+            created = len(cloud.projects[0].training.jobs)
+            assert scrape.value("created_jobs", **TRAINING) == created
             assert scrape.value("job_count_limit_remaining", **TRAINING) is None
             assert scrape.errors("a", "training") == {reason: number}
         warnings = [line for line in logged() if "level=warn" in line]
@@ -243,6 +246,111 @@ async def test_resources_of_running_jobs():
     cpu = (CPU_FLAVOR.flavor_id, "")
     assert shown["active_nodes"] == {gpu: 3, npu: 4, cpu: 3, ("", ""): 5}
     assert shown["active_accelerators"] == {gpu: 24, npu: 32, cpu: 0}
+
+
+def in_pool(job, told_as, accelerators=2.0, nodes=1, user=""):
+    """Place a job in a pool, which tells its accelerators in one of several ways."""
+    job.flavor, job.nodes, job.user = None, nodes, user
+    job.placement = Placement("pool-1", "first", accelerators, "Ascend-910", told_as)
+
+
+async def test_accelerators_in_dedicated_pools():
+    """They count, wherever the API tells them, and stand apart from public ones."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    now = cloud.clock.now()
+    public = training.create_job(8, created=now - 100)
+    public.flavor = NPU_FLAVOR
+    for told_as in AcceleratorsAs:
+        in_pool(training.create_job(8, created=now - 90), told_as, nodes=2)
+    mixed = training.create_job(8, created=now - 80)
+    in_pool(mixed, AcceleratorsAs.ALLOCATED, nodes=3)
+    mixed.roles = ("master", "worker")
+    async with exporting_from(cloud) as exporter:
+        scrape = await exporter.scrape()
+
+    def total(name, pool):
+        return sum(scrape.series(name, project="a", pool=pool).values())
+
+    assert total("active_accelerators", "") == 8
+    assert total("active_nodes", "") == 1
+    # All but one tell how many a node has; of nodes that differ, it is not known.
+    assert total("active_accelerators", "pool-1") == 2 * 2 * (len(AcceleratorsAs) - 1)
+    assert total("active_nodes", "pool-1") == 2 * len(AcceleratorsAs) + 3
+    assert not scrape.series("user_accelerators")
+
+
+async def test_accelerators_by_user():
+    """Who holds them is shown where user_series asks for it."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    now = cloud.clock.now()
+    for number, (user, accelerators) in enumerate(
+        (("anna", 2.0), ("anna", 0.5), ("bo", 1.0), ("chen", 0.0), ("", 4.0))
+    ):
+        job = training.create_job(8, created=now - 100 + number)
+        in_pool(job, AcceleratorsAs.ALLOCATED, accelerators, nodes=2, user=user)
+    async with exporting_from(cloud, user_series=True) as exporter:
+        scrape = await exporter.scrape()
+
+    assert {
+        dict(labels)["user"]: value
+        for labels, value in scrape.series(
+            "user_accelerators", project="a", accelerator="Ascend-910"
+        ).items()
+    } == {"anna": 5, "bo": 2}
+
+
+def on(provider):
+    """Return a change of a configuration: its cloud's provider."""
+    return with_cloud(provider=provider)
+
+
+@pytest.mark.parametrize(
+    ("provider", "rejects", "listed", "searches"),
+    [
+        (Provider.HUAWEICLOUD, False, 14, 2),
+        (Provider.HUAWEICLOUD, True, 13, 3),
+        (Provider.OTC, False, 13, 2),
+        (None, False, 13, 2),
+    ],
+)
+async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
+    """They are asked for on Huawei Cloud, until it rejects that."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.create_job(8, created=cloud.clock.now() - 30).fine_tuning = True
+    cloud.dialect = Dialect(refuses_unified_jobs=rejects)
+    async with exporting_from(cloud, change=on(provider)) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+            assert sum(scrape.statuses("a", "training").values()) == listed
+
+    assert len(cloud.asked("training_job_searches")) == searches
+    lines = [line for line in logged() if "fine-tuning" in line]
+    assert len(lines) == rejects
+
+
+@pytest.mark.parametrize("more", [60, 130, 400])
+async def test_offsets_that_count_jobs(more, logged):
+    """The second page shows it; from then on, offsets are sent so."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.history(more, cloud.clock.now() - 3600)
+    cloud.dialect = Dialect(offset_counts_items=True)
+    async with exporting_from(cloud) as exporter:
+        for _ in range(2):
+            scrape = await exporter.scrape()
+            assert scrape.value("up", **TRAINING) == 1
+            assert scrape.statuses("a", "training") == phases(cloud)
+            before = len(cloud.asked("training_job_searches"))
+        await exporter.scrape()
+
+    pages = -(-len(training.jobs) // 50)
+    assert len(cloud.asked("training_job_searches")) == before + pages
+    assert sum("offsets count jobs" in line for line in logged()) == 1
 
 
 async def test_another_workspace_is_asked_for():
@@ -370,7 +478,9 @@ def test_the_documented_answer():
     assert job.status == V2_STATUSES["abnormal"]
     assert job.duration is None
     assert job.created == 1636447346315
-    assert job.resources == Resources(1, "modelarts.vm.pnt1.large.eco")
+    assert job.resources == Resources(
+        1, "modelarts.vm.pnt1.large.eco", user="ei_modelarts_q00357245_01"
+    )
 
 
 @pytest.mark.parametrize(
@@ -379,7 +489,58 @@ def test_the_documented_answer():
         (None, None),
         ({"flavor_id": "f"}, None),
         ({"flavor_id": "f", "node_count": 0}, None),
-        ({"node_count": "2", "pool_id": "p"}, Resources(2, "")),
+        ({"node_count": "2", "pool_id": "p"}, Resources(2, "", pool="p")),
+        (
+            {
+                "node_count": 1,
+                "flavor_id": "modelarts.pool.visual.4xlarge",
+                "pool_id": "p",
+            },
+            Resources(1, "modelarts.pool.visual.4xlarge", units=4, pool="p"),
+        ),
+        (
+            {
+                "node_count": 1,
+                "flavor_id": "modelarts.pool.visual.4xlarge",
+                "pool_info": {"accelerator_num": "2", "pool_resource_flavor": "g"},
+            },
+            Resources(1, "modelarts.pool.visual.4xlarge", units=2),
+        ),
+        (
+            {
+                "node_count": 1,
+                "main_container_customized_flavor": {"accelerator_num": 0.5},
+                "pool_info": {"accelerator_num": 8, "pool_resource_flavor": "g"},
+            },
+            Resources(1, "g", units=0.5),
+        ),
+        (
+            {
+                "node_count": 3,
+                "main_container_allocated_resources": {
+                    "accelerator_num": 4.0,
+                    "accelerator_type": "Ascend-910",
+                },
+                "main_container_customized_flavor": {"accelerator_num": 0.5},
+            },
+            Resources(3, "", "Ascend-910", 4),
+        ),
+        (
+            {
+                "node_count": 1,
+                "flavor_detail": {"flavor_info": {"gpu": {"product_name": "x"}}},
+                "main_container_allocated_resources": {"accelerator_num": 0},
+            },
+            Resources(1, "", "x", 0),
+        ),
+        (
+            {
+                "node_count": 1,
+                "flavor_detail": {"flavor_info": {"npu": {"unit_num": "8"}}},
+                "main_container_allocated_resources": {"accelerator_num": 2},
+            },
+            Resources(1, "", "", 8),
+        ),
         ({"flavor_id": "f", "node_count": 1, "flavor_detail": None}, Resources(1, "f")),
         (
             {"node_count": 1, "flavor_detail": {"flavor_info": {"gpu": None}}},
