@@ -108,7 +108,7 @@ async def open_exporter(
     watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
 
     def collect(selection: Selection) -> None:
-        collector.replace_projects(selection.projects)
+        collector.replace_projects(selection.projects, selection.unavailable)
 
     discovery = ProjectDiscovery(
         configuration, collector.client_of, collect, clock=clock

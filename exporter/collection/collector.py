@@ -6,6 +6,8 @@ import asyncio
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 from ..clock import Clock
 from ..cloud.client import CloudClient
@@ -14,11 +16,15 @@ from ..cloud.scheduler import RequestScheduler
 from ..collectors.base import Registry, Target
 from ..config import CollectionSettings, Configuration, Project
 from ..deadline import Deadline
+from ..errors import Failure
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .offers import NotOffered, required
 from .results import Latest, Outcome, Report
 from .target import Run, TargetState
+
+
+_NONE: Final[Mapping[Project, Failure]] = MappingProxyType({})
 
 
 def _everything(target: Target) -> bool:
@@ -50,31 +56,52 @@ class Collector:
         self.configuration = configuration
         self._apply(configuration)
 
-    def configure(self, configuration: Configuration) -> None:
+    def configure(
+        self,
+        configuration: Configuration,
+        unavailable: Mapping[Project, Failure] = _NONE,
+    ) -> None:
         """
         Use another configuration from the next scrape on.
+
+        The `unavailable` projects fail for the reason given, without being asked.
 
         Unchanged clouds and projects keep their connections, tokens and results.
         Rejected credentials are tried once more, since they may have been corrected.
         Running scrapes finish with the configuration that they started with.
         """
-        self._change(configuration)
+        self._change(configuration, unavailable)
         for client in self._clients.values():
             client.try_credentials_again()
         for state in self._targets.values():
             state.expire_failure()
 
-    def replace_projects(self, projects: tuple[Project, ...]) -> None:
-        """Collect other projects from the next scrape on; all else stays as it is."""
-        self._change(replace(self.configuration, projects=projects))
+    def replace_projects(
+        self,
+        projects: tuple[Project, ...],
+        unavailable: Mapping[Project, Failure] = _NONE,
+    ) -> None:
+        """
+        Collect other projects from the next scrape on; all else stays as it is.
+
+        The `unavailable` ones fail for the reason given, without being asked.
+        """
+        self._change(replace(self.configuration, projects=projects), unavailable)
 
     def client_of(self, cloud: str) -> CloudClient:
         """Return the client of the cloud of that name."""
         return self._clients[cloud]
 
-    def _change(self, configuration: Configuration) -> None:
+    def _change(
+        self, configuration: Configuration, unavailable: Mapping[Project, Failure]
+    ) -> None:
+        configuration = replace(
+            configuration, projects=(*configuration.projects, *unavailable)
+        )
         states, clients = self._targets.values(), list(self._clients.values())
         self._apply(configuration)
+        for target, state in self._targets.items():
+            state.known_failure = unavailable.get(target.project)
         kept = set(self._targets.values())
         retired = [state for state in states if state not in kept]
         closing = [client for client in clients if client not in self._clients.values()]

@@ -92,7 +92,7 @@ def collection_families(reports: Sequence[Report]) -> Iterator[Metric]:
 
 
 def project_info(projects: Sequence[Project]) -> Metric:
-    """Return the projects' IDs, clouds and labels, from the configuration."""
+    """Return the projects' IDs, clouds and labels, configured and discovered."""
     extra = sorted({name for project in projects for name, _ in project.labels})
     family = GaugeMetricFamily(
         "modelarts_project_info",
@@ -108,7 +108,7 @@ def project_info(projects: Sequence[Project]) -> Metric:
                 project.cloud.name,
                 project.cloud.region,
                 project.workspace_id,
-                "false",
+                str(project.is_discovered).lower(),
                 *(configured.get(name, "") for name in extra),
             ],
             1.0,

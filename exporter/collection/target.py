@@ -64,6 +64,8 @@ class TargetState:
         telemetry: Telemetry,
     ) -> None:
         self.target = target
+        self.known_failure: Failure | None = None
+        """Why nothing can be asked for; None if it can."""
         self._client = client
         self._clock = client.clock
         self._poller = target.product.open(target, settings)
@@ -224,6 +226,8 @@ class TargetState:
         return outcome
 
     async def _poll(self, progress: Progress) -> Snapshot | Failure | NotOffered:
+        if self.known_failure is not None:
+            return self.known_failure
         session = self._client.session(self.target.project, progress.deadline)
         try:
             return await self._poller.poll(session, progress)

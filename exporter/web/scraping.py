@@ -111,7 +111,9 @@ class Exporter:
                 log.error("configuration not reloaded", error=line)  # noqa: TRY400
             raise
         selection = self.discovery.selection_for(configuration)
-        self.collector.configure(replace(configuration, projects=selection.projects))
+        self.collector.configure(
+            replace(configuration, projects=selection.projects), selection.unavailable
+        )
         self.discovery.configure(configuration)
         self.configuration_read, self.errors = self.clock(), ()
         self.telemetry.configuration_read(self.configuration_read)

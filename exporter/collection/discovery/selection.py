@@ -76,6 +76,16 @@ class Selection:
     missing: tuple[MissingProject, ...] = ()
     decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
 
+    @property
+    def unavailable(self) -> dict[Project, Failure]:
+        """The missing projects, without an ID, and why they cannot be collected."""
+        return {
+            each.project.settings.project(
+                each.project.name, each.project.cloud, ""
+            ): each.failure
+            for each in self.missing
+        }
+
     def counts(self, cloud: str) -> dict[Fate, int]:
         """Return the number of a cloud's listed projects by fate, zeros included."""
         found = Counter(each.fate for each in self.decisions.get(cloud, ()))

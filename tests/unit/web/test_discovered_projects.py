@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from discovering import REGION, account
-from harness import configuration, exporting
+from harness import Scrape, configuration, exporting
 
 from exporter.app import open_exporter
 from exporter.config import Discovery, NamedProject, ProjectSettings
@@ -170,3 +170,82 @@ async def test_a_new_project_is_collected_and_a_running_scrape_is_not_disturbed(
     assert {name for name, _ in before.up()} == set(REGION)
     assert {name for name, _ in after.up()} == {*REGION, "eu-de_new"}
     assert set(after.up().values()) == {1.0}
+
+
+def with_named(configured, *project_names):
+    """Return the configuration with projects that it has by their names in the cloud."""
+    return replace(
+        configured,
+        named_projects=tuple(
+            NamedProject(
+                project_name=name,
+                name=name.removeprefix("eu-de_"),
+                cloud=configured.clouds[0],
+                settings=ProjectSettings(labels=(("team", "x"),)),
+            )
+            for name in project_names
+        ),
+    )
+
+
+async def test_which_projects_are_discovered(cloud):
+    """The information about a project says whether the configuration has it."""
+    async with serve(cloud) as url:
+        configured = with_named(discovering(cloud, url), "eu-de_vision")
+        async with exporting(configured) as exporter:
+            scrape = await exporter.scrape()
+
+    assert {
+        dict(labels)["project"]: dict(labels)["discovered"]
+        for labels in scrape.series("project_info")
+    } == {
+        "vision": "false",
+        "eu-de": "true",
+        "eu-de_speech": "true",
+        "eu-de_sandbox": "true",
+    }
+
+
+async def test_a_named_project_that_does_not_exist_is_down(cloud):
+    """On every path, with its labels, and without a request; the page says why."""
+    async with serve(cloud) as url:
+        loaded = [with_named(discovering(cloud, url), "eu-de_vision", "eu-de_new")]
+        async with exporting(loaded[0], lambda: loaded[-1]) as exporter:
+            await exporter.scrape()
+            scrape = await exporter.scrape()
+            probe = await exporter.client.get(f"{exporter.url}/probe?project=new")
+            page = await exporter.client.get(exporter.url)
+            names = await targets(exporter)
+            cloud.projects.append(SimulatedProject("eu-de_new", f"{9:032x}"))
+            await exporter.client.post(f"{exporter.url}/-/reload")
+            async with asyncio.timeout(10):
+                while not (later := await exporter.scrape()).up()["new", "training"]:
+                    pass
+
+    up = scrape.up()
+    assert {value for (name, _), value in up.items() if name == "new"} == {0.0}
+    assert {value for (name, _), value in up.items() if name != "new"} == {1.0}
+    assert scrape.errors("new", "visualization") == {"permission": 2}
+    (info,) = scrape.series("project_info", project="new")
+    assert dict(info)["label_team"] == "x"
+    assert set(Scrape(probe).up().values()) == {0.0}
+    assert "new" in names
+    assert "no such project in this account and region" in page.text
+    assert "check project_name" in page.text
+    assert set(later.up().values()) == {1.0}
+    (found,) = later.series("project_info", project="new")
+    assert dict(found)["project_id"] == f"{9:032x}"
+
+
+async def test_a_named_project_is_down_until_it_is_found(cloud):
+    """Without any list, the reason is not that it does not exist."""
+    cloud.not_offered = {"auth_projects", "projects", "user_projects"}
+    async with serve(cloud) as url:
+        configured = with_named(configuration(cloud, url), "eu-de_vision")
+        configured = replace(configured, projects=())
+        async with exporting(configured) as exporter:
+            scrape = await exporter.scrape()
+            page = await exporter.client.get(exporter.url)
+
+    assert set(scrape.up().values()) == {0.0}
+    assert "its project ID is not known yet" in page.text
