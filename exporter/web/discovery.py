@@ -30,16 +30,28 @@ class Shard:
     index: int
     number: int
 
-    def holds(self, project: str) -> bool:
+    def holds(self, key: str) -> bool:
         """
-        Return whether the project of that name belongs to this shard.
+        Return whether the project with that `shard_key` belongs to this shard.
 
         Rendezvous hashing: a project belongs to the shard with the highest hash for it,
         whatever other projects exist. An additional shard moves projects only to itself.
         """
         return self.index == max(
-            range(self.number), key=lambda index: _hash(index, project)
+            range(self.number), key=lambda index: _hash(index, key)
         )
+
+
+def shard_key(project: Project) -> str:
+    """
+    Return what decides about a project's shard, and does not change while it exists.
+
+    A configured project has its name from the file. The cloud can rename the others, so
+    theirs are the IDs of the project and workspace.
+    """
+    if project.is_discovered:
+        return f"{project.project_id}/{project.workspace_id}"
+    return project.name
 
 
 def discover(
@@ -62,5 +74,5 @@ def discover(
     )
 
 
-def _hash(index: int, project: str) -> bytes:
-    return hashlib.sha256(f"{index}/{project}".encode()).digest()
+def _hash(index: int, key: str) -> bytes:
+    return hashlib.sha256(f"{index}/{key}".encode()).digest()

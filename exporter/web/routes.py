@@ -19,7 +19,7 @@ from ..config import Project
 from ..errors import ConfigurationError
 from ..metrics.exposition import accepts_gzip, choose_format
 from .connection_limiter import connection_limit
-from .discovery import Shard, discover
+from .discovery import Shard, discover, shard_key
 from .paths import OwnPath
 from .scrape_limit import ScrapeLimit, scrape_limits
 from .scrape_timeout import SCRAPE_TIMEOUT_HEADER, scrape_seconds, scraper_timeout
@@ -85,7 +85,7 @@ class _Answers:
         projects = [
             project
             for project in self._exporter.collector.configuration.projects
-            if shard is None or shard.holds(project.name)
+            if shard is None or shard.holds(shard_key(project))
         ]
         scheme = request.url.scheme
         body = discover(projects, address=host, scheme=scheme, path=OwnPath.PROBE)

@@ -249,3 +249,30 @@ async def test_a_named_project_is_down_until_it_is_found(cloud):
 
     assert set(scrape.up().values()) == {0.0}
     assert "its project ID is not known yet" in page.text
+
+
+async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
+    """Its ID decides: nothing but the name is different."""
+
+    async def shards(exporter):
+        found = {}
+        for shard in range(3):
+            query = f"shard={shard}&shards=3"
+            response = await exporter.client.get(f"{exporter.url}/sd?{query}")
+            for group in response.json():
+                found[group["labels"]["__param_project"]] = shard
+        return found
+
+    async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
+        before = await shards(exporter)
+        cloud.projects[1].iam_name = "eu-de_seeing"
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        async with asyncio.timeout(10):
+            while "eu-de_seeing" not in await targets(exporter):
+                pass
+        after = await shards(exporter)
+
+    assert set(before) == set(REGION)
+    assert len(set(before.values())) > 1
+    assert after.pop("eu-de_seeing") == before.pop("eu-de_vision")
+    assert after == before
