@@ -86,7 +86,7 @@ class ProjectReport:
     def _remarks(self) -> Iterator[str]:
         for name, found in self.lists.items():
             yield ""
-            yield f"{name}: {_counted(self.selection.counts(name))} ({found.operation})"
+            yield f"{name}: {self.selection.summary(name)} ({found.operation})"
             cloud = self._cloud(name)
             for pattern in unmatched_patterns(cloud, found.projects):
                 yield f"  the pattern {pattern} matches no project of this region"
@@ -157,15 +157,6 @@ async def _list(client: CloudClient) -> ProjectList | Failure:
         )
     finally:
         await client.aclose()
-
-
-def _counted(counts: dict[Fate, int]) -> str:
-    parts = [
-        f"{number} {fate.replace('_', ' ')}"
-        for fate, number in counts.items()
-        if number
-    ]
-    return ", ".join(parts) or "no project"
 
 
 def _quoted(text: str) -> str:

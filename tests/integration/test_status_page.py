@@ -71,7 +71,7 @@ async def test_in_a_browser(scheme, width, url, browser):
     results = await Axe().run(examined)
     await context.close()
 
-    assert title == "ModelArts exporter: 2 not collected"
+    assert title == "ModelArts exporter: 3 not collected"
     assert results.violations_count == 0, results.generate_report()
     assert overflow <= 0
     assert said == []

@@ -91,6 +91,17 @@ class Selection:
         found = Counter(each.fate for each in self.decisions.get(cloud, ()))
         return {fate: found[fate] for fate in Fate}
 
+    def summary(self, cloud: str) -> str:
+        """Return those numbers in words, without zeros; empty if there is no list."""
+        if cloud not in self.decisions:
+            return ""
+        parts = [
+            f"{number} {fate.replace('_', ' ')}"
+            for fate, number in self.counts(cloud).items()
+            if number
+        ]
+        return ", ".join(parts) or "no project"
+
 
 def select(
     configuration: Configuration,

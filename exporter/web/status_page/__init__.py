@@ -25,6 +25,7 @@ from ...collectors.phases import Phase
 from ...config import Project
 from ...errors import Failure
 from ..paths import OwnPath
+from .listed_clouds import ListedCloud
 
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -40,6 +41,8 @@ class ExporterStatus:
     configuration_read: float
     errors: Sequence[str]
     """Errors of the last reload; empty if it succeeded."""
+
+    clouds: Sequence[ListedCloud]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
         uptime=span(status.now - status.started),
         configuration_age=span(status.now - status.configuration_read),
         errors=status.errors,
+        clouds=status.clouds,
+        now=status.now,
         projects=projects,
         total=len(states),
         collected=states.count("up"),

@@ -1,6 +1,7 @@
 """Discovered projects are scraped, probed and offered like configured ones."""
 
 import asyncio
+import re
 
 from dataclasses import replace
 
@@ -276,3 +277,38 @@ async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
     assert len(set(before.values())) > 1
     assert after.pop("eu-de_seeing") == before.pop("eu-de_vision")
     assert after == before
+
+
+async def test_the_page_says_what_was_found(cloud):
+    """By what becomes of it, and when; also while the list fails, and why it does."""
+    async with (
+        serve(cloud) as url,
+        exporting(discovering(cloud, url, exclude=("*_sandbox",))) as exporter,
+    ):
+        before = await exporter.client.get(exporter.url)
+        cloud.not_offered = {"auth_projects", "projects", "user_projects"}
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        async with asyncio.timeout(10):
+            while (
+                "not listed"
+                not in (after := await exporter.client.get(exporter.url)).text
+            ):
+                pass
+
+    found = "3 collected, 1 excluded, 6 other region, 1 disabled, 1 nameless"
+    assert "Projects of otc" in before.text
+    assert found in before.text
+    assert re.search(r"Last list \d s ago\.<", before.text)
+    assert found in after.text
+    assert "HTTP 404" in after.text
+    assert "What to do:" in after.text
+    assert "GET /v3/" in after.text
+    assert "What it had stays." in after.text
+
+
+async def test_the_page_says_nothing_of_clouds_that_need_no_list(cloud):
+    """Those whose projects are all configured by their IDs."""
+    async with serve(cloud) as url, exporting(configuration(cloud, url)) as exporter:
+        page = await exporter.client.get(exporter.url)
+
+    assert "Projects of" not in page.text
