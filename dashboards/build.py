@@ -11,6 +11,7 @@ from pathlib import Path
 from exporter_dashboard import exporter
 from fleet import fleet
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from pools import pools
 from project import project
 
 
@@ -23,7 +24,8 @@ def dashboards() -> dict[str, str]:
         # The SDK advises its newer kind of dashboards, which Grafana before 13 lacks.
         warnings.simplefilter("ignore", DeprecationWarning)
         built = {
-            one.uid: one for one in (d().build() for d in (fleet, project, exporter))
+            one.uid: one
+            for one in (d().build() for d in (fleet, project, pools, exporter))
         }
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {f"{uid}.json": f"{encoder.encode(one)}\n" for uid, one in built.items()}

@@ -11,7 +11,7 @@ from panels import (
     Panel,
     Query,
     new_dashboard,
-    with_projects,
+    with_jobs,
 )
 
 
@@ -24,7 +24,7 @@ TO_PROJECT = (
 
 def fleet() -> dashboard.Dashboard:
     """Return the dashboard."""
-    builder = with_projects(
+    builder = with_jobs(
         new_dashboard(
             UID,
             "ModelArts / Fleet",

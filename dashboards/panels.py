@@ -333,14 +333,18 @@ def variable(name: str, query: str) -> dashboard.QueryVariable:
 
 
 def with_projects(builder: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Add the variables that choose projects, and kinds and API versions of jobs."""
+    """Add the variables that choose projects."""
     region = f"modelarts_project_info{{{EXPORTER}}}"
     chosen = f'modelarts_project_info{{{EXPORTER}, cloud_region=~"$cloud_region"}}'
+    return builder.with_variable(
+        variable("cloud_region", f"label_values({region}, cloud_region)")
+    ).with_variable(variable("project", f"label_values({chosen}, project)"))
+
+
+def with_jobs(builder: dashboard.Dashboard) -> dashboard.Dashboard:
+    """Add the variables that choose projects, and kinds and API versions of jobs."""
     return (
-        builder.with_variable(
-            variable("cloud_region", f"label_values({region}, cloud_region)")
-        )
-        .with_variable(variable("project", f"label_values({chosen}, project)"))
+        with_projects(builder)
         .with_variable(
             variable("kind", f"label_values(modelarts_up{{{PROJECT}}}, kind)")
         )

@@ -10,7 +10,7 @@ from panels import (
     Panel,
     Query,
     new_dashboard,
-    with_projects,
+    with_jobs,
 )
 
 
@@ -19,7 +19,7 @@ UID = "modelarts-project"
 
 def project() -> dashboard.Dashboard:
     """Return the dashboard."""
-    builder = with_projects(
+    builder = with_jobs(
         new_dashboard(
             UID,
             "ModelArts / Project",

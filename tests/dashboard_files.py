@@ -29,6 +29,7 @@ def with_values(expr: str, job=".+", instance=".+", project=".+", kind=".+") -> 
         "$instance": instance,
         "$project": project,
         "$cloud_region": ".+",
+        "$pool": ".+",
         "$kind": kind,
         "$api_version": ".+",
     }

@@ -1,6 +1,6 @@
 """What happens to each alert, minute by minute: promtool runs these cases."""
 
-from . import api_versions, exporter, jobs, scrape_timeouts, teams
+from . import api_versions, exporter, jobs, pools, scrape_timeouts, teams
 from .case import INFO, Case
 
 
@@ -11,5 +11,6 @@ CASES = [
     *jobs.CASES,
     *api_versions.CASES,
     *scrape_timeouts.CASES,
+    *pools.CASES,
     *teams.CASES,
 ]

@@ -31,11 +31,12 @@ FOREIGN = {
 FUNCTIONS = {"job", "instance", "le"}
 
 
-def test_there_are_three():
-    """Fleet, project and exporter."""
+def test_there_are_four():
+    """Fleet, project, pools and exporter."""
     assert set(DASHBOARDS) == {
         "modelarts-fleet",
         "modelarts-project",
+        "modelarts-pools",
         "modelarts-exporter",
     }
 
@@ -82,9 +83,12 @@ def test_variables(uid):
         "datasource",
         "prometheus",
     )
-    expected = ["job", "instance"]
-    if uid != "modelarts-exporter":
-        expected += ["cloud_region", "project", "kind", "api_version"]
+    jobs = ["cloud_region", "project", "kind", "api_version"]
+    chosen = {
+        "modelarts-exporter": [],
+        "modelarts-pools": ["cloud_region", "project", "pool"],
+    }
+    expected = ["job", "instance", *chosen.get(uid, jobs)]
     assert [one["name"] for one in others] == expected
     for one in others:
         assert one["datasource"]["uid"] == "${datasource}"

@@ -17,11 +17,11 @@ RULES = ROOT / "deploy/prometheus/rules"
 FILES = sorted(RULES.glob("*.yml"))
 
 
-def alerts():
-    """Return all alerting rules."""
+def alerts(files=tuple(FILES)):
+    """Return all alerting rules, or those of some files."""
     return [
         rule
-        for file in FILES
+        for file in files
         for group in yaml.safe_load(file.read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule
@@ -36,8 +36,22 @@ def test_promtool_accepts_the_rules():
     )
 
 
-def run_cases(cases, folder):
-    """Let Prometheus's own tool run the cases."""
+ALERTS = pytest.mark.parametrize(
+    "alerts_file",
+    [file for file in FILES if file.stem.endswith("alerts")],
+    ids=lambda file: file.stem,
+)
+
+
+def cases_of(alerts_file, cases):
+    """Return the cases of a file's alerts."""
+    names = {rule["alert"] for rule in alerts([alerts_file])}
+    return [case for case in cases if case.alert in names]
+
+
+def run_cases(cases, alerts_file, folder):
+    """Let Prometheus's own tool run the cases of a file's alerts."""
+    rule_files = [alerts_file, *(one for one in FILES if "recording" in one.stem)]
     tests = [
         {
             "name": f"{case.alert}: {case.name}",
@@ -63,7 +77,7 @@ def run_cases(cases, folder):
     file.write_text(
         yaml.safe_dump(
             {
-                "rule_files": [str(path) for path in FILES],
+                "rule_files": [str(path) for path in rule_files],
                 "evaluation_interval": "1m",
                 "tests": tests,
             }
@@ -92,22 +106,28 @@ def with_team(case, team):
 
 
 @pytest.mark.needs("promtool")
-def test_when_alerts_fire(tmp_path):
+@ALERTS
+def test_when_alerts_fire(alerts_file, tmp_path):
     """As the cases say, also where nothing is known of the project but its numbers."""
-    cases = [case if case.labels else with_team(case, "unknown") for case in CASES]
-    run_cases(cases, tmp_path)
+    cases = [
+        case if case.labels else with_team(case, "unknown")
+        for case in cases_of(alerts_file, CASES)
+    ]
+    run_cases(cases, alerts_file, tmp_path)
 
 
 @pytest.mark.needs("promtool")
-def test_alerts_about_a_project_have_its_team(tmp_path):
+@ALERTS
+def test_alerts_about_a_project_have_its_team(alerts_file, tmp_path):
     """The same alerts fire, with the team of the project's configuration."""
     cases = [case for case in CASES if not case.labels]
     assert {case.alert for case in cases} == {rule["alert"] for rule in alerts()}
     run_cases(
         [
             with_team(replace(case, series=case.series | {INFO: "1x900"}), "vision")
-            for case in cases
+            for case in cases_of(alerts_file, cases)
         ],
+        alerts_file,
         tmp_path,
     )
 
