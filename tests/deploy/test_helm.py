@@ -79,7 +79,7 @@ def test_what_is_made_was_made_anew():
     """Rules, dashboards and schema of the chart, and the plain manifests."""
     files = {path: text for make in MAKERS for path, text in make().items()}
 
-    assert len(files) == 9
+    assert len(files) >= 9
     assert [path for path, text in files.items() if path.read_text() != text] == []
 
 
@@ -336,8 +336,14 @@ def test_rules_of_ones_own():
         'prometheusRule.runbookUrl="https://runbooks.example.org/"',
     )
     alerts = [rule for rules in made.values() for rule in rules if "alert" in rule]
+    names = {
+        rule["alert"]
+        for rules in shipped_rules().values()
+        for rule in rules
+        if "alert" in rule
+    }
 
-    assert len(alerts) == 15
+    assert {alert["alert"] for alert in alerts} == names - {"ModelArtsThrottled"}
     for alert in alerts:
         links = alert["annotations"]
         assert alert["labels"] == {"team": "platform", "severity": "page"}
@@ -382,7 +388,9 @@ def test_prometheus_accepts_the_rules(tmp_path):
         text=True,
     )
 
-    assert "SUCCESS: 24 rules found" in done.stdout
+    number = sum(len(group["rules"]) for group in made["spec"]["groups"])
+    assert number > 20
+    assert f"SUCCESS: {number} rules found" in done.stdout
 
 
 def test_the_dashboards():
@@ -390,7 +398,7 @@ def test_the_dashboards():
     maps = of_kind(rendered(CHART / "ci/operator-values.yaml"), "ConfigMap")
     found = [one for one in maps if "grafana_dashboard" in one["metadata"]["labels"]]
 
-    assert len(found) == 3
+    assert len(found) == len([*(ROOT / "dashboards").glob("*.json")])
     for one in found:
         ((name, text),) = one["data"].items()
         assert json.loads(text) == json.loads((ROOT / "dashboards" / name).read_text())
