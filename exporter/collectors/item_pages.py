@@ -73,15 +73,15 @@ class ItemPages(Generic[RowT]):
         """Return page `number`, from 1. Raises `CollectionError`."""
         return await self.read_items((number - 1) * self.size, self.size)
 
-    def new_tally(self) -> list[RowT]:
+    def new_content(self) -> list[RowT]:
         """Return a list without objects."""
         return []
 
-    def count(
-        self, tally: list[RowT], page: ItemPage[RowT], positions: Sequence[int]
+    def add(
+        self, content: list[RowT], page: ItemPage[RowT], positions: Sequence[int]
     ) -> None:
         """Add the objects at `positions` of `page`."""
-        tally += [page.rows[position] for position in positions]
+        content += [page.rows[position] for position in positions]
 
 
 async def list_items(

@@ -26,7 +26,7 @@ from ..errors import CollectionError, Failure, Reason
 from .concurrency import run_together
 from .consistency import PagesRead, confirms, is_consistent, is_exhausted
 from .contradictions import ContradictionError
-from .pages import PageRecord, Pages, PageT, TallyT, record_of
+from .pages import ContentT, PageRecord, Pages, PageT, record_of
 from .reverse_scan import read_in_reverse
 
 
@@ -50,29 +50,29 @@ class ScanOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ScanResult(Generic[TallyT]):
+class ScanResult(Generic[ContentT]):
     """
-    How a scan ended; `tally` has the objects read until then.
+    How a scan ended; `content` has the objects read until then.
 
     `pages` is how many pages the next scan had better ask for at once.
     """
 
     outcome: ScanOutcome
-    tally: TallyT
+    content: ContentT
     pages: int = 1
 
 
-def _go_on(read: PagesRead, tally: TallyT) -> ScanOutcome | None:
+def _go_on(read: PagesRead, content: ContentT) -> ScanOutcome | None:
     return None
 
 
 async def scan_pages(
-    pages: Pages[PageT, TallyT],
+    pages: Pages[PageT, ContentT],
     number: int = 1,
-    stop: Callable[[PagesRead, TallyT], ScanOutcome | None] = _go_on,
+    stop: Callable[[PagesRead, ContentT], ScanOutcome | None] = _go_on,
     *,
     trusts_total: bool = True,
-) -> ScanResult[TallyT]:
+) -> ScanResult[ContentT]:
     """
     List all objects, asking for `number` pages at first, unless `stop` says why not.
 
@@ -80,34 +80,34 @@ async def scan_pages(
     `CollectionError`.
     """
 
-    def scan() -> PageScan[PageT, TallyT]:
+    def scan() -> PageScan[PageT, ContentT]:
         return PageScan(pages, stop, _MAX_NEW_PAGES if trusts_total else 0)
 
     first = scan()
     outcome, found = await first.run(number)
-    tally, listed = first.tally, found.number
+    content, listed = first.content, found.number
     if outcome is ScanOutcome.COMPLETE and not is_consistent(found):
         earlier, second = found, scan()
         outcome, found = await second.run(len(earlier.pages))
-        tally, listed = second.tally, found.number
+        content, listed = second.content, found.number
         if outcome is ScanOutcome.COMPLETE and not confirms(found, earlier):
             reverse_scan = await read_in_reverse(pages, found.pages)
-            tally, listed = reverse_scan.tally, reverse_scan.number
+            content, listed = reverse_scan.content, reverse_scan.number
     if outcome is not ScanOutcome.COMPLETE:
-        return ScanResult(outcome, tally)
-    return ScanResult(outcome, tally, listed // found.page_length + 1)
+        return ScanResult(outcome, content)
+    return ScanResult(outcome, content, listed // found.page_length + 1)
 
 
-class PageScan(Generic[PageT, TallyT]):
+class PageScan(Generic[PageT, ContentT]):
     """Reads pages concurrently; objects are counted as they come, and not kept."""
 
     def __init__(
         self,
-        pages: Pages[PageT, TallyT],
-        stop: Callable[[PagesRead, TallyT], ScanOutcome | None],
+        pages: Pages[PageT, ContentT],
+        stop: Callable[[PagesRead, ContentT], ScanOutcome | None],
         max_new_pages: int,
     ) -> None:
-        self.tally = pages.new_tally()
+        self.content = pages.new_content()
         self._pages = pages
         self._stop = stop
         self._max_new_pages = max_new_pages
@@ -123,7 +123,7 @@ class PageScan(Generic[PageT, TallyT]):
         """
         while True:
             found = await self._read_up_to(number)
-            outcome = self._stop(found, self.tally)
+            outcome = self._stop(found, self.content)
             if outcome is not None:
                 return outcome, found
             if is_exhausted(found):
@@ -141,7 +141,7 @@ class PageScan(Generic[PageT, TallyT]):
     async def _count(self, number: int) -> PageRecord:
         page = await self._pages.read(number)
         self._has_new |= self._is_new(page)
-        self._pages.count(self.tally, page, range(len(page.ids)))
+        self._pages.add(self.content, page, range(len(page.ids)))
         return record_of(page)
 
     def _is_new(self, page: PageT) -> bool:

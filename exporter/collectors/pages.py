@@ -31,10 +31,10 @@ class Page(Protocol):
 
 
 PageT = TypeVar("PageT", bound=Page)
-TallyT = TypeVar("TallyT")
+ContentT = TypeVar("ContentT")
 
 
-class Pages(Protocol[PageT, TallyT]):
+class Pages(Protocol[PageT, ContentT]):
     """A list in pages, sorted by creation, and what its objects are counted in."""
 
     @property
@@ -44,10 +44,10 @@ class Pages(Protocol[PageT, TallyT]):
     async def read(self, number: int) -> PageT:
         """Return page `number`, from 1. Raises `CollectionError`."""
 
-    def new_tally(self) -> TallyT:
-        """Return a tally without objects."""
+    def new_content(self) -> ContentT:
+        """Return content without objects."""
 
-    def count(self, tally: TallyT, page: PageT, positions: Sequence[int]) -> None:
+    def add(self, content: ContentT, page: PageT, positions: Sequence[int]) -> None:
         """Add the objects at `positions` of `page`. Raises `CollectionError`."""
 
 

@@ -16,11 +16,11 @@ from typing import Final, Generic, TypeAlias
 
 from .contradictions import ContradictionError, contradiction_of, length_of_pages
 from .pages import (
+    ContentT,
     ObjectId,
     PageRecord,
     Pages,
     PageT,
-    TallyT,
     record_of,
 )
 
@@ -33,8 +33,8 @@ PageRecords: TypeAlias = Mapping[int, PageRecord]
 
 
 async def read_in_reverse(
-    pages: Pages[PageT, TallyT], records: Sequence[PageRecord]
-) -> ReverseScan[PageT, TallyT]:
+    pages: Pages[PageT, ContentT], records: Sequence[PageRecord]
+) -> ReverseScan[PageT, ContentT]:
     """
     Return a scan without contradictions; `records` are those of the scan before.
 
@@ -55,11 +55,11 @@ async def read_in_reverse(
     raise ContradictionError(f"{contradiction}, also when asked again")
 
 
-class ReverseScan(Generic[PageT, TallyT]):
-    """One scan, from page `last` on; `tally` has the `number` different objects."""
+class ReverseScan(Generic[PageT, ContentT]):
+    """One scan, from page `last` on; `content` has the `number` different objects."""
 
-    def __init__(self, pages: Pages[PageT, TallyT]) -> None:
-        self.tally = pages.new_tally()
+    def __init__(self, pages: Pages[PageT, ContentT]) -> None:
+        self.content = pages.new_content()
         self.last = 0
         self.records: dict[int, PageRecord] = {}
         self._pages = pages
@@ -114,7 +114,7 @@ class ReverseScan(Generic[PageT, TallyT]):
         self._repeated += len(page.ids) - len(positions)
         if later is not None:
             self._decrease += max(0, (later.total or 0) - (page.total or 0))
-        self._pages.count(self.tally, page, positions)
+        self._pages.add(self.content, page, positions)
 
     def _contradiction(self, earlier: PageRecords) -> str | None:
         totals = {record.total for record in self.records.values()}

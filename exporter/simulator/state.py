@@ -150,7 +150,7 @@ class Jobs:
     stream: Stream | None = None
     seed: int = 0
     jobs: list[SimulatedJob] = field(default_factory=list)
-    endings: list[Completion] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
     """Ends of jobs, in order."""
 
     _selected: dict[object, list[SimulatedJob]] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class Jobs:
         """Finish a job, and record its end."""
         self.set_status(job, status)
         job.ended = now
-        self.endings.append(Completion(job.job_id, now, status, job.duration(now)))
+        self.completions.append(Completion(job.job_id, now, status, job.duration(now)))
 
     def advance(self, now: float) -> None:
         """Process all events until `now`."""

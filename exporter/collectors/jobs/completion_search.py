@@ -57,7 +57,7 @@ async def _list_unfinished_again(
     async def list_again(selection: tuple[JobStatus, ...]) -> None:
         result = await list_query(paginator, Query(selection))
         if result.outcome is ScanOutcome.COMPLETE:
-            observer.unfinished |= result.tally.unfinished
+            observer.unfinished |= result.content.unfinished
 
     await run_together(list_again(each) for each in paginator.api.unfinished)
 

@@ -72,7 +72,7 @@ async def collect_jobs(
         if not state.is_counting:
             listed = await list_jobs(paginator, max_jobs)
             if listed.outcome is ScanOutcome.COMPLETE:
-                return listed.tally
+                return listed.content
         result = await Count(paginator).take()
         state.is_counting = result.total > max_jobs * _LIST_AGAIN_BELOW
         state.counts_unreliable = isinstance(result.counted, CountProblem)
@@ -81,7 +81,7 @@ async def collect_jobs(
         if result.counted is CountProblem.UNSUPPORTED:
             state.counts_unreliable_until = now + _UNRELIABLE_SECONDS
     # Without a limit and a filter, a listing is complete or raises.
-    snapshot = (await list_jobs(paginator)).tally
+    snapshot = (await list_jobs(paginator)).content
     if state.counts_unreliable and not was_unreliable:
         log.warning(
             "the API's numbers of jobs by status do not add up: all are listed",
@@ -165,7 +165,7 @@ class Count:
             self._is_unsupported = True
             return
         if result.outcome is ScanOutcome.COMPLETE:
-            self._listed[selection] = result.tally
+            self._listed[selection] = result.content
         else:
             self._is_unsupported = True
 

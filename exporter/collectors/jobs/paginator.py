@@ -60,13 +60,13 @@ class QueryPages:
             paginator.session, self.query, number, self.size
         )
 
-    def new_tally(self) -> Snapshot:
+    def new_content(self) -> Snapshot:
         """Return a snapshot without jobs."""
         return self.paginator.new_snapshot()
 
-    def count(self, tally: Snapshot, page: Page, positions: Sequence[int]) -> None:
+    def add(self, content: Snapshot, page: Page, positions: Sequence[int]) -> None:
         """Add the jobs at `positions` of `page`. Raises `CollectionError`."""
         rows = page.rows
         if len(positions) < len(rows):
             rows = [rows[position] for position in positions]
-        tally.add(page, rows)
+        content.add(page, rows)

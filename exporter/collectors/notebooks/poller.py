@@ -69,7 +69,7 @@ class NotebookPoller(ListPoller[NotebookSnapshot]):
         read = partial(which.page, session)
         result = await list_items(read, PAGE_SIZE, self._pages)
         self._pages = result.pages
-        return result.tally
+        return result.content
 
     def _counted(
         self,

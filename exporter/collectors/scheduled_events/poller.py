@@ -37,7 +37,7 @@ class EventPoller(ListPoller[EventSnapshot]):
 
     async def snapshot(self, session: Session) -> EventSnapshot:
         """Return the events that are not over. Raises `CollectionError`."""
-        rows = (await list_items(partial(_page, session), _PAGE_SIZE)).tally
+        rows = (await list_items(partial(_page, session), _PAGE_SIZE)).content
         counts = Counter(
             EventKind(
                 label_word(row.type or "unknown"), label_word(row.state or "unknown")

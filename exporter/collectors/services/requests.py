@@ -61,7 +61,7 @@ class V1ServicesApi:
         read = partial(self._page, session)
         result = await list_items(read, _V1_PAGE_SIZE, self._pages)
         self._pages = result.pages
-        return [row.service() for row in result.tally]
+        return [row.service() for row in result.content]
 
     async def _page(
         self, session: Session, offset: int, size: int
@@ -100,7 +100,7 @@ class V2ServicesApi:
         read = partial(self._page, session)
         result = await list_items(read, _V2_PAGE_SIZE, self._pages)
         self._pages = result.pages
-        return [row.service() for row in result.tally]
+        return [row.service() for row in result.content]
 
     async def _page(
         self, session: Session, offset: int, size: int

@@ -249,7 +249,7 @@ def test_young_jobs_with_odd_dates(api, date, is_seen):
     def completed():
         moving.now += 60
         assert asyncio.run(exporting.collect(4))
-        return exporting.endings.so_far.numbers[Phase.SUCCEEDED]
+        return exporting.completions.so_far.numbers[Phase.SUCCEEDED]
 
     known = create(8)
     moving.odd[known.job_id] = date
@@ -268,24 +268,24 @@ def test_young_jobs_with_odd_dates(api, date, is_seen):
 
 def test_a_collection_that_was_overtaken_counts_nothing():
     """Of two that run at once, one is recorded: the other may know less."""
-    endings = CompletionTracker(())
-    first = CompletionObserver(endings.baseline, V1_STATUSES.get)
+    completions = CompletionTracker(())
+    first = CompletionObserver(completions.baseline, V1_STATUSES.get)
     job = Job("1", "one", V1_STATUSES[8], 1000)
     first.unfinished["1"] = job
-    endings.record(first)
+    completions.record(first)
 
     slow, quick = (
-        CompletionObserver(endings.baseline, V1_STATUSES.get) for _ in range(2)
+        CompletionObserver(completions.baseline, V1_STATUSES.get) for _ in range(2)
     )
     slow.unfinished["1"] = job
     quick.finished["1"] = replace(job, status=V1_STATUSES[10])
-    endings.record(quick)
-    endings.record(slow)
-    again = CompletionObserver(endings.baseline, V1_STATUSES.get)
+    completions.record(quick)
+    completions.record(slow)
+    again = CompletionObserver(completions.baseline, V1_STATUSES.get)
     again.finished["1"] = replace(job, status=V1_STATUSES[10])
-    endings.record(again)
+    completions.record(again)
 
-    assert endings.so_far.numbers[Phase.SUCCEEDED] == 1
+    assert completions.so_far.numbers[Phase.SUCCEEDED] == 1
 
 
 class Exporting:
@@ -295,7 +295,7 @@ class Exporting:
         self.moving = moving
         self.chance = chance
         self.described, self.status_of = DESCRIBED[api]
-        self.endings = CompletionTracker((60_000,))
+        self.completions = CompletionTracker((60_000,))
         self.state = CountingState(PagingHints(size))
         self.fails = 0.0
 
@@ -309,7 +309,7 @@ class Exporting:
 
     async def collect(self, limit):
         """Collect once; return whether that was complete."""
-        baseline = self.endings.baseline
+        baseline = self.completions.baseline
         paginator = paging(
             self.described,
             self.fetch,
@@ -325,7 +325,7 @@ class Exporting:
             await find_completions(paginator, snapshot)
         except CollectionError:
             return False
-        self.endings.record(snapshot.observer)
+        self.completions.record(snapshot.observer)
         return True
 
 
@@ -380,10 +380,10 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
     async def run():
         began = ended = None
         for round_number in range(8):
-            before = len(jobs.endings)
+            before = len(jobs.completions)
             complete = await exporting.collect(limits[round_number % len(limits)])
             if complete and began is None:
-                began, ended = before, len(jobs.endings)
+                began, ended = before, len(jobs.completions)
             exporting.fails = fails
             for _ in range(chance.randrange(12)):
                 moving.now += chance.randrange(400)
@@ -391,22 +391,24 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
         moving.pace = exporting.fails = 0.0
         await exporting.collect(limits[0])
         if began is None:
-            began = ended = len(jobs.endings)
+            began = ended = len(jobs.completions)
         return began, ended
 
     began, ended = asyncio.run(run())
 
     there = {job.job_id for job in jobs.jobs}
-    counted = exporting.endings.so_far.numbers
+    counted = exporting.completions.so_far.numbers
     surely = Counter(
         V1_STATUSES[end.status].phase
-        for end in jobs.endings[ended:]
+        for end in jobs.completions[ended:]
         if end.job_id in there
     )
-    possibly = Counter(V1_STATUSES[end.status].phase for end in jobs.endings[began:])
+    possibly = Counter(
+        V1_STATUSES[end.status].phase for end in jobs.completions[began:]
+    )
     for phase, number in counted.items():
         assert surely[phase] <= number <= possibly[phase], phase
-        durations = exporting.endings.so_far.durations[phase]
+        durations = exporting.completions.so_far.durations[phase]
         assert durations.number <= number
 
 
@@ -423,5 +425,5 @@ def test_memory_follows_the_unfinished_and_the_young():
 
     asyncio.run(run())
 
-    assert len(exporting.endings.baseline.unfinished) == len(unfinished)
-    assert len(exporting.endings.baseline.recent) <= OVERLAP_MILLISECONDS / 1000 + 1
+    assert len(exporting.completions.baseline.unfinished) == len(unfinished)
+    assert len(exporting.completions.baseline.recent) <= OVERLAP_MILLISECONDS / 1000 + 1

@@ -88,7 +88,9 @@ def test_a_contradiction_is_told():
 
     failure = caught.value.failure
     assert failure.reason == "response"
-    assert "contradicts itself: page 1 has 1 objects, and 2 by its own" in failure.problem
+    assert (
+        "contradicts itself: page 1 has 1 objects, and 2 by its own" in failure.problem
+    )
     assert failure.advice
 
 

@@ -28,7 +28,7 @@ LONG_AGO = 1_600_000_000_000
 
 
 class Recorder(JobCounts):
-    """A tally that remembers the durations, which are the jobs' own numbers here."""
+    """Counts that remember the durations, which are the jobs' own numbers here."""
 
     def __init__(self):
         super().__init__((), dict.fromkeys(V1_STATUSES.values(), 0))
@@ -40,14 +40,14 @@ class Recorder(JobCounts):
 
 
 def recording():
-    """Return a census with such a tally."""
+    """Return a snapshot with such counts."""
     return Snapshot(Recorder(), v1_status)
 
 
 async def listing_of(fetch, hints, new_snapshot):
     """List all jobs on pages from `fetch`."""
     described, _ = DESCRIBED["v1"]
-    return (await list_jobs(paging(described, fetch, hints, new_snapshot))).tally
+    return (await list_jobs(paging(described, fetch, hints, new_snapshot))).content
 
 
 IDS = {
