@@ -38,6 +38,9 @@ class JobsApi(Protocol):
     statuses: tuple[JobStatus, ...]
     """All statuses in the API reference."""
 
+    representatives: tuple[JobStatus, ...]
+    """A status of each phase."""
+
     unfinished: Selections
     """Statuses of unfinished jobs, grouped so that one query can select each group."""
 

@@ -18,7 +18,6 @@ from .aggregates import DurationHistogram
 from .listing import Listing
 from .reading import JobReading, Listed
 from .resource_families import resource_families
-from .statuses import FINISHED_PHASES
 
 
 def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
@@ -29,22 +28,23 @@ def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
         for reading in jobs
         if isinstance(reading.snapshot, Listing)
     ]
-    yield from _numbers(listed)
+    yield gauge(
+        "modelarts_jobs",
+        "Number of existing jobs, by the API's status and the phase it belongs to.",
+        [
+            (reading.job_labels.statuses[status], float(number))
+            for reading in jobs
+            for status, number in reading.numbers.items()
+        ],
+    )
+    yield from _limits(listed)
+    yield from _durations(listed)
     yield from resource_families(listed)
     yield from _job_series(listed)
     yield from _finished_jobs(jobs)
 
 
-def _numbers(listed: Listed) -> Iterator[Metric]:
-    yield gauge(
-        "modelarts_jobs",
-        "Number of existing jobs, by the API's status and the phase it belongs to.",
-        [
-            (labels, float(listing.counts.statuses.get(status, 0)))
-            for target, listing in listed
-            for status, labels in target.statuses.items()
-        ],
-    )
+def _limits(listed: Listed) -> Iterator[Metric]:
     yield gauge(
         "modelarts_running_job_quota",
         "Limit of running jobs (v1: quotas).",
@@ -62,7 +62,10 @@ def _numbers(listed: Listed) -> Iterator[Metric]:
         "used).",
         known((target.own, listing.quota.remaining) for target, listing in listed),
     )
-    yield _durations(listed)
+
+
+def _durations(listed: Listed) -> Iterator[Metric]:
+    yield _histogram(listed)
     yield gauge(
         "modelarts_job_longest_duration_seconds",
         "The longest running duration of the jobs in the current listing.",
@@ -84,7 +87,7 @@ def _numbers(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _durations(listed: Listed) -> Metric:
+def _histogram(listed: Listed) -> Metric:
     name = "modelarts_job_duration_seconds"
     bucket, gcount, gsum = f"{name}_bucket", f"{name}_gcount", f"{name}_gsum"
     family = Metric(
@@ -94,9 +97,8 @@ def _durations(listed: Listed) -> Metric:
     )
     for target, listing in listed:
         for phase, buckets in target.buckets.items():
-            # Durations of jobs that were only counted are unknown, not zero in number.
-            if listing.complete or phase not in FINISHED_PHASES:
-                durations = listing.counts.durations[phase]
+            durations = listing.counts.durations[phase]
+            if durations.number:
                 family.samples += _bucket_samples(bucket, buckets, durations)
                 family.samples += [
                     Sample(gcount, target.phases[phase], float(durations.number)),
@@ -173,7 +175,8 @@ def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Metric]:
         "Running durations of the finished jobs observed, where the API reports them.",
         "histogram",
     )
-    for reading in readings:
+    # In a project without jobs, they would be most of its series.
+    for reading in (reading for reading in readings if reading.has_had_jobs):
         for phase, durations in reading.completions.durations.items():
             labels = reading.job_labels.phases[phase]
             buckets = reading.job_labels.buckets[phase]

@@ -19,6 +19,7 @@ from ..base import Snapshot as ProductSnapshot
 from ..concurrency import attempt, run_together
 from ..examination import Examination
 from ..phases import Phase
+from ..remembered_counts import RememberedCounts
 from .aggregates import empty_counts
 from .api import JobsApi
 from .completion_search import find_completions
@@ -45,6 +46,8 @@ class JobPoller:
         self._settings = settings
         self._bounds = tuple(round(bound * 1000) for bound in settings.duration_buckets)
         self._counting = self._new_counting_state()
+        self._statuses = RememberedCounts(self._api.representatives)
+        self._has_had_jobs = False
         self._tracker = CompletionTracker(self._bounds)
 
     @property
@@ -54,12 +57,20 @@ class JobPoller:
 
     def reading(self, snapshot: ProductSnapshot | None) -> JobReading:
         """Return what becomes metrics: the listing, and the jobs that finished so far."""
-        labels = self._labels
+        numbers = {}
+        if isinstance(snapshot, Listing):
+            found = snapshot.counts.statuses
+            numbers = self._statuses.added_to(
+                {status: number for status, number in found.items() if number}
+            )
+            self._has_had_jobs |= snapshot.number > 0
         return JobReading(
-            labels.own,
+            self._labels.own,
             snapshot,
-            labels,
+            self._labels,
+            numbers,
             self._tracker.so_far,
+            self._has_had_jobs,
             is_complete=snapshot.complete if isinstance(snapshot, Listing) else None,
         )
 

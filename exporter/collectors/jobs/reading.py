@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,14 +10,22 @@ from ..base import Reading
 from .completions import Completions
 from .labels import JobLabels
 from .listing import Listing
+from .statuses import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class JobReading(Reading):
-    """A listing, and the jobs that finished so far, with the labels of both."""
+    """
+    A listing, and the jobs that finished so far, with the labels of both.
+
+    `numbers` are the jobs by status, with 0 for a status that they had before; none if
+    the collection failed. Histograms of durations begin with the first job.
+    """
 
     job_labels: JobLabels
+    numbers: Mapping[JobStatus, int]
     completions: Completions
+    has_had_jobs: bool
 
 
 Listed: TypeAlias = Sequence[tuple[JobLabels, Listing]]

@@ -69,6 +69,9 @@ V1_STATUSES: Final[dict[int, JobStatus]] = {
 }
 """The v1 API's status numbers, the same for both kinds."""
 
+V1_REPRESENTATIVES: Final = tuple(V1_STATUSES[n] for n in (7, 8, 9, 10, 11, 12, 0))
+"""A status of each phase."""
+
 V2_STATUSES: Final[dict[str, JobStatus]] = {
     "creating": JobStatus("creating", Phase.PENDING),
     "pending": JobStatus("pending", Phase.PENDING),
@@ -80,3 +83,19 @@ V2_STATUSES: Final[dict[str, JobStatus]] = {
     "terminated": JobStatus("terminated", Phase.STOPPED),
 }
 """The v2 API's phases, in lower case, for training jobs."""
+
+V2_REPRESENTATIVES: Final = (
+    *(
+        V2_STATUSES[name]
+        for name in (
+            "pending",
+            "running",
+            "terminating",
+            "completed",
+            "failed",
+            "terminated",
+        )
+    ),
+    UNRECOGNIZED,
+)
+"""A status of each phase."""

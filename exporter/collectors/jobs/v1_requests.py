@@ -21,7 +21,7 @@ from .job import Job
 from .kinds import Kind
 from .pages import Page
 from .quota import JobQuota
-from .statuses import UNFINISHED_PHASES, V1_STATUSES
+from .statuses import UNFINISHED_PHASES, V1_REPRESENTATIVES, V1_STATUSES
 from .v1_schema import v1_detail, v1_listing, v1_status
 
 
@@ -40,6 +40,7 @@ class V1Jobs:
     """Jobs of one kind, as v1 lists them."""
 
     statuses = tuple(V1_STATUSES.values())
+    representatives = V1_REPRESENTATIVES
     unfinished: Selections = tuple(
         (status,) for status in statuses if status.phase in UNFINISHED_PHASES
     )

@@ -19,7 +19,7 @@ from .api import Query, Selections
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
-from .statuses import UNFINISHED_PHASES, V2_STATUSES
+from .statuses import UNFINISHED_PHASES, V2_REPRESENTATIVES, V2_STATUSES
 from .v2_schema import v2_quotas, v2_status
 from .v2_searches import OPERATION, Searches
 
@@ -35,6 +35,7 @@ class V2TrainingJobs:
 
     api = OPERATION
     statuses = tuple(V2_STATUSES.values())
+    representatives = V2_REPRESENTATIVES
     unfinished: Selections = (
         tuple(status for status in statuses if status.phase in UNFINISHED_PHASES),
     )

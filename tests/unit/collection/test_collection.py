@@ -181,7 +181,6 @@ async def test_unknown_statuses():
         )
         == 1
     )
-    assert len(scrape.series("jobs", project="a", kind="training")) == 24
 
 
 async def test_only_the_workspace_that_is_configured():

@@ -86,22 +86,56 @@ async def test_a_scrape_says_what_is_true():
     ) == pytest.approx(now - 40, abs=0.01)
 
 
-async def test_every_status_has_a_sample():
-    """The statuses of a v2 project are the API's phases, in lower case."""
+async def test_statuses_that_have_a_sample():
+    """One of each phase, and those that a job has had, whatever became of it."""
     cloud = simulated("a", training_api="v2")
-    cloud.projects[0].training.create_job(0, created=cloud.clock.now())
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    always = {
+        name: status.phase
+        for name, status in V2_STATUSES.items()
+        if name not in {"creating", "abnormal"}
+    } | {"unrecognized": "unknown"}
+    async with exporting_from(cloud) as exporter:
+
+        async def shown():
+            series = (await exporter.scrape()).series("jobs", **TRAINING)
+            found = {dict(labels)["status"]: dict(labels) for labels in series}
+            values = {dict(labels)["status"]: value for labels, value in series.items()}
+            return {name: labels["phase"] for name, labels in found.items()}, values
+
+        assert await shown() == (always, dict.fromkeys(always, 0))
+        jobs = [
+            training.create_job(status, created=cloud.clock.now()) for status in (3, 0)
+        ]
+        found, values = await shown()
+        assert found == {**always, "abnormal": "failed"}
+        assert values["abnormal"] == values["unrecognized"] == 1
+        for job in jobs:
+            training.delete_job(job)
+        found, values = await shown()
+        assert found == {**always, "abnormal": "failed"}
+        assert set(values.values()) == {0}
+
+
+async def test_histograms_begin_with_the_first_job():
+    """A phase without jobs has none of their durations, and no empty project any."""
+    cloud = simulated("a", training_api="v2")
+    training = cloud.projects[0].training
+    training.jobs.clear()
+    names = ("job_duration_seconds_bucket", "finished_job_duration_seconds_bucket")
     async with exporting_from(cloud) as exporter:
         scrape = await exporter.scrape()
-    shown = {
-        dict(labels)["status"]: dict(labels)["phase"]
-        for labels in scrape.series("jobs", **TRAINING)
-    }
+        assert not [name for name in names if scrape.series(name, **TRAINING)]
+        assert len(scrape.series("jobs_finished_total", **TRAINING)) == 3
 
-    assert shown == {
-        **{name: status.phase for name, status in V2_STATUSES.items()},
-        "unrecognized": "unknown",
-    }
-    assert scrape.value("jobs", status="unrecognized", phase="unknown", **TRAINING) == 1
+        training.create_job(8, created=cloud.clock.now() - 100)
+        scrape = await exporter.scrape()
+        found = [
+            {dict(labels)["phase"] for labels in scrape.series(name, **TRAINING)}
+            for name in names
+        ]
+        assert found == [{"running"}, {"succeeded", "failed", "stopped"}]
 
 
 async def test_pages_of_fifty_are_read_together_from_the_second_scrape_on():
