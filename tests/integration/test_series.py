@@ -1,0 +1,84 @@
+"""How many series a project costs, as the real Prometheus stores them."""
+
+import asyncio
+import re
+
+from pathlib import Path
+
+import pytest
+
+from harness import configuration, exporting, simulated, with_projects
+from programs import a_prometheus, wait_until
+
+from exporter.collectors.jobs.statuses import V1_STATUSES
+from exporter.config import TrainingApi
+from exporter.simulator import FLAVORS, Jobs, serve
+
+
+pytestmark = pytest.mark.needs("prometheus")
+
+EXPORTER = "the exporter itself"
+DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
+
+
+def a_cloud():
+    """Return a cloud with a project without jobs, and two with one busy kind."""
+    cloud = simulated("empty", "old", "current")
+    _, old, current = cloud.projects
+    current.training_api = "v2"
+    now = cloud.clock.now()
+    for project in cloud.projects:
+        project.visualization.jobs.clear()
+        project.training.jobs.clear()
+    for project in (old, current):
+        fill(project.training, now)
+    return cloud
+
+
+def fill(jobs: Jobs, now):
+    """Add jobs of all statuses, with durations, on all flavors."""
+    for number, status in enumerate((*V1_STATUSES, 99)):
+        job = jobs.create_job(status, created=now - 9000 - number, duration=60.0)
+        job.flavor = FLAVORS[number % len(FLAVORS)]
+    for flavor in FLAVORS:
+        jobs.create_job(8, created=now - 50).flavor = flavor
+
+
+async def test_a_project_costs_few_series(tmp_path):
+    """Prometheus stores no more than the budget, which is what the document says."""
+    cloud = a_cloud()
+    async with serve(cloud) as url:
+        change = with_projects(training_api=TrainingApi.AUTO)
+        async with exporting(change(configuration(cloud, url))) as exporter:
+            target = exporter.url.removeprefix("http://")
+            found = await asyncio.to_thread(stored, tmp_path, target)
+
+    rows = re.findall(r"^\| (.*) \| ([0-9]+) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    documented = {words: int(number) for words, number in rows}
+    for name, words, most in (
+        ("empty", "a project without jobs", 80),
+        ("old", "one with v1 training jobs of every status", 250),
+        ("current", "one with v2 training jobs of every status, on three flavors", 250),
+        # Those of Python and of the process differ a little.
+        (EXPORTER, "the exporter itself, with one cloud", 150),
+    ):
+        assert found[name] <= documented[words] <= most, (name, found)
+
+
+def stored(folder, target):
+    """Return how many series a Prometheus has of each project and of the exporter."""
+    with a_prometheus(
+        folder,
+        f"""\
+global: {{scrape_interval: 2s, scrape_timeout: 2s}}
+scrape_configs:
+  - job_name: modelarts
+    static_configs: [{{targets: ["{target}"]}}]
+""",
+    ) as query:
+        wait_until(lambda: query("count_over_time(up[1m]) >= 3"))
+        names = '__name__=~"modelarts_.*|process_.*|python_.*"'
+        return {
+            result["metric"].get("project", EXPORTER): int(result["value"][1])
+            for result in query(f"count by (project) ({{{names}}})")
+        }
