@@ -159,8 +159,8 @@ def _metric_rows(whose: str, old: Mapping[str, Sequence[str]]) -> Iterator[list[
 _STATUSES: Final[Mapping[str, Iterable[NamedStatus]]] = {
     "v1": V1_STATUSES.values(),
     "v2": V2_STATUSES.values(),
-    "pools": POOL_STATUSES.values(),
-    "workloads": WORKLOAD_STATUSES.values(),
+    "pools": POOL_STATUSES,
+    "workloads": WORKLOAD_STATUSES,
     "notebooks": NOTEBOOK_STATUSES,
     "services": SERVICE_STATUSES,
     "Lite Servers": LITE_SERVER_STATUSES,

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from ...cloud.session import Session
-from ...deadline import Deadline
 from ...errors import CollectionError
 from ..base import Target
 from ..contradictions import length_of_pages, raise_if_contradictory
-from ..examination import Examination, MissingPart, Problem
+from ..examination import Examination, MissingPart, Problem, briefly
 from .api import ALL_JOBS, JobsApi
 from .pages import Page
 from .paginator import SMALL_PAGE, may_accept_small_pages
 from .versions import jobs_api
-
-
-_REQUEST_SECONDS: Final = 20.0
 
 
 async def examine_jobs(
@@ -34,7 +29,7 @@ async def examine_jobs(
     number = len(page.rows) if page.total is None else page.total
     found = Examination(number=number, page_size=accepted)
     try:
-        await api.quota(_briefly(session))
+        await api.quota(briefly(session))
     except CollectionError as error:
         found = replace(found, missing=(MissingPart("quota", error.failure),))
     return found if number else await _with_other_version(found, target, session)
@@ -42,11 +37,11 @@ async def examine_jobs(
 
 async def _first_page(api: JobsApi, session: Session, size: int) -> tuple[Page, str]:
     try:
-        return await api.page(_briefly(session), ALL_JOBS, 1, size), str(size)
+        return await api.page(briefly(session), ALL_JOBS, 1, size), str(size)
     except CollectionError as error:
         if not may_accept_small_pages(size, error.failure):
             raise
-    page = await api.page(_briefly(session), ALL_JOBS, 1, SMALL_PAGE)
+    page = await api.page(briefly(session), ALL_JOBS, 1, SMALL_PAGE)
     return page, f"{SMALL_PAGE} ({size} rejected)"
 
 
@@ -60,7 +55,7 @@ async def _with_other_version(
             continue
         api = jobs_api(replace(target, api_version=other))
         try:
-            page = await api.page(_briefly(session), ALL_JOBS, 1, 1)
+            page = await api.page(briefly(session), ALL_JOBS, 1, 1)
         except CollectionError:
             # This version may not exist here, which is not a configuration error.
             continue
@@ -72,8 +67,3 @@ async def _with_other_version(
             note = f"{page.total or 'some'} in {other}"
             found = replace(found, problem=problem, note=note)
     return found
-
-
-def _briefly(session: Session) -> Session:
-    seconds = min(_REQUEST_SECONDS, session.deadline.remaining)
-    return replace(session, deadline=Deadline(seconds))

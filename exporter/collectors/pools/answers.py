@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..numbers import to_int, to_limit, to_unix_time
+from ..statuses import Status
 from ..texts import label_word, plain
 from .pool import (
     NodeState,
@@ -34,7 +35,7 @@ from .schema import (
     UsageTable,
     WorkloadNumbers,
 )
-from .statuses import QUEUED, RUNNING, Status, pool_status, workload_status
+from .statuses import POOL_STATUSES, QUEUED, RUNNING, WORKLOAD_STATUSES
 
 
 _BILLING: Final = {0: "pay_per_use", 1: "prepaid"}
@@ -68,7 +69,7 @@ def _pool(item: PoolItem) -> Pool:
         name=plain(labels.name or item.metadata.name),
         type=PoolType.LOGICAL if is_logical else PoolType.PHYSICAL,
         parent=plain(state.parent or ""),
-        status=pool_status(state.phase),
+        status=POOL_STATUSES.of(state.phase),
         billing="" if billing is None else _BILLING.get(billing, ""),
         frozen=bool((to_limit(spec.control_mode, "controlMode") or 0) & _FROZEN),
         created=to_unix_time(item.metadata.created),
@@ -171,7 +172,9 @@ def workloads_of(statistics: Statistics) -> WorkloadCounts:
     for item in statistics.items or []:
         of_type = label_word(item.type or "")
         for status, number in (item.status or {}).items():
-            found[of_type, workload_status(status)] += to_limit(number, status) or 0
+            found[of_type, WORKLOAD_STATUSES.of(status)] += (
+                to_limit(number, status) or 0
+            )
     return found
 
 

@@ -11,9 +11,10 @@ from prometheus_client import Metric
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known
 from ..base import Reading
+from ..statuses import Status
 from .pool import PoolId, PoolType, Resources, Usage, WorkloadCounts
 from .snapshot import PoolSnapshot
-from .statuses import QUEUED, RUNNING, Status
+from .statuses import POOL_STATUSES, QUEUED, RUNNING
 
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def pool_families(readings: Sequence[Reading]) -> Iterator[Metric]:
 def _numbers(listed: Listed) -> Samples:
     for project, snapshot in listed:
         # Always there, so that none is a number, too.
-        numbers = Counter({(PoolType.PHYSICAL, RUNNING): 0})
+        numbers = Counter({(PoolType.PHYSICAL, POOL_STATUSES.of("running")): 0})
         numbers.update((pool.type, pool.status) for pool in snapshot.pools.values())
         for (of_type, status), number in numbers.items():
             yield _with_status(project.plus(type=of_type), status), float(number)

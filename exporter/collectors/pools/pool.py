@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from .statuses import QUEUED, Status
+from ..statuses import Status
+from .statuses import QUEUED
 
 
 PoolId: TypeAlias = str

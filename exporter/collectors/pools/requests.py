@@ -28,7 +28,7 @@ from .schema import (
     usage_list,
     workload_list,
 )
-from .statuses import QUEUED, workload_status
+from .statuses import QUEUED, WORKLOAD_STATUSES
 
 
 POOLS: Final = "pools"
@@ -90,7 +90,7 @@ async def fetch_oldest_queued(session: Session, pool: Pool) -> float | None:
     if answer is None:
         return None
     rows = answer.content.items
-    if any(workload_status(row.status or "") is not QUEUED for row in rows):
+    if any(WORKLOAD_STATUSES.of(row.status) is not QUEUED for row in rows):
         raise answer.unexpected("it lists others than the queued workloads requested")
     created = [to_millis(row.created, "createTime") for row in rows]
     return min((time / 1000 for time in created if time is not None), default=None)
