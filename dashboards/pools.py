@@ -1,4 +1,4 @@
-"""The dashboard of resource pools: capacity, allocation, queues and nodes."""
+"""The dashboard of resource pools: capacity, allocation, queues, nodes and idle money."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard
 from panels import (
+    EXPORTER,
     PROJECT,
     QUOTA_STEPS,
     Layout,
@@ -36,6 +37,17 @@ _ALLOCATED: Final = f"modelarts_pool_allocated_accelerators{{{PROJECT}}}"
 _AVAILABLE: Final = f'modelarts_pool_nodes{{{PROJECT}, state="available"}}'
 _DESIRED: Final = f"modelarts_pool_desired_nodes{{{PROJECT}}}"
 _QUEUED: Final = f'modelarts_pool_workloads{{{PROJECT}, status="queue"}}'
+_FREE_SHARE: Final = (
+    f"(1 - sum by (job, instance, project, pool) ({_ALLOCATED}) "
+    f"/ (sum by (job, instance, project, pool) ({_CAPACITY}) > 0))"
+)
+_PRICE: Final = (
+    f"max by (flavor, currency) (modelarts_flavor_price_per_hour{{{EXPORTER}}})"
+)
+_COST_OF_FREE: Final = (
+    f"{_AVAILABLE} * on (flavor) group_left (currency) {_PRICE} "
+    f"* {_ON} group_left () {_FREE_SHARE} {PHYSICAL}"
+)
 
 
 def pools() -> dashboard.Dashboard:
@@ -44,8 +56,8 @@ def pools() -> dashboard.Dashboard:
         new_dashboard(
             UID,
             "ModelArts / Pools",
-            "Dedicated resource pools: what they have, what is allocated, who waits, and which "
-            "nodes are missing.",
+            "Dedicated resource pools: what they have, what is allocated, who waits, which "
+            "nodes are missing, and what unused nodes cost.",
             "modelarts_pools",
         )
     ).with_variable(
@@ -97,12 +109,19 @@ def _now(layout: Layout) -> None:
             "short",
             (("green", None), ("red", 1.0)),
         ),
+        (
+            "Cost of what is free, an hour",
+            "Available nodes times their price and free share. Needs prices configured.",
+            f"sum by (currency) ({_COST_OF_FREE})",
+            "short",
+            (("green", None),),
+        ),
     ):
         layout.add(
             Panel(
                 title=title,
                 description=description,
-                queries=[Query(expr=expr)],
+                queries=[Query(expr=expr, legend="{{currency}}")],
                 unit=unit,
                 kind="stat",
                 no_value=NO_POOLS,
@@ -202,7 +221,25 @@ def _use(layout: Layout) -> None:
             unit="s",
             no_value="Nothing is queued.",
         ),
-        12,
+        6,
+        8,
+    )
+    layout.add(
+        Panel(
+            title="Cost of what is free",
+            description="By pool, an hour: price of the available nodes times the free share "
+            "of their accelerators. Needs prices in the exporter's configuration.",
+            queries=[
+                Query(
+                    expr=f"sum by (project, pool_name, currency) ({_COST_OF_FREE})",
+                    legend="{{pool_name}} {{currency}}",
+                )
+            ],
+            unit="short",
+            stacked=True,
+            no_value="No data: no prices are configured, or there are no pools.",
+        ),
+        6,
         8,
     )
 
