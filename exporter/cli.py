@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
-from .check import as_json, check_all, list_projects, table
+from .check import as_json, check_all, find_projects, list_projects, table
 from .collectors.registry import REGISTRY
 from .config import Configuration, load
 from .config.messages import unknown
@@ -154,11 +154,29 @@ def _check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
     def progress(words: str) -> None:
         print(f"checking {words}", file=sys.stderr, flush=True)
 
+    configuration, is_complete = _find_projects(configuration, wanted)
     findings = asyncio.run(check_all(configuration, progress))
     print(
         table(findings) if wanted is OutputFormat.TABLE else as_json(findings), end=""
     )
-    return all(finding.ok for finding in findings)
+    return is_complete and all(finding.ok for finding in findings)
+
+
+def _find_projects(
+    configuration: Configuration, wanted: OutputFormat
+) -> tuple[Configuration, bool]:
+    """
+    Find the projects of which only the cloud knows, and print what becomes of each.
+
+    Return the configuration with them, and whether that is all of them.
+    """
+    report = asyncio.run(find_projects(configuration, time.time))
+    if not report.is_empty:
+        # The standard output has nothing but JSON, if that is wanted.
+        is_table = wanted is OutputFormat.TABLE
+        file = sys.stdout if is_table else sys.stderr
+        print(report.table(), file=file, flush=True)
+    return report.collected(), report.is_complete
 
 
 def _show_projects(configuration: Configuration, wanted: OutputFormat) -> bool:

@@ -2,7 +2,8 @@
 
 from .checks import check_all
 from .findings import Finding, Step, as_json, table
-from .project_table import ProjectReport, list_projects
+from .project_lists import find_projects, list_projects
+from .project_table import ProjectReport
 
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Step",
     "as_json",
     "check_all",
+    "find_projects",
     "list_projects",
     "table",
 ]

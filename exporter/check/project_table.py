@@ -1,34 +1,25 @@
-"""The projects command: what a configuration's credentials can read, and what is collected."""
+"""What a configuration's credentials can read, and what is collected, in words."""
 
 from __future__ import annotations
 
-import asyncio
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Final
 
 import msgspec
 
-from ..clock import Clock
-from ..cloud.client import CloudClient
-from ..cloud.discovery.project_list import ProjectList, ProjectLister
-from ..cloud.response_memory import ResponseMemory
-from ..cloud.scheduler import RequestScheduler
+from ..cloud.discovery.project_list import ProjectList
 from ..collection.discovery.selection import (
     Decision,
     Fate,
     Selection,
-    select,
     unmatched_patterns,
 )
-from ..config import Cloud, Configuration, Discovery
-from ..deadline import Deadline
-from ..errors import CollectionError, Failure, Reason
-from ..metrics.telemetry import Telemetry
+from ..config import Cloud, Configuration
+from ..errors import Failure
 
 
-_SECONDS: Final = 30.0
 _HEAD: Final = ("cloud", "project", "project ID", "state")
 
 
@@ -40,6 +31,20 @@ class ProjectReport:
     selection: Selection
     lists: dict[str, ProjectList]
     failures: dict[str, Failure]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to list."""
+        return not (self.lists or self.failures)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cloud lists its projects, and all that are named are there."""
+        return not (self.failures or self.selection.missing)
+
+    def collected(self) -> Configuration:
+        """Return the configuration with the projects that are found."""
+        return replace(self.configuration, projects=self.selection.projects)
 
     def table(self) -> str:
         """Return a table with a row for each listed project, and what is amiss."""
@@ -88,8 +93,10 @@ class ProjectReport:
             yield ""
             yield f"{name}: {self.selection.summary(name)} ({found.operation})"
             cloud = self._cloud(name)
+            names = [each.name for each in found.projects if each.is_in(cloud.region)]
             for pattern in unmatched_patterns(cloud, found.projects):
                 yield f"  the pattern {pattern} matches no project of this region"
+                yield from _near(get_close_matches(pattern, names))
         for name, failure in self.failures.items():
             yield ""
             yield f"{name}: {failure.problem}"
@@ -98,65 +105,18 @@ class ProjectReport:
                 yield f"     {failure.request}"
         for missing in self.selection.missing:
             if missing.project.cloud.name in self.lists:
-                near = ", ".join(missing.near_names)
                 yield ""
                 yield f"{missing.project.name}: {missing.failure.problem}"
                 yield f"  -> {missing.failure.advice}"
-                if near:
-                    yield f"     near: {near}"
+                yield from _near(missing.near_names)
 
     def _cloud(self, name: str) -> Cloud:
         return next(each for each in self.configuration.clouds if each.name == name)
 
 
-async def list_projects(configuration: Configuration, clock: Clock) -> ProjectReport:
-    """
-    List the projects of every cloud.
-
-    A cloud without discovery is shown as if it discovered everything.
-    """
-    discovering = replace(
-        configuration,
-        clouds=tuple(
-            replace(cloud, discovery=cloud.discovery or Discovery())
-            for cloud in configuration.clouds
-        ),
-    )
-    scheduler = RequestScheduler(configuration.collection.max_concurrent_requests)
-    telemetry, memory = Telemetry(), ResponseMemory()
-    found = await asyncio.gather(
-        *(
-            _list(CloudClient(cloud, scheduler, telemetry, memory, clock=clock))
-            for cloud in configuration.clouds
-        )
-    )
-    names = [cloud.name for cloud in configuration.clouds]
-    lists, failures = {}, {}
-    for name, outcome in zip(names, found, strict=True):
-        if isinstance(outcome, Failure):
-            failures[name] = outcome
-        else:
-            lists[name] = outcome
-    listed = {name: each.projects for name, each in lists.items()}
-    return ProjectReport(
-        configuration, select(discovering, listed, {}), lists, failures
-    )
-
-
-async def _list(client: CloudClient) -> ProjectList | Failure:
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await ProjectLister(client).list_projects(Deadline(_SECONDS))
-    except CollectionError as error:
-        return error.failure
-    except TimeoutError:
-        return Failure(
-            reason=Reason.TIMEOUT,
-            problem=f"no list of projects within {_SECONDS:.0f} s",
-            advice="check the network and the cloud's iam_url",
-        )
-    finally:
-        await client.aclose()
+def _near(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"     near: {', '.join(names)}"
 
 
 def _quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """The command line, as a user types it: real processes, their output and exit status."""
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
@@ -183,6 +184,31 @@ def test_projects_of_a_cloud_that_cannot_be_reached(tmp_path):
 
     assert result.returncode == 1
     assert "otc: the API cannot be reached" in result.stdout
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_check_finds_projects(cloud, tmp_path, output):
+    """It says what becomes of each, and asks those that are found; a name is wrong."""
+    file = Path(written(tmp_path, cloud).partition("=")[2])
+    head, _, _ = file.read_text(encoding="utf-8").partition("projects:")
+    file.write_text(
+        f'{head}    discovery: {{include: ["*_ranking"]}}\n'
+        "projects: [{cloud: otc, project_name: eu-de_visoin}]\n",
+        encoding="utf-8",
+    )
+    result = run("check", f"--format={output}", f"--config.file={file}")
+    said = result.stdout if output == "table" else result.stderr
+
+    assert result.returncode == 1
+    assert re.search(r"otc +eu-de_ranking +\w{32} +collected\n", said)
+    assert re.search(r"otc +eu-de_vision +\w{32} +excluded\n", said)
+    assert "eu-de_visoin: no such project in this account and region" in said
+    assert "near: eu-de_vision" in said
+    assert "eu-de_ranking" in result.stdout
+    if output == "json":
+        assert {found["project"] for found in json.loads(result.stdout)} == {
+            "eu-de_ranking"
+        }
 
 
 @pytest.mark.parametrize("command", [["check", "yaml"], ["projects", "json"]], ids=str)

@@ -9,9 +9,9 @@ import yaml
 from discovering import account
 from harness import configuration, key_auth
 
-from exporter.check.project_table import list_projects
+from exporter.check import find_projects, list_projects
 from exporter.config import Cloud, Discovery, NamedProject, ProjectSettings
-from exporter.simulator import serve
+from exporter.simulator import Workspace, serve
 
 
 async def report(cloud, change=lambda configured: configured):
@@ -112,3 +112,89 @@ async def test_a_cloud_that_lists_nothing():
     assert "near: eu-de_vision" in table
     assert "# wrong: HTTP 404" in found.as_configuration()
     assert yaml.safe_load(found.as_configuration())["projects"]
+
+
+async def found(cloud, change=lambda configured: configured):
+    """Return what the command check finds."""
+    async with serve(cloud) as url:
+        configured = replace(configuration(cloud, url, key_auth()), projects=())
+        return await find_projects(change(configured), time.time)
+
+
+async def test_check_finds_what_the_exporter_collects():
+    """With what is wrong, and names that were meant instead."""
+
+    def change(configured):
+        changed = discovering(exclude=("eu-de_sandbx", "*_nothing"))(configured)
+        (only,) = changed.clouds
+        named = NamedProject(
+            project_name="eu-de_visions",
+            name="visions",
+            cloud=only,
+            settings=ProjectSettings(),
+        )
+        return replace(changed, named_projects=(named,))
+
+    report = await found(account(), change)
+    table = report.table()
+
+    assert [project.name for project in report.collected().projects] == [
+        "eu-de",
+        "eu-de_sandbox",
+        "eu-de_speech",
+        "eu-de_vision",
+    ]
+    assert not report.is_complete
+    assert (
+        "the pattern eu-de_sandbx matches no project of this region\n"
+        "     near: eu-de_sandbox" in table
+    )
+    assert "*_nothing matches no project of this region\n\n" in table
+    assert "visions: no such project" in table
+
+
+async def test_check_lists_no_project_that_is_configured_by_its_id():
+    """Without discovery nothing is asked for, and nothing printed."""
+    cloud = account()
+    async with serve(cloud) as url:
+        configured = configuration(cloud, url, key_auth())
+        report = await find_projects(configured, time.time)
+
+    assert report.is_empty
+    assert report.is_complete
+    assert report.collected() == configured
+    assert cloud.asked() == []
+
+
+async def test_check_finds_workspaces():
+    """Each is a project of its own."""
+    cloud = account()
+    cloud.projects[1].workspaces.workspaces.append(Workspace("w1", "night"))
+    defaults = ProjectSettings(workspace_id="all")
+    report = await found(cloud, discovering(include=("*_vision",), defaults=defaults))
+
+    assert [
+        (project.name, project.workspace_id) for project in report.collected().projects
+    ] == [("eu-de_vision", "0"), ("eu-de_vision/night", "w1")]
+
+
+async def test_check_finds_a_named_project_where_no_list_is_allowed():
+    """By its name, as the exporter does."""
+    cloud = account()
+    cloud.not_offered = {"auth_projects", "user_projects"}
+
+    def change(configured):
+        named = NamedProject(
+            project_name="eu-de_vision",
+            name="vision",
+            cloud=configured.clouds[0],
+            settings=ProjectSettings(),
+        )
+        return replace(configured, named_projects=(named,))
+
+    report = await found(cloud, change)
+
+    assert report.is_complete
+    assert [project.project_id for project in report.collected().projects] == [
+        f"{2:032x}"
+    ]
