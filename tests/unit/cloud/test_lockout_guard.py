@@ -337,3 +337,94 @@ async def test_a_hanging_request_does_not_hold_up_the_others(monkeypatch):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "rejected"])
+async def test_the_outcome_counts_before_the_request_has_ended(outcome):
+    """Who waits goes on, or fails, as soon as the outcome is known."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    uses = Uses(lockout_guard)
+    async with lockout_guard.attempt("secret", "p") as attempt:
+        waiting = asyncio.create_task(uses.use("q"))
+        await settle()
+        assert uses.started == []
+
+        if outcome == "accepted":
+            attempt.accepted()
+        else:
+            attempt.rejected(REFUSED)
+        await settle()
+        assert len(uses.started) == (outcome == "accepted")
+        assert waiting.done() == (outcome == "rejected")
+
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_success_clears_the_refusals_before_it():
+    """Only refusals since the last success bring the account closer to its lock."""
+    clock = Clock()
+    uses = Uses(
+        LockoutGuard(
+            cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+        )
+    )
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("accepted")
+    await task
+    tasks = [asyncio.create_task(uses.use(project)) for project in "abcp"]
+    await settle()
+    for outcome, use in zip(
+        ("rejected", "rejected", "rejected", "accepted"), uses.started[1:], strict=True
+    ):
+        use.set_result(outcome)
+    await asyncio.gather(*tasks)
+    clock.now += 61
+
+    for project, outcome in (("a", "rejected"), ("p", "accepted")):
+        task = asyncio.create_task(uses.use(project))
+        await settle()
+        uses.started[-1].set_result(outcome)
+        await task
+    assert len(uses.started) == 7
+
+
+async def test_who_was_let_in_does_not_send_a_secret_that_changed_in_the_same_tick():
+    """A place that was given for the old secret goes to the new one."""
+    lockout_guard = LockoutGuard(cooldown_seconds=300)
+    old, new = Uses(lockout_guard, "old"), Uses(lockout_guard, "new")
+    first = asyncio.create_task(old.use("p"))
+    await settle()
+    second = asyncio.create_task(old.use("q"))
+    await settle()
+    # The first ends and lets the second in; before that runs, the new secret comes.
+    old.started[0].set_result("no answer")
+    third = asyncio.create_task(new.use("r"))
+    await settle()
+
+    assert len(old.started) == 1
+    with pytest.raises(CollectionError) as raised:
+        await second
+    assert raised.value.failure.transient
+    assert len(new.started) == 1
+    new.started[0].set_result("accepted")
+    await asyncio.gather(first, third)
+
+
+async def test_a_proof_ends_after_its_time():
+    """When the time is just over, uses go one at a time again."""
+    clock = Clock()
+    uses = Uses(LockoutGuard(cooldown_seconds=900, accepted_seconds=60, now=clock))
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("accepted")
+    await task
+    clock.now += 60
+
+    tasks = [asyncio.create_task(uses.use(f"p{n}")) for n in range(3)]
+    await settle()
+    assert len(uses.started) == 1 + 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

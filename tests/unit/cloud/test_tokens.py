@@ -9,6 +9,7 @@ import pytest
 import respx
 
 from exporter.cloud.auth import TokenAuth, TokenIssuer
+from exporter.cloud.auth.tokens import Token
 from exporter.config import PasswordAuth, Secret
 from exporter.errors import CollectionError, Failure, Reason
 
@@ -163,3 +164,90 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
     assert "Authorization" not in request.headers
     assert ended == [pytest.approx(1_700_086_400.527363)]
     assert respx.calls.call_count == 3
+
+
+@respx.mock
+async def test_how_long_a_rejected_password_rests(issuer):
+    """As long as IAM locks a user for whom it was wrong too often."""
+    route = respx.post(f"{IAM}/v3/auth/tokens").respond(
+        401, json={"error": {"code": 401, "title": "Unauthorized"}}
+    )
+    await issuer.token("p1", "vision")
+
+    failure = await issuer.token("p1", "vision")
+
+    assert "not sent again for 900 s" in failure.problem
+    assert route.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "due_before"), [(86_400.0, 900.0), (1_000.0, 100.0)]
+)
+def test_when_a_token_is_due(lifetime, due_before):
+    """A tenth of its life before its end, and at most a quarter of an hour."""
+    token = Token("t", NOW, NOW + lifetime)
+
+    assert not token.is_due(token.expires_at - due_before - 1)
+    assert token.is_due(token.expires_at - due_before)
+
+
+@respx.mock
+async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
+    """A new login is tried after five minutes, or after a reload; then all is well."""
+    now = NOW
+    logins = respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+    route = respx.get(API).respond(401, json={"error_code": "APIGW.0301"})
+    password = PasswordAuth(username="exporter", password=Secret("p"), domain="OTC1")
+
+    # As the transport does: the error code is in the body.
+    hooks = {"response": [httpx.Response.aread]}
+    async with httpx.AsyncClient(event_hooks=hooks) as client:
+        auth = TokenAuth(
+            TokenIssuer(password, IAM, client, lambda: now), "p1", "v", lambda _: None
+        )
+
+        async def logins_of_a_request():
+            before = logins.call_count
+            await client.get(API, auth=auth)
+            return logins.call_count - before
+
+        assert await logins_of_a_request() == 2
+        assert await logins_of_a_request() == 0
+        now += 299
+        assert await logins_of_a_request() == 0
+        now += 1
+        assert await logins_of_a_request() == 1
+        auth.try_again()
+        assert await logins_of_a_request() == 1
+        route.respond(200, json={})
+        assert await logins_of_a_request() == 0
+        # An accepted token ends the rest of its path.
+        route.respond(401, json={"error_code": "APIGW.0301"})
+        assert await logins_of_a_request() == 1
+
+
+@respx.mock
+async def test_a_password_file_that_changes_or_goes(tmp_path):
+    """Another password is a change, a missing file is none: its failure says so."""
+    respx.post(f"{IAM}/v3/auth/tokens").respond(
+        201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+    )
+    path = tmp_path / "password"
+    path.write_text("first")
+    auth = PasswordAuth(
+        username="exporter", password=Secret.from_file(path), domain="OTC1"
+    )
+    async with httpx.AsyncClient() as client:
+        issuer = TokenIssuer(auth, IAM, client, lambda: NOW)
+        await issuer.token("p1", "vision")
+        assert not issuer.is_changed()
+        path.write_text("another")
+        assert issuer.is_changed()
+        path.unlink()
+        assert not issuer.is_changed()
+        failure = await issuer.token("p1", "vision")
+
+    assert failure.reason is Reason.AUTHENTICATION
+    assert "a secret cannot be read" in failure.problem
