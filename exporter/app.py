@@ -26,6 +26,7 @@ from .collectors.base import Registry
 from .collectors.registry import REGISTRY
 from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
+from .metrics.name_filter import EVERYTHING, NameFilter
 from .metrics.telemetry import Telemetry
 from .web.config import CurrentWebConfiguration
 from .web.middleware import AccessMiddleware
@@ -49,14 +50,16 @@ async def serve_exporter(
     telemetry_path: str,
     web: CurrentWebConfiguration | None = None,
     on_end: Callable[[], None] = lambda: None,
+    *,
+    names: NameFilter = EVERYTHING,
 ) -> None:
     """
     Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
 
-    SIGHUP reloads with `load`. `on_end` is called when the signal arrives. Raises
+    `names` selects metrics. SIGHUP reloads with `load`. `on_end` is called when the signal arrives. Raises
     `ConfigurationError`, at the start only.
     """
-    async with open_exporter(load) as exporter:
+    async with open_exporter(load, names=names) as exporter:
         configuration = exporter.collector.configuration
         _warn_of_plain_http(configuration)
         raise_open_files_limit()
@@ -76,13 +79,15 @@ async def serve_exporter(
     log.info("stopped")
 
 
-async def collect_once(load: Callable[[], Configuration]) -> bool:
+async def collect_once(
+    load: Callable[[], Configuration], names: NameFilter = EVERYTHING
+) -> bool:
     """
-    Collect once, print the metrics, and return whether all was collected.
+    Collect once, print the metrics that `names` selects, and return whether all was collected.
 
     Raises `ConfigurationError`.
     """
-    async with open_exporter(load) as exporter:
+    async with open_exporter(load, names=names) as exporter:
         settings = exporter.collector.configuration.collection
         body, is_complete = await exporter.once(settings.timeout or DEFAULT_TIMEOUT)
     # As bytes: the terminal's encoding may lack characters of job names.
@@ -95,11 +100,12 @@ async def open_exporter(
     load: Callable[[], Configuration],
     registry: Registry = REGISTRY,
     clock: Clock = time.time,
+    names: NameFilter = EVERYTHING,
 ) -> AsyncIterator[Exporter]:
     """
     Yield an exporter for the configuration that `load` returns; close it at the end.
 
-    It collects the products of `registry`. Where projects are discovered, the first list
+    It collects the products of `registry`, and exports what `names` selects. Where projects are discovered, the first list
     of them is waited for, ten seconds at most.
     """
     configuration = load()
@@ -116,7 +122,7 @@ async def open_exporter(
     try:
         collect(discovery.selection)
         await discovery.first_lists()
-        yield Exporter(load, collector, discovery, telemetry, clock)
+        yield Exporter(load, collector, discovery, telemetry, clock, names)
     finally:
         watchdog.cancel()
         await asyncio.wait([watchdog])

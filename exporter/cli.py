@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import platform
+import re
 import sys
 import time
 
@@ -23,6 +24,7 @@ from .config.messages import unknown
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
+from .metrics.name_filter import NameFilter
 from .web.config import CurrentWebConfiguration
 from .web.paths import OwnPath
 from .web.server import ListenError, exit_in_time, listen
@@ -72,6 +74,8 @@ class Flags(argparse.Namespace):
     config_strict: bool
     listen_address: str | None
     telemetry_path: str
+    metrics_allow: tuple[re.Pattern[str], ...] | None
+    metrics_deny: tuple[re.Pattern[str], ...] | None
     web_config_file: str
     log_level: LogLevel
     log_format: LogFormat
@@ -103,7 +107,9 @@ def _run(flags: Flags) -> int:
         return _SUCCEEDED
     if flags.command is Command.DEMO:
         listener = listen(address or _EXPORTER_ADDRESS)
-        asyncio.run(run_demo(listener, flags.telemetry_path, flags.speed))
+        asyncio.run(
+            run_demo(listener, flags.telemetry_path, flags.speed, _names(flags))
+        )
         return _SUCCEEDED
     read = partial(load, flags.config_file or "", os.environ, REGISTRY.names)
     if flags.config_check:
@@ -114,7 +120,16 @@ def _run(flags: Flags) -> int:
     read()
     web = _web(flags)
     listener = listen(address or _EXPORTER_ADDRESS)
-    asyncio.run(serve_exporter(read, listener, flags.telemetry_path, web, exit_in_time))
+    asyncio.run(
+        serve_exporter(
+            read,
+            listener,
+            flags.telemetry_path,
+            web,
+            exit_in_time,
+            names=_names(flags),
+        )
+    )
     return _SUCCEEDED
 
 
@@ -147,7 +162,7 @@ def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:
         return _check_apis(read(), flags.output_format)
     if flags.command is Command.PROJECTS:
         return _show_projects(read(), flags.output_format)
-    return asyncio.run(collect_once(read))
+    return asyncio.run(collect_once(read, _names(flags)))
 
 
 def _check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
@@ -199,6 +214,8 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("--config.strict is for --config.check")
     if flags.output_format not in _FORMATS.get(flags.command, OutputFormat):
         parser.error(f"{flags.command} has no format {flags.output_format}")
+    if flags.metrics_allow and flags.metrics_deny:
+        parser.error("give --metrics.allow or --metrics.deny, not both")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
@@ -214,6 +231,18 @@ def _member_of(choices: type[E]) -> Callable[[str], E]:
         return choices(text)
 
     return convert
+
+
+def _names(flags: Flags) -> NameFilter:
+    return NameFilter(flags.metrics_allow or (), flags.metrics_deny or ())
+
+
+def _patterns(text: str) -> tuple[re.Pattern[str], ...]:
+    try:
+        return tuple(re.compile(part.strip()) for part in text.split(",") if part)
+    except re.error as error:
+        message = f"{text!r} is not a regular expression: {error}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _choices(choices: type[StrEnum]) -> str:
@@ -265,6 +294,23 @@ def command_line() -> argparse.ArgumentParser:
         default="/metrics",
         metavar="PATH",
         help="path of the metrics (default /metrics)",
+    )
+    parser.add_argument(
+        "--metrics.allow",
+        dest="metrics_allow",
+        type=_patterns,
+        default=None,
+        metavar="REGEX,...",
+        help="export only metrics whose whole name one of these regular expressions "
+        "matches",
+    )
+    parser.add_argument(
+        "--metrics.deny",
+        dest="metrics_deny",
+        type=_patterns,
+        default=None,
+        metavar="REGEX,...",
+        help="export all but metrics whose whole name one of these matches",
     )
     parser.add_argument(
         "--web.config.file",

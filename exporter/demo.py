@@ -24,6 +24,7 @@ from .config import (
     Secret,
     ServiceSeries,
 )
+from .metrics.name_filter import EVERYTHING, NameFilter
 from .simulator import (
     DEMO_KEY,
     DEMO_PRICES,
@@ -51,7 +52,12 @@ Press Ctrl-C to stop.
 """
 
 
-async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -> None:
+async def run_demo(
+    listener: socket.socket,
+    telemetry_path: str,
+    speed: float,
+    names: NameFilter = EVERYTHING,
+) -> None:
     """Serve a simulated cloud and an exporter of it until a signal ends both."""
     cloud = demo_cloud(RealClock(speed))
     async with serve(cloud) as url:
@@ -65,7 +71,10 @@ async def run_demo(listener: socket.socket, telemetry_path: str, speed: float) -
         )
         sys.stdout.flush()
         await serve_exporter(
-            partial(demo_configuration, cloud, url), listener, telemetry_path
+            partial(demo_configuration, cloud, url),
+            listener,
+            telemetry_path,
+            names=names,
         )
 
 

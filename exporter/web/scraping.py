@@ -23,6 +23,7 @@ from ..collectors.base import Target
 from ..config import Configuration, Project
 from ..errors import ConfigurationError, Failure
 from ..metrics.exposition import Format, compress, encode
+from ..metrics.name_filter import EVERYTHING, NameFilter
 from ..metrics.telemetry import Telemetry
 
 
@@ -46,6 +47,7 @@ class Exporter:
     discovery: ProjectDiscovery
     telemetry: Telemetry
     clock: Clock
+    names: NameFilter = EVERYTHING
     started: float = field(init=False)
     configuration_read: float = field(init=False)
     errors: Sequence[str] = ()
@@ -94,7 +96,7 @@ class Exporter:
 
     def own_metrics(self, response_format: ResponseFormat) -> bytes:
         """Return the exporter's own metrics, encoded."""
-        return _encode(self._own(), self.telemetry, response_format)
+        return self._encode(self._own(), self.telemetry, response_format)
 
     def reload(self) -> None:
         """
@@ -135,7 +137,7 @@ class Exporter:
 
         def encoded(some: Sequence[Report]) -> bytes:
             collected = families(self.collector.registry, some, projects)
-            return _encode([*collected, *own], telemetry, response_format)
+            return self._encode([*collected, *own], telemetry, response_format)
 
         # In a thread, since encoding many projects takes long.
         try:
@@ -152,12 +154,12 @@ class Exporter:
         ]
         return await asyncio.to_thread(encoded, contained), contained
 
-
-def _encode(
-    collected: Sequence[Metric],
-    telemetry: Telemetry | None,
-    response_format: ResponseFormat,
-) -> bytes:
-    registry = telemetry.registry if telemetry is not None else None
-    body = encode(collected, registry, response_format.format)
-    return compress(body) if response_format.zipped else body
+    def _encode(
+        self,
+        collected: Sequence[Metric],
+        telemetry: Telemetry | None,
+        response_format: ResponseFormat,
+    ) -> bytes:
+        registry = self.names.registry(telemetry.registry) if telemetry else None
+        body = encode(self.names.of(collected), registry, response_format.format)
+        return compress(body) if response_format.zipped else body

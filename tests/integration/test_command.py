@@ -104,6 +104,8 @@ def test_help_names_every_flag():
         "--config.strict",
         "--web.listen-address",
         "--web.telemetry-path",
+        "--metrics.allow",
+        "--metrics.deny",
         "--log.level",
         "--log.format",
         "--version",
@@ -122,6 +124,8 @@ def test_help_names_every_flag():
         (("--log.level=INFO",), 'did you mean "info"?'),
         (("demo", "--config.strict"), "--config.strict is for --config.check"),
         (("demo", "--web.telemetry-path=metrics"), "must start with /"),
+        (("demo", "--metrics.allow=a", "--metrics.deny=b"), "not both"),
+        (("demo", "--metrics.deny=a("), "'a(' is not a regular expression"),
         (("--log.level=loud",), "loud"),
         (("--config",), "--config"),
         (("demo", "--simulator.speed=0"), "above 0"),
@@ -253,6 +257,19 @@ def test_once(cloud, tmp_path):
     assert 'modelarts_up{kind="training",project="vision"} 1.0\n' in result.stdout
     assert "process_" not in result.stdout
     assert result.stderr == ""
+
+
+def test_once_with_some_metrics(cloud, tmp_path):
+    """`once` prints those that the flags select."""
+    result = run(
+        "once", "--metrics.allow=modelarts_up,.*_offered", written(tmp_path, cloud)
+    )
+
+    assert result.returncode == 0
+    assert set(re.findall(r"^(\w+)", result.stdout, re.MULTILINE)) == {
+        "modelarts_up",
+        "modelarts_offered",
+    }
 
 
 def test_once_with_failures(cloud, tmp_path):
