@@ -254,7 +254,10 @@ def test_once(cloud, tmp_path):
     result = run("once", written(tmp_path, cloud))
 
     assert result.returncode == 0
-    assert 'modelarts_up{kind="training",project="vision"} 1.0\n' in result.stdout
+    assert (
+        'modelarts_up{api_version="v1",kind="training",project="vision"} 1.0\n'
+        in result.stdout
+    )
     assert "process_" not in result.stdout
     assert result.stderr == ""
 
@@ -277,7 +280,10 @@ def test_once_with_failures(cloud, tmp_path):
     result = run("once", written(tmp_path, cloud, password="wrong-password"))
 
     assert result.returncode == 1
-    assert 'modelarts_up{kind="training",project="vision"} 0.0\n' in result.stdout
+    assert (
+        'modelarts_up{api_version="v1",kind="training",project="vision"} 0.0\n'
+        in result.stdout
+    )
     assert "collection failed" in result.stderr
     assert "wrong-password" not in result.stderr
 
@@ -312,8 +318,14 @@ def test_a_signal_ends_it_after_its_scrapes(cloud, tmp_path, number):
 
     assert (status, took < 5) == (0, True)
     assert answers[0].status_code == 200
-    assert 'modelarts_up{kind="training",project="vision"} 0.0' in answers[0].text
-    assert 'modelarts_up{kind="visualization",project="vision"} 1.0' in answers[0].text
+    assert (
+        'modelarts_up{api_version="v1",kind="training",project="vision"} 0.0'
+        in answers[0].text
+    )
+    assert (
+        'modelarts_up{api_version="v1",kind="visualization",project="vision"} 1.0'
+        in answers[0].text
+    )
 
 
 def until_asked(cloud):

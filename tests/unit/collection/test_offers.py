@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from harness import configuration, exporting, simulated, with_projects
+from harness import Scrape, configuration, exporting, simulated, with_projects
 
 from exporter.collectors.jobs.kinds import Kind
 from exporter.config import TrainingApi
@@ -201,3 +201,18 @@ async def test_a_login_that_is_not_offered_is_a_failure():
 
     assert set(scrape.series("up").values()) == {0}
     assert set(scrape.series("offered").values()) == {1}
+
+
+async def test_a_probe_of_a_kind_has_both_versions():
+    """A kind is what users ask for; which API lists it is ours to know."""
+    cloud = simulated("a")
+    async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
+        answer = await exporter.client.get(
+            f"{exporter.url}/probe?project=a&kind=training"
+        )
+
+    scrape = Scrape(answer)
+    assert scrape.series("up").keys() == {
+        frozenset(labels.items()) for labels in (V1, V2)
+    }
+    assert scrape.series("project_info", project="a")

@@ -6,7 +6,7 @@ import math
 import httpx
 import pytest
 
-from harness import exporting, exporting_from, simulated
+from harness import Scrape, exporting, exporting_from, simulated
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
@@ -110,6 +110,25 @@ async def test_project_info():
         )
         == 1
     )
+
+
+async def test_the_scrapers_timeout():
+    """The last scraper's that said one; who asks for the exporter's own is none."""
+    name = "exporter_scrape_timeout_seconds"
+    header = {"X-Prometheus-Scrape-Timeout-Seconds": "70"}
+    async with exporting_from(simulated("a")) as exporter:
+
+        async def told():
+            own = f"{exporter.url}/exporter-metrics"
+            return Scrape(await exporter.client.get(own, headers=header)).value(name)
+
+        assert await told() == 0
+        await exporter.scrape(60)
+        assert await told() == 60
+        await exporter.scrape()
+        assert await told() == 60
+        await exporter.client.get(f"{exporter.url}/probe?project=a", headers=header)
+        assert await told() == 70
 
 
 async def test_the_exporters_own_metrics():
