@@ -26,6 +26,23 @@ class Longest:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of a bar, in the color of a phase."""
+
+    name: str
+    phase: Phase
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What something consists of, shown as a bar."""
+
+    title: str
+    parts: tuple[BarPart, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """
@@ -37,5 +54,6 @@ class Overview:
 
     phases: Mapping[Phase, int]
     quotas: tuple[QuotaUse, ...] = ()
+    bars: tuple[Bar, ...] = ()
     longest: Longest | None = None
     note: str = ""

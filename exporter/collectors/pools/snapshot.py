@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import Failure
-from ..overview import Overview, QuotaUse
+from ..overview import Bar, BarPart, Overview
+from ..phases import Phase
 from .pool import NodeState, NodeUse, Pool, PoolId, PoolType, Usage, WorkloadCounts
 
 
@@ -38,28 +39,14 @@ class PoolSnapshot:
         return len(self.pools)
 
     def overview(self) -> Overview:
-        """Return what the status page shows: each pool's accelerators, or its cores."""
+        """Return what the status page shows: of each physical pool, what is in use."""
         physical = [p for p in self.pools.values() if p.type is PoolType.PHYSICAL]
-        shown = [use for pool in physical for use in self._use(pool)]
+        bars = [_bar(pool, self.usage.get(pool.pool_id)) for pool in physical]
         return Overview(
             phases=Counter(pool.status.phase for pool in self.pools.values()),
-            quotas=tuple(shown[:_MAX_SHOWN]),
+            bars=tuple(bar for bar in bars[:_MAX_SHOWN] if bar is not None),
             note=_note(physical),
         )
-
-    def _use(self, pool: Pool) -> Iterator[QuotaUse]:
-        usage = self.usage.get(pool.pool_id)
-        if usage is None:
-            return
-        capacity, allocated = usage.capacity, usage.allocated
-        if capacity.accelerators:
-            for name, amount in capacity.accelerators.items():
-                used = allocated.accelerators.get(name, 0.0)
-                yield QuotaUse(f"{pool.name} {name}", used, amount)
-        elif capacity.cpu_cores is not None and allocated.cpu_cores is not None:
-            yield QuotaUse(
-                f"{pool.name} cores", allocated.cpu_cores, capacity.cpu_cores
-            )
 
 
 @dataclass(slots=True)
@@ -86,11 +73,39 @@ class PartialResult:
         )
 
 
-def _note(pools: Iterable[Pool]) -> str:
-    desired = available = 0
-    for pool in pools:
-        desired += sum(pool.desired_nodes.values())
-        available += sum(pool.nodes[NodeState.AVAILABLE].values())
-    if available >= desired:
+def _bar(pool: Pool, usage: Usage | None) -> Bar | None:
+    """Return the accelerators of a pool, or its cores if it has none."""
+    if usage is None:
+        return None
+    capacity = sum(usage.capacity.accelerators.values())
+    allocated = sum(usage.allocated.accelerators.values())
+    unit = "accelerators"
+    if not capacity:
+        capacity = usage.capacity.cpu_cores or 0.0
+        allocated = usage.allocated.cpu_cores or 0.0
+        unit = "cores"
+    nodes = sum(pool.nodes[NodeState.AVAILABLE].values())
+    missing = capacity / nodes * _missing_nodes([pool]) if nodes else 0.0
+    parts = (
+        BarPart(f"{unit} allocated", Phase.RUNNING, allocated),
+        BarPart("free", Phase.SUCCEEDED, capacity - allocated),
+        BarPart("missing", Phase.FAILED, missing),
+    )
+    return Bar(pool.name, parts)
+
+
+def _missing_nodes(pools: Iterable[Pool]) -> int:
+    """Return how many nodes were ordered and are not available."""
+    return sum(
+        max(0, desired - pool.nodes[NodeState.AVAILABLE].get(flavor, 0))
+        for pool in pools
+        for flavor, desired in pool.desired_nodes.items()
+    )
+
+
+def _note(pools: Sequence[Pool]) -> str:
+    missing = _missing_nodes(pools)
+    if not missing:
         return ""
-    return f"{desired - available} of {desired} nodes are not available."
+    desired = sum(sum(pool.desired_nodes.values()) for pool in pools)
+    return f"{missing} of {desired} nodes are not available."

@@ -20,7 +20,7 @@ from ... import __version__
 from ...collection.containment import INTERNAL_ERROR, failing_alone
 from ...collection.offers import NotOffered
 from ...collection.results import Latest, Outcome
-from ...collectors.overview import Longest, QuotaUse
+from ...collectors.overview import Bar, Longest, QuotaUse
 from ...collectors.phases import Phase
 from ...config import Project
 from ...errors import Failure
@@ -53,6 +53,13 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class _Bar:
+    title: str
+    words: str
+    parts: Sequence[_Part]
+
+
+@dataclass(frozen=True, slots=True)
 class _Number:
     name: Phase
     number: int
@@ -69,6 +76,7 @@ class _Target:
     phases: Sequence[_Number] = ()
     bar: Sequence[_Part] = ()
     quotas: Sequence[QuotaUse] = ()
+    bars: Sequence[_Bar] = ()
     longest: Longest | None = None
     partial_failures: Sequence[Failure] = ()
 
@@ -219,21 +227,31 @@ def _target(latest: Latest, now: float) -> _Target:
         state_words="up",
         when=f"{when} {overview.note}".rstrip(),
         phases=[_Number(phase, number) for phase, number in numbers.items() if number],
-        bar=list(_bar(numbers)),
+        bar=list(_parts(numbers.items())),
         quotas=overview.quotas,
+        bars=[_bar(bar) for bar in overview.bars],
         longest=overview.longest,
         partial_failures=result.partial_failures,
     )
 
 
-def _bar(numbers: Mapping[Phase, int]) -> Iterator[_Part]:
+def _bar(bar: Bar) -> _Bar:
+    parts = [part for part in bar.parts if part.amount > 0]
+    return _Bar(
+        bar.title,
+        ", ".join(f"{part.amount:.12g} {part.name}" for part in parts),
+        list(_parts((part.phase, part.amount) for part in parts)),
+    )
+
+
+def _parts(amounts: Iterable[tuple[Phase, float]]) -> Iterator[_Part]:
+    shown = [(phase, amount) for phase, amount in amounts if amount]
     start = 0.0
-    total = sum(numbers.values())
-    for phase, number in numbers.items():
-        if number:
-            width = 100 * number / total
-            yield _Part(phase, round(start, 3), round(width, 3))
-            start += width
+    total = sum(amount for _, amount in shown)
+    for phase, amount in shown:
+        width = 100 * amount / total
+        yield _Part(phase, round(start, 3), round(width, 3))
+        start += width
 
 
 def _share(quota: QuotaUse) -> float:

@@ -409,10 +409,12 @@ async def test_the_status_page():
 
     assert "Resource pools" in page
     assert "3 running" in page
-    assert "shared nvidia.com/gpu" in page
-    assert "10 of 16" in page
-    assert "batch cores" in page
-    assert "part " not in page
+    assert "<span>shared</span>" in page
+    assert "<span>10 accelerators allocated, 6 free, 16 missing</span>" in page
+    assert '<rect class="running" x="0.0" width="31.25" height="4"/>' in page
+    assert "<span>batch</span>" in page
+    assert "<span>8 free</span>" in page
+    assert "<span>part</span>" not in page
     assert "2 of 5 nodes are not available." in page
 
 
