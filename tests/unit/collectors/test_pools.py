@@ -381,6 +381,17 @@ async def test_two_hundred_pools():
     assert requests(cloud)["pool_workload_statistics"] == 202
 
 
+async def test_how_many_series_a_pool_has():
+    """As documented: at most 30 with one flavor, of which seven are of workloads here."""
+    cloud, _ = with_pools()
+    async with collecting(cloud, pool_nodes=True) as exporter:
+        scrape = await exporter.scrape()
+
+    own = [labels for _, labels in scrape.samples if ("pool", "pool-a") in labels]
+    assert 20 < len(own) <= 30
+    assert len(scrape.series("pool_workloads", pool="pool-a")) == 7
+
+
 async def test_a_workspace():
     """Its own pools are asked for; an answer about another is refused."""
     cloud, _ = with_pools(Pool("pool-c", "theirs", workspace_id="team"))
