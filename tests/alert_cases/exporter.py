@@ -3,6 +3,10 @@
 from .case import DURATION, TIMEOUT, UP, Case, E
 
 
+def _listed(state: str) -> str:
+    return f'modelarts_discovery_projects{{{E}, cloud="otc", state="{state}"}}'
+
+
 CASES = [
     Case(
         "fires and resolves",
@@ -106,4 +110,42 @@ CASES = [
         {9: 0, 12: 0},
     ),
     Case("missing", "ModelArtsConfigurationNotReloaded", {}, {30: 0}),
+    Case(
+        "fires and resolves",
+        "ModelArtsDiscoveryFails",
+        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x130 1x20"},
+        {5: 0, 125: 0, 127: 1, 145: 0},
+    ),
+    Case(
+        "short",
+        "ModelArtsDiscoveryFails",
+        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x110 1x20"},
+        {110: 0, 130: 0},
+    ),
+    Case("missing", "ModelArtsDiscoveryFails", {}, {150: 0}),
+    Case(
+        "too many, then fewer",
+        "ModelArtsDiscoveryLeavesOut",
+        {_listed("over_limit"): "0x5 3x20 0x10", _listed("conflict"): "0x40"},
+        {5: 0, 20: 0, 22: 1, 30: 0},
+    ),
+    Case(
+        "equal names, then others",
+        "ModelArtsDiscoveryLeavesOut",
+        {_listed("over_limit"): "0x40", _listed("conflict"): "0x5 1x20 0x10"},
+        {5: 0, 20: 0, 22: 1, 30: 0},
+    ),
+    Case(
+        "left out on purpose",
+        "ModelArtsDiscoveryLeavesOut",
+        {_listed("excluded"): "7x40", _listed("other_region"): "7x40"},
+        {30: 0, 39: 0},
+    ),
+    Case(
+        "short",
+        "ModelArtsDiscoveryLeavesOut",
+        {_listed("over_limit"): "0x5 3x13 0x20"},
+        {19: 0, 22: 0},
+    ),
+    Case("missing", "ModelArtsDiscoveryLeavesOut", {}, {30: 0}),
 ]

@@ -96,6 +96,8 @@ WITHOUT_TEAM = {
     "ModelArtsCredentialExpiresSoon",
     "ModelArtsThrottled",
     "ModelArtsConfigurationNotReloaded",
+    "ModelArtsDiscoveryFails",
+    "ModelArtsDiscoveryLeavesOut",
 }
 
 
