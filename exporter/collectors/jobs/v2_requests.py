@@ -71,7 +71,8 @@ class V2TrainingJobs:
             max_bytes=_MAX_QUOTA_BYTES,
             url=session.url("v2", "training-quotas"),
             expected="a list of quotas",
-            action="modelarts:trainJob:getQuotas",
+            # Which of them depends on the kind of policy.
+            action="modelarts:trainJob:getQuotas or modelarts:trainJob:get",
         )
         try:
             return (await session.fetch(call, v2_quotas)).content.jobs
