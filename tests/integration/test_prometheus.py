@@ -50,14 +50,16 @@ def prometheus(tmp_path_factory, demo):
     with a_prometheus(
         tmp_path_factory.mktemp("prometheus"),
         f"""\
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 3s, scrape_timeout: 3s}}
 scrape_configs:
   - job_name: modelarts
     static_configs: [{{targets: ["{demo[0]}"]}}]
 """,
     ) as query:
-        # Two scrapes, so that counters are there with a first and a second value.
+        # Two scrapes, so that counters are there with a first and a second value; on a
+        # busy machine, the first may be too slow.
         wait_until(lambda: query("count_over_time(up[1m]) >= 2"))
+        wait_until(lambda: query("min(modelarts_up) == 1"))
         yield query
 
 
