@@ -1,6 +1,7 @@
 """Resource pools: what is ordered, what there is, what is allocated, who waits."""
 
 import asyncio
+import gc
 
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,12 @@ from huaweicloudsdkmodelarts.v1 import (
 from simulator_client import connected, modelarts_sdk
 
 from exporter.check import Step, check_all, table
+from exporter.cloud.session import Session
+from exporter.collectors.base import Progress, Target
+from exporter.collectors.pools.products import POOLS as PRODUCT
+from exporter.config import CollectionSettings
+from exporter.deadline import Deadline
+from exporter.errors import CollectionError, Failure, Reason
 from exporter.simulator import (
     CPU_NODE,
     GPU_NODE,
@@ -312,6 +319,31 @@ async def test_the_list_fails():
     assert scrape.up() == {("a", "pool"): 0}
     assert not scrape.series("pool_info")
     assert not scrape.series("pools")
+
+
+class Refusing:
+    """A client that refuses a request before it is sent, as one out of time does."""
+
+    async def ask(self, project, call, deadline):
+        """Refuse."""
+        raise CollectionError(
+            Failure(reason=Reason.TIMEOUT, problem="no time left", advice="wait")
+        )
+
+
+async def test_a_list_that_fails_at_once(recwarn):
+    """The request for the usage, which has not begun, is taken back without a trace."""
+    project = configuration(simulated("a"), "http://127.0.0.1:9").projects[0]
+    target = Target(project, PRODUCT, "v2")
+    poller = PRODUCT.open(target, CollectionSettings())
+    deadline = Deadline(5)
+    with pytest.raises(CollectionError, match="no time left"):
+        await poller.poll(Session(project, deadline, Refusing()), Progress(deadline))
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert not recwarn.list
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize("api", ["pool_metrics", "pool_workload_statistics"])
