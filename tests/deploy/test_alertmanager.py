@@ -77,7 +77,7 @@ def suppressed(url, alerts):
 @pytest.mark.slow
 @pytest.mark.needs("prometheus-alertmanager")
 def test_one_cause_is_one_notification(tmp_path):
-    """The consequence is suppressed, for the same project, kind and version alone."""
+    """The consequence is suppressed, for the same project, version or pool alone."""
     none_left = {"alertname": "ModelArtsNoJobCanBeCreated", **PROJECT}
     nearly = {"alertname": "ModelArtsCapacityCritical", **PROJECT}
     alerts = [
@@ -87,11 +87,14 @@ def test_one_cause_is_one_notification(tmp_path):
         {**nearly, "api_version": "v1", "project": "b"},
         {"alertname": "ModelArtsExporterDown", "instance": "e:10198"},
         {"alertname": "ModelArtsExporterAbsent"},
+        {"alertname": "ModelArtsPoolFull", **PROJECT, "pool": "1"},
+        {"alertname": "ModelArtsPoolQueueLong", **PROJECT, "pool": "1"},
+        {"alertname": "ModelArtsPoolQueueLong", **PROJECT, "pool": "2"},
     ]
     posted = [{"labels": labels} for labels in alerts]
     with an_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
         url = f"http://{address}/api/v2/alerts"
         wait_until(lambda: httpx.post(url, json=posted).is_success)
-        wait_until(lambda: {1, 5} <= suppressed(url, alerts))
+        wait_until(lambda: {1, 5, 7} <= suppressed(url, alerts))
 
-        assert suppressed(url, alerts) == {1, 5}
+        assert suppressed(url, alerts) == {1, 5, 7}
