@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -10,6 +10,7 @@ from ..numbers import to_int, to_limit, to_unix_time
 from ..statuses import Status
 from ..texts import label_word, plain
 from .pool import (
+    NamedUsage,
     NodeState,
     NodeUse,
     Pool,
@@ -24,6 +25,7 @@ from .schema import (
     Amounts,
     Labels,
     Measurement,
+    Metadata,
     NodeCounts,
     NodeItem,
     NodesByState,
@@ -95,27 +97,37 @@ def _by_flavor(counts: NodeCounts) -> Mapping[str, int]:
     return found
 
 
-def usages_of(items: Iterable[UsageItem]) -> dict[str, Usage]:
-    """Return usages by what the answer calls the pools. Raises `CollectionError`."""
-    return {plain(item.metadata.name): _usage(item) for item in items}
+def usages_of(items: Iterable[UsageItem]) -> list[NamedUsage]:
+    """Return usages with what the answer calls the pools. Raises `CollectionError`."""
+    return [NamedUsage(_names(item.metadata), _usage(item)) for item in items]
+
+
+def _names(metadata: Metadata) -> tuple[str, ...]:
+    label = metadata.labels.name if metadata.labels else None
+    return tuple(dict.fromkeys(map(plain, filter(None, (metadata.name, label)))))
 
 
 def matched(
-    usages: Mapping[str, Usage], pools: Mapping[PoolId, Pool]
+    usages: Iterable[NamedUsage], pools: Mapping[PoolId, Pool]
 ) -> dict[PoolId, Usage]:
     """
     Return the usage of `pools`, matched by their IDs, else by the names people know.
 
-    A name that several pools have matches none.
+    A name that several pools or usages have matches none.
     """
-    found = {pool_id: usages[pool_id] for pool_id in pools if pool_id in usages}
-    others = [pool for pool in pools.values() if pool.pool_id not in found]
-    names = Counter(pool.name for pool in others)
-    return found | {
-        pool.pool_id: usages[pool.name]
-        for pool in others
-        if names[pool.name] == 1 and pool.name in usages and pool.name not in pools
-    }
+    found: dict[PoolId, Usage] = {}
+    by_name: defaultdict[str, list[Usage]] = defaultdict(list)
+    for names, usage in usages:
+        if names[0] in pools:
+            found[names[0]] = usage
+        else:
+            for name in names:
+                by_name[name].append(usage)
+    numbers = Counter(pool.name for pool in pools.values())
+    for pool in pools.values():
+        if numbers[pool.name] == 1 and len(by_name[pool.name]) == 1:
+            found.setdefault(pool.pool_id, by_name[pool.name][0])
+    return found
 
 
 def _usage(item: UsageItem) -> Usage:

@@ -11,7 +11,7 @@ from ...errors import Failure
 from ..concurrency import attempt, run_together
 from ..phases import Phase
 from .answers import matched
-from .pool import Pool, Usage, number_queued
+from .pool import NamedUsage, Pool, number_queued
 from .requests import fetch_nodes, fetch_oldest_queued, fetch_workloads
 from .snapshot import PartialResult
 
@@ -26,7 +26,7 @@ class PoolParts:
     session: Session
     result: PartialResult
 
-    async def add_usage(self, asked: Awaitable[dict[str, Usage] | Failure]) -> None:
+    async def add_usage(self, asked: Awaitable[list[NamedUsage] | Failure]) -> None:
         """Add the usage of all pools, and their workloads where it has them."""
         found = self._noted("usage", await asked)
         if found is None:

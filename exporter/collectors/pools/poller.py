@@ -16,7 +16,7 @@ from ..concurrency import attempt, run_together
 from ..examination import Examination
 from .examination import examine_pools
 from .parts import PoolParts
-from .pool import Usage
+from .pool import NamedUsage
 from .requests import POOLS, fetch_pools, fetch_usages
 from .snapshot import PartialResult, PoolSnapshot
 
@@ -67,7 +67,7 @@ class PoolPoller:
         return result.frozen(())
 
     async def _add_usage_and_workloads(
-        self, parts: PoolParts, usages: asyncio.Task[dict[str, Usage] | Failure]
+        self, parts: PoolParts, usages: asyncio.Task[list[NamedUsage] | Failure]
     ) -> None:
         if self._usage_has_workloads:
             await parts.add_usage(usages)
@@ -80,6 +80,6 @@ class PoolPoller:
             self._usage_has_workloads = any(one.workloads is not None for one in found)
 
 
-async def _usages(session: Session) -> dict[str, Usage] | Failure:
+async def _usages(session: Session) -> list[NamedUsage] | Failure:
     # A task of its own: canceled before it starts, it leaves no coroutine unawaited.
     return await attempt(fetch_usages(session))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..statuses import Status
 from .statuses import QUEUED
@@ -89,6 +89,13 @@ class Usage:
     allocated: Resources
     measured_at: float | None = None
     workloads: WorkloadCounts | None = None
+
+
+class NamedUsage(NamedTuple):
+    """A usage, and what its answer calls the pool: the ID, or names that people know."""
+
+    names: tuple[str, ...]
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

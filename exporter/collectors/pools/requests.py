@@ -18,7 +18,7 @@ from ...cloud.session import Answer, Session
 from ...errors import CollectionError
 from ..numbers import to_millis
 from .answers import node_use_of, pools_of, usages_of, workloads_of
-from .pool import NodeUse, Pool, PoolId, Usage, WorkloadCounts
+from .pool import NamedUsage, NodeUse, Pool, PoolId, WorkloadCounts
 from .schema import (
     NodeItem,
     NodeList,
@@ -57,8 +57,8 @@ async def fetch_pools(session: Session) -> dict[PoolId, Pool]:
     return pools_of(items)
 
 
-async def fetch_usages(session: Session) -> dict[str, Usage]:
-    """Return usages by what the answer calls the pools. Raises `CollectionError`."""
+async def fetch_usages(session: Session) -> list[NamedUsage]:
+    """Return the usage of the project's pools. Raises `CollectionError`."""
     path, expected = "metrics/runtime/pools", "the usage of pools"
     call = _call_for_all(session, "pool_metrics", path, expected=expected)
     return usages_of((await session.fetch(call, usage_list)).content.items)

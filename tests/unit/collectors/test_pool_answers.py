@@ -3,6 +3,8 @@
 import json
 import math
 
+import pytest
+
 from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -168,3 +170,46 @@ def test_these_answers():
     assert sum(snapshot.workloads["pool-a"].values()) == 3
     assert snapshot.nodes["pool-a"].free == {("f", 8): 1}
     assert snapshot.overview().bars[0].title == "a"
+
+
+def usage_item(name, label=None):
+    """Return a usage item with that name."""
+    labels = {"os.modelarts/name": label} if label else None
+    return {"metadata": {"name": name, "labels": labels}}
+
+
+def pool_item(pool_id, name):
+    """Return a pool of the list."""
+    labels = {"os.modelarts/name": name}
+    return {"metadata": {"name": pool_id, "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("usages", "expected"),
+    [
+        ([usage_item("pool-a", "one")], {"pool-a"}),
+        ([usage_item("one")], {"pool-a"}),
+        ([usage_item("os-node-1", "one")], {"pool-a"}),
+        ([usage_item("twin")], set()),
+        ([usage_item("os-node-1", "one"), usage_item("os-node-2", "one")], set()),
+        # Of the one twin, not of the other.
+        ([usage_item("pool-b", "twin")], {"pool-b"}),
+        # The name of a pool, and the ID of another.
+        ([usage_item("pool-e")], {"pool-e"}),
+        ([usage_item("unknown")], set()),
+    ],
+)
+def test_whose_a_usage_is(usages, expected):
+    """A pool's by its ID, else by its name, if that is its alone."""
+    answers = ANSWERS | {
+        "pools": [
+            pool_item("pool-a", "one"),
+            pool_item("pool-b", "twin"),
+            pool_item("pool-c", "twin"),
+            pool_item("pool-d", "pool-e"),
+            pool_item("pool-e", "five"),
+        ],
+        "usage": usages,
+    }
+
+    assert set(snapshot_of(answers).usage) == expected
