@@ -1,6 +1,6 @@
 """What happens to each alert, minute by minute: promtool runs these cases."""
 
-from . import api_versions, exporter, jobs, pools, scrape_timeouts, teams
+from . import api_versions, exporter, jobs, pools, products, scrape_timeouts, teams
 from .case import INFO, Case
 
 
@@ -10,6 +10,7 @@ CASES = [
     *exporter.CASES,
     *jobs.CASES,
     *api_versions.CASES,
+    *products.CASES,
     *scrape_timeouts.CASES,
     *pools.CASES,
     *teams.CASES,
