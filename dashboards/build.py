@@ -8,9 +8,11 @@ import warnings
 
 from pathlib import Path
 
+from cost import cost
 from exporter_dashboard import exporter
 from fleet import fleet
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from notebooks import notebooks
 from pools import pools
 from project import project
 
@@ -25,7 +27,9 @@ def dashboards() -> dict[str, str]:
         warnings.simplefilter("ignore", DeprecationWarning)
         built = {
             one.uid: one
-            for one in (d().build() for d in (fleet, project, pools, exporter))
+            for one in (
+                d().build() for d in (fleet, project, pools, notebooks, cost, exporter)
+            )
         }
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {f"{uid}.json": f"{encoder.encode(one)}\n" for uid, one in built.items()}

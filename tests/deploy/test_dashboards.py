@@ -31,12 +31,14 @@ FOREIGN = {
 FUNCTIONS = {"job", "instance", "le"}
 
 
-def test_there_are_four():
-    """Fleet, project, pools and exporter."""
+def test_there_are_six():
+    """Fleet, project, pools, notebooks and services, cost, and exporter."""
     assert set(DASHBOARDS) == {
         "modelarts-fleet",
         "modelarts-project",
         "modelarts-pools",
+        "modelarts-notebooks",
+        "modelarts-cost",
         "modelarts-exporter",
     }
 
@@ -87,6 +89,8 @@ def test_variables(uid):
     chosen = {
         "modelarts-exporter": [],
         "modelarts-pools": ["cloud_region", "project", "pool"],
+        "modelarts-notebooks": ["cloud_region", "project"],
+        "modelarts-cost": ["cloud_region", "project"],
     }
     expected = ["job", "instance", *chosen.get(uid, jobs)]
     assert [one["name"] for one in others] == expected
