@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from discovering import REGION, account
-from harness import Scrape, configuration, exporting
+from harness import Scrape, configuration, exporting, key_auth
 
 from exporter.app import open_exporter
 from exporter.config import Discovery, NamedProject, ProjectSettings
-from exporter.simulator import SimulatedProject, serve
+from exporter.simulator import Effect, Fault, SimulatedProject, Workspace, serve
 
 
 @pytest.fixture
@@ -312,3 +312,67 @@ async def test_the_page_says_nothing_of_clouds_that_need_no_list(cloud):
         page = await exporter.client.get(exporter.url)
 
     assert "Projects of" not in page.text
+
+
+async def test_a_list_that_never_comes_delays_no_scrape(cloud):
+    """While it is waited for, what was listed before is collected and offered."""
+    hang = Fault(effect=Effect.HANG, api="auth_projects")
+    async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
+        cloud.faults.add(hang)
+        await exporter.client.post(f"{exporter.url}/-/reload")
+        async with asyncio.timeout(10):
+            while not hang.met:
+                await exporter.client.get(f"{exporter.url}/sd")
+            scrape = await exporter.scrape()
+        assert cloud.asked("auth_projects")[1:] == []
+        names = await targets(exporter)
+
+    assert set(scrape.up().values()) == {1.0}
+    assert {name for name, _ in scrape.up()} == set(REGION)
+    assert set(names) == set(REGION)
+
+
+async def test_two_clouds_of_one_account(cloud):
+    """The first one collects the projects; for the other they are configured already."""
+    async with serve(cloud) as url:
+        configured = discovering(cloud, url)
+        (only,) = configured.clouds
+        second = replace(only, name="again", auth=key_auth())
+        configured = replace(configured, clouds=(only, second))
+        async with exporting(configured) as exporter:
+            scrape = await exporter.scrape()
+
+    infos = [dict(labels) for labels in scrape.series("project_info")]
+    assert sorted(info["project"] for info in infos) == sorted(REGION)
+    assert {info["cloud"] for info in infos} == {"otc"}
+    assert len(cloud.asked("visualization_jobs")) == len(REGION)
+    assert scrape.value("discovery_projects", cloud="otc", state="collected") == 4
+    assert scrape.value("discovery_projects", cloud="again", state="configured") == 4
+    assert scrape.value("discovery_projects", cloud="again", state="collected") == 0
+
+
+async def test_every_workspace_is_a_project(cloud):
+    """Each is asked for, probed and offered by itself."""
+    cloud.projects[1].workspaces.workspaces.append(Workspace("w1", "night shift"))
+    defaults = ProjectSettings(workspace_id="all", collectors=("visualization_jobs",))
+    async with serve(cloud) as url:
+        configured = discovering(cloud, url, include=("*_vision",), defaults=defaults)
+        async with exporting(configured) as exporter:
+            # The workspaces are listed after the projects.
+            async with asyncio.timeout(10):
+                while len(names := await targets(exporter)) < 2:
+                    pass
+            scrape = await exporter.scrape()
+            cloud.record.clear()
+            probe = await exporter.client.get(
+                f"{exporter.url}/probe", params={"project": "eu-de_vision/night shift"}
+            )
+
+    assert sorted(names) == ["eu-de_vision", "eu-de_vision/night shift"]
+    assert {name for name, _ in scrape.up()} == set(names)
+    assert set(scrape.up().values()) == {1.0}
+    assert {
+        dict(labels)["workspace_id"] for labels in scrape.series("project_info")
+    } == {"0", "w1"}
+    assert Scrape(probe).up() == {("eu-de_vision/night shift", "visualization"): 1.0}
+    assert all("workspace_id=w1" in asked.query for asked in cloud.asked())
