@@ -16,6 +16,7 @@ from .config import (
     Cloud,
     CollectionSettings,
     Configuration,
+    Discovery,
     JobSeries,
     NotebookSeries,
     PasswordAuth,
@@ -38,8 +39,11 @@ from .simulator import (
 from .web.server import url_of, wait_for_signal
 
 
-_SIGNED: Final = frozenset(("forecast", "sandbox"))
-"""Projects whose requests are signed; the others use tokens."""
+_SIGNED: Final = "forecast"
+"""The project whose requests are signed; the others use tokens."""
+
+_DISCOVERED: Final = "sandbox"
+"""The project that is not configured."""
 
 _WELCOME: Final = """\
 The exporter's demo: {projects} projects of a simulated cloud.
@@ -87,7 +91,11 @@ async def run_simulator(listener: socket.socket, speed: float) -> None:
 
 
 def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
-    """Return a configuration for `cloud` at `url` that uses both kinds of credentials."""
+    """
+    Return a configuration for `cloud` at `url`.
+
+    It uses both kinds of credentials, and leaves one project to discovery.
+    """
     by_password = Cloud(
         name="demo",
         region="eu-de",
@@ -98,6 +106,7 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
             password=Secret(DEMO_USER.password),
             domain=DEMO_USER.domain,
         ),
+        discovery=Discovery(),
     )
     by_key = replace(
         by_password,
@@ -105,18 +114,20 @@ def demo_configuration(cloud: SimulatedCloud, url: str) -> Configuration:
         auth=AccessKeyAuth(
             access_key=DEMO_KEY.access_key, secret_key=Secret(DEMO_KEY.secret_key)
         ),
+        discovery=None,
     )
     return Configuration(
         clouds=(by_password, by_key),
         projects=tuple(
             Project(
                 name=project.name,
-                cloud=by_key if project.name in _SIGNED else by_password,
+                cloud=by_key if project.name == _SIGNED else by_password,
                 project_id=project.project_id,
                 collectors=_collectors(project),
                 labels=(("team", project.name),),
             )
             for project in cloud.projects
+            if project.name != _DISCOVERED
         ),
         collection=CollectionSettings(
             job_series=JobSeries(enabled=True),
