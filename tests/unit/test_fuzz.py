@@ -28,7 +28,13 @@ from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V2_STATUSES
 from exporter.collectors.jobs.v1_schema import v1_detail, v1_listing, v1_status
 from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
+from exporter.collectors.lite_servers.schema import lite_servers
+from exporter.collectors.notebooks.notebook import notebook_of
+from exporter.collectors.notebooks.schema import NOTEBOOKS_DECODER
 from exporter.collectors.registry import REGISTRY
+from exporter.collectors.scheduled_events.schema import scheduled_events
+from exporter.collectors.services.v1_schema import v1_services
+from exporter.collectors.services.v2_schema import v2_services
 from exporter.config import load
 from exporter.errors import CollectionError, ConfigurationError
 from exporter.simulator import serve
@@ -319,6 +325,68 @@ def test_searches(answer):
     assert len([job_of(row, v2_status) for row in rows]) == len(rows)
     for job in snapshot.unfinished.values():
         assert job.resources is None or job.resources.nodes > 0
+
+
+ROW = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        [
+            "status",
+            "type",
+            "infer_type",
+            "flavor",
+            "custom_spec",
+            "lease",
+            "pool",
+            "user",
+            "volume",
+            "publish_at",
+            "transition_at",
+            "due_time",
+            "invocation_times",
+            "create_at",
+            "update_at",
+            "schedule",
+            "state",
+            "charging_mode",
+            "poolName",
+            "notBefore",
+            "publishTime",
+            "workspace_id",
+        ],
+        JSON,
+    ),
+)
+LEASE = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("create_at", "duration", "enable", "type"), SCALARS)
+)
+ROWS = {
+    "notebooks": (NOTEBOOKS_DECODER, "data", notebook_of),
+    "services": (v1_services, "services", lambda row: row.service()),
+    "services_v2": (v2_services, "data", lambda row: row.service()),
+    "lite_servers": (lite_servers, "data", lambda row: row.object_id),
+    "scheduled_events": (scheduled_events, "events", lambda row: row.created),
+}
+
+
+@pytest.mark.parametrize("api", ROWS)
+@FUZZ
+@given(
+    rows=st.lists(ROW | st.builds(lambda lease: {"lease": lease}, LEASE), max_size=3)
+)
+def test_rows_of_other_lists(api, rows):
+    """Whatever a row is, it is read, is no row, or an error says which number is wrong."""
+    decoder, name, read = ROWS[api]
+    ids = [{"id": f"id-{n}", "service_id": f"id-{n}"} for n, _ in enumerate(rows)]
+    answer = {name: [row | own for row, own in zip(rows, ids, strict=True)]}
+    try:
+        found = getattr(decoder.decode(json.dumps(answer).encode()), name)
+    except msgspec.DecodeError:
+        return
+    for row in found:
+        with contextlib.suppress(CollectionError):
+            read(row)
+            assert row.created is None or row.created > 0
 
 
 @FUZZ
