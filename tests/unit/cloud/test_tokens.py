@@ -162,6 +162,8 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
 
     assert request.headers["X-Auth-Token"] == "MIItoken"
     assert "Authorization" not in request.headers
+    login = json.loads(respx.calls[0].request.content)
+    assert login["auth"]["scope"] == {"project": {"id": "p1"}}
     assert ended == [pytest.approx(1_700_086_400.527363)]
     assert respx.calls.call_count == 3
 
@@ -251,3 +253,29 @@ async def test_a_password_file_that_changes_or_goes(tmp_path):
 
     assert failure.reason is Reason.AUTHENTICATION
     assert "a secret cannot be read" in failure.problem
+
+
+@respx.mock
+async def test_a_project_to_which_the_login_is_rejected(issuer):
+    """It is not sent again where the password is accepted for another project."""
+
+    def answer(request):
+        if json.loads(request.content)["auth"]["scope"]["project"]["id"] == "p1":
+            return httpx.Response(
+                201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
+            )
+        return httpx.Response(401, json={"error": {"code": 401}})
+
+    route = respx.post(f"{IAM}/v3/auth/tokens").mock(side_effect=answer)
+    for project in ("p1", "p2", "p1"):
+        await issuer.token(project, project)
+
+    failure = await issuer.token("p2", "p2")
+    assert failure.reason is Reason.PERMISSION
+    assert (failure.operation, failure.method) == ("auth_tokens", "POST")
+    assert failure.path == "/v3/auth/tokens"
+    assert route.call_count == 3
+
+    issuer.forget("p2")
+    await issuer.token("p2", "p2")
+    assert route.call_count == 4
