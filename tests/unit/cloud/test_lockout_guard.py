@@ -428,3 +428,74 @@ async def test_a_proof_ends_after_its_time():
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def rejected_four_times(uses, clock):
+    """Let a credential be accepted, and then rejected at four times, 10 s apart."""
+    task = asyncio.create_task(uses.use("p"))
+    await settle()
+    uses.started[0].set_result("accepted")
+    await task
+    tasks = [asyncio.create_task(uses.use(project)) for project in "abcd"]
+    await settle()
+    for use in uses.started[1:]:
+        use.set_result("rejected")
+        await settle()
+        clock.now += 10
+    await asyncio.gather(*tasks)
+
+
+async def test_a_reload_does_not_bring_the_account_closer_to_its_lock():
+    """After four refusals, not even a reload lets a fifth request be sent in time."""
+    clock = Clock()
+    lockout_guard = LockoutGuard(
+        cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+    )
+    uses = Uses(lockout_guard)
+    await rejected_four_times(uses, clock)
+    lockout_guard.try_again()
+
+    with pytest.raises(CollectionError, match="not sent again for 860 s"):
+        await uses.use("z")
+    clock.now += 860
+    task = asyncio.create_task(uses.use("z"))
+    await settle()
+    assert len(uses.started) == 1 + 4 + 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_new_secret_does_not_inherit_refusals():
+    """However often the old one was rejected, the new one is tried at once."""
+    clock = Clock()
+    lockout_guard = LockoutGuard(
+        cooldown_seconds=900, accepted_seconds=60, max_in_flight=4, now=clock
+    )
+    assert not lockout_guard.is_replaced_by("new")
+    old, new = Uses(lockout_guard), Uses(lockout_guard, "new")
+    await rejected_four_times(old, clock)
+    assert lockout_guard.is_replaced_by("new")
+    assert not lockout_guard.is_replaced_by("secret")
+
+    for _ in range(2):
+        task = asyncio.create_task(new.use("z"))
+        await settle()
+        new.started[-1].set_result("accepted")
+        await task
+    assert len(new.started) == 2
+
+
+async def test_who_was_let_in_and_is_canceled_in_the_same_tick():
+    """The place goes to the next one at once."""
+    uses = Uses(LockoutGuard(cooldown_seconds=300))
+    first, second, third = (asyncio.create_task(uses.use(name)) for name in "abc")
+    await settle()
+    uses.started[0].set_result("no answer")
+    # Before the second runs, but after the first has let it in.
+    asyncio.get_running_loop().call_soon(second.cancel)
+    await settle()
+
+    assert second.cancelled()
+    assert len(uses.started) == 2
+    uses.started[1].set_result("accepted")
+    await asyncio.gather(first, third)
