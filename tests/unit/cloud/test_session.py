@@ -86,6 +86,10 @@ async def test_an_answer_is_decoded():
     assert answer.content == Things(3)
     assert answer.call is call
     assert answer.response.content == b'{"total": 3}'
+    # Neither is for the log.
+    assert "Things" not in repr(answer)
+    assert "Response" not in repr(answer)
+    assert "FakeClient" not in repr(session)
     assert session.client.asked == [(PROJECT, call, session.deadline)]
 
 
