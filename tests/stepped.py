@@ -31,9 +31,13 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         """Run these, and all that they wake, until everything waits."""
         return self.run_until_complete(self._step(coroutines))
 
+    def pass_time(self, seconds):
+        """Let time pass, also while something runs."""
+        self._now += seconds
+
     def advance(self, seconds):
         """Let time pass, and everything happen that then is due."""
-        self._now += seconds
+        self.pass_time(seconds)
         self.step()
 
     def tasks(self):

@@ -139,6 +139,7 @@ def test_which_finished_jobs_matter():
     assert observed(baseline, row(2, 10, 99)).finished == {}
     # A page with jobs without dates.
     undated = V1Job(5, "a", 10, None)
+    assert observed(baseline, undated).finished == {}
     assert set(observed(baseline, undated, row(3, 10, 100)).finished) == {3}
     assert set(observed(baseline, row(3, 10, 100), undated).finished) == {3}
 

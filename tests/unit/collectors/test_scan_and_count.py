@@ -1,0 +1,470 @@
+"""What listing and counting ask for, of lists that stand still or change as a test says."""
+
+import asyncio
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from moving import DESCRIBED, NOW, paging
+from stepped import SteppedLoop
+
+from exporter.collectors.jobs.aggregates import empty_counts
+from exporter.collectors.jobs.api import ALL_JOBS, NEWEST_JOBS, Query
+from exporter.collectors.jobs.counting import CountingState, collect_jobs
+from exporter.collectors.jobs.page_scan import ScanOutcome, list_jobs, list_query
+from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.paginator import PagingHints
+from exporter.collectors.jobs.quota import JobQuota
+from exporter.collectors.jobs.snapshot import Snapshot
+from exporter.collectors.jobs.statuses import V1_STATUSES
+from exporter.collectors.jobs.v1_schema import V1Job, v1_status
+from exporter.errors import CollectionError, Failure, Reason
+
+
+V1, _ = DESCRIBED["v1"]
+START = 1_600_000_000_000
+RUNNING, WAITING, SUCCEEDED = V1_STATUSES[8], V1_STATUSES[7], V1_STATUSES[10]
+
+
+def failure(status, reason=Reason.API):
+    """Return the failure of a request."""
+    return CollectionError(
+        Failure(reason=reason, problem="refused", advice="", status=status)
+    )
+
+
+class Api:
+    """Jobs by their numbers, which are also the order of their creation."""
+
+    def __init__(self, statuses, size=10):
+        self.statuses = dict(statuses)
+        self.created = {}
+        self.loop = SteppedLoop()
+        self.hints = PagingHints(size)
+        self.asked = []
+        self.batches = []
+        """Numbers of pages that were asked for together."""
+
+        self.pending = 0
+        self.change = lambda query, number, page: page
+        """What becomes of an answer; it may change the jobs for the next ones."""
+
+    async def fetch(self, query, number, size):
+        """Answer a page when all that is asked for together has been asked."""
+        if not self.pending:
+            self.batches.append([])
+        self.batches[-1].append(number)
+        self.asked.append((query, number, size))
+        self.pending += 1
+        try:
+            # The newest jobs come last: nothing may rely on the order of answers.
+            for _ in range(4 if query == NEWEST_JOBS else 1):
+                await asyncio.sleep(0)
+        finally:
+            self.pending -= 1
+        page = self.change(query, number, self.page(query, number, size))
+        if isinstance(page, Exception):
+            raise page
+        return page
+
+    def page(self, query, number, size):
+        """Return a page as it is."""
+        wanted = {status.name for status in query.statuses}
+        found = [
+            one
+            for one, status in sorted(self.statuses.items())
+            if not wanted or v1_status(status).name in wanted
+        ]
+        if query.newest_first:
+            found.reverse()
+        rows = [
+            V1Job(one, "a", self.statuses[one], self.created.get(one, START + one), 5)
+            for one in found[(number - 1) * size : number * size]
+        ]
+        return Page(rows, len(found), NOW, JobQuota(running=7))
+
+    def paginator(self):
+        """Return what the list is read with."""
+        return paging(
+            V1,
+            self.fetch,
+            self.hints,
+            lambda: Snapshot(empty_counts((), V1.statuses), v1_status),
+        )
+
+    def run(self, coroutine):
+        """Return what a coroutine returns, and forget what was asked before."""
+        self.asked.clear()
+        self.batches.clear()
+        task = self.loop.create_task(coroutine)
+        self.loop.step()
+        return task.result()
+
+    def list(self, max_jobs=None):
+        """List all jobs."""
+        return self.run(list_jobs(self.paginator(), max_jobs))
+
+    def collect(self, state, max_jobs):
+        """Collect the jobs."""
+        return self.run(collect_jobs(self.paginator(), state, max_jobs))
+
+    def times(self):
+        """Return how often the first page of each query was asked for."""
+        return Counter(query for query, number, _ in self.asked if number == 1)
+
+
+@pytest.fixture
+def api():
+    """Return a function that makes an API with so many finished and running jobs."""
+    apis = []
+
+    def make(finished, running=0, size=10):
+        statuses = {
+            n: 10 if n <= finished else 8 for n in range(1, finished + running + 1)
+        }
+        apis.append(Api(statuses, size))
+        return apis[-1]
+
+    yield make
+    for one in apis:
+        one.loop.end()
+
+
+def test_a_cold_list_is_asked_for_in_growing_steps(api):
+    """The total may be wrong: at first 32 pages more, and then as many as were read."""
+    jobs = api(100, size=1)
+    assert jobs.list().snapshot.counts.number == 100
+
+    assert [len(batch) for batch in jobs.batches] == [1, 32, 33, 35]
+    assert jobs.hints.pages[ALL_JOBS] == 101
+    jobs.list()
+    assert [len(batch) for batch in jobs.batches] == [101]
+
+
+def test_a_filtered_list_is_asked_for_in_smaller_steps(api):
+    """The total may be that of all jobs: no more pages than have been answered."""
+    jobs = api(0, 20, size=1)
+    query = Query((RUNNING,))
+    result = jobs.run(list_query(jobs.paginator(), query))
+
+    assert (result.outcome, result.snapshot.counts.number) == (ScanOutcome.COMPLETE, 20)
+    assert [len(batch) for batch in jobs.batches] == [1, 1, 2, 4, 8, 5]
+
+
+def test_a_limit(api):
+    """Above it, nothing more is asked for; a limit may be lower than it was."""
+    jobs = api(20)
+    assert jobs.list(20).outcome is ScanOutcome.COMPLETE
+    assert jobs.list(19).outcome is ScanOutcome.TOO_MANY_JOBS
+    assert jobs.batches == [[1, 2]]
+
+    jobs = api(21)
+    assert jobs.list(20).outcome is ScanOutcome.TOO_MANY_JOBS
+    assert jobs.batches == [[1]]
+    jobs.list()
+    assert jobs.hints.pages[ALL_JOBS] == 3
+    jobs.list(5)
+    assert jobs.batches == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scans"), [(0, 2), (1.999, 2), (2, 2), (2.001, 1), (100, 1)]
+)
+def test_a_job_that_may_be_new(api, seconds, scans):
+    """Where the newest job is not older than the scan, all is read once more."""
+    jobs = api(9)
+    jobs.created[9] = round((NOW - seconds) * 1000)
+    assert jobs.list().snapshot.counts.number == 9
+
+    assert jobs.batches == [[1]] * scans
+
+
+def test_how_long_a_scan_takes_counts(api):
+    """A job is new if it was created after the first request was sent."""
+    jobs = api(19)
+    jobs.created[19] = round(NOW * 1000) - 7000
+    quiet = jobs.change
+
+    def wait(query, number, page):
+        jobs.loop.pass_time(5)
+        return page
+
+    jobs.change = wait
+    jobs.list()
+    # The second page came after ten seconds, and is read again.
+    assert jobs.batches == [[1], [2], [1, 2]]
+    jobs.change = quiet
+    jobs.list()
+    assert jobs.batches == [[1, 2]]
+
+
+def test_jobs_of_another_status_than_asked_for(api):
+    """They show that the filter is ignored."""
+    jobs = api(5, 5)
+    jobs.change = lambda query, number, page: jobs.page(ALL_JOBS, number, 10)
+    result = jobs.run(list_query(jobs.paginator(), Query((RUNNING,))))
+
+    assert result.outcome is ScanOutcome.FILTER_IGNORED
+    assert len(jobs.asked) == 1
+
+
+def test_a_list_without_a_total(api):
+    """It is read to its end twice; the same page again is not its continuation."""
+    jobs = api(25)
+    jobs.change = lambda query, number, page: replace(page, total=None)
+    assert jobs.list().snapshot.counts.number == 25
+    assert sorted(n for _, n, _ in jobs.asked) == [1, 1, 2, 2, 3, 3, 4, 4]
+
+    jobs.change = lambda query, number, page: replace(
+        jobs.page(ALL_JOBS, 1, 10), total=None
+    )
+    with pytest.raises(CollectionError, match="pages 2 and 3 are the same"):
+        jobs.list()
+
+
+def test_a_list_that_does_not_end(api):
+    """Twice as many pages as the total says are read, and ten."""
+    jobs = api(1000)
+    jobs.change = lambda query, number, page: replace(page, total=20)
+
+    with pytest.raises(
+        CollectionError, match=r"14 pages, and 20 jobs by the API's own"
+    ):
+        jobs.list()
+    assert len(jobs.asked) <= 14
+
+
+def test_a_smaller_page_size(api):
+    """It is remembered with the number of pages, once the listing is complete."""
+    jobs = api(250, size=1000)
+    jobs.change = lambda query, number, page: failure(400)
+    with pytest.raises(CollectionError):
+        jobs.list()
+    assert jobs.hints == PagingHints(1000)
+    # The smaller page was tried as well.
+    assert [size for _, _, size in jobs.asked] == [1000, 100]
+
+    jobs.change = lambda query, number, page: (
+        failure(400) if len(page.rows) > 100 else page
+    )
+    assert jobs.list().snapshot.counts.number == 250
+    assert jobs.hints == PagingHints(100, {ALL_JOBS: 3})
+
+
+@pytest.mark.parametrize(
+    ("size", "error", "sizes"),
+    [
+        (101, failure(400), [101, 100]),
+        (100, failure(400), [100]),
+        (1000, failure(500), [1000]),
+        (1000, failure(400, Reason.PERMISSION), [1000]),
+    ],
+)
+def test_what_smaller_pages_may_help_against(api, size, error, sizes):
+    """A parameter that is rejected, unless pages are small already."""
+    jobs = api(5, size=size)
+    jobs.change = lambda query, number, page: error
+    with pytest.raises(CollectionError):
+        jobs.list()
+
+    assert [size for _, _, size in jobs.asked] == sizes
+
+
+def state_of(jobs):
+    """Return the state before the first collection."""
+    return CountingState(jobs.hints)
+
+
+ONCE = dict.fromkeys(
+    [NEWEST_JOBS, *map(Query, V1.unfinished), *map(Query, V1.finished)], 1
+)
+
+
+def test_few_jobs_are_listed(api):
+    """Up to the limit, and without a question by status."""
+    jobs = api(15, 5)
+    state = state_of(jobs)
+    snapshot = jobs.collect(state, 20)
+
+    assert (snapshot.complete, snapshot.counts.number) == (True, 20)
+    assert set(jobs.times()) == {ALL_JOBS}
+    assert not state.is_counting
+
+
+def test_many_jobs_are_counted(api):
+    """Finished jobs with a page of one job for each status; unfinished ones are listed."""
+    jobs = api(95, 5)
+    state = state_of(jobs)
+    snapshot = jobs.collect(state, 20)
+    assert jobs.times() == {ALL_JOBS: 1, **ONCE}
+    assert {size for query, _, size in jobs.asked if query.statuses in V1.finished} == {
+        1
+    }
+
+    assert not snapshot.complete
+    counts = {status: n for status, n in snapshot.counts.statuses.items() if n}
+    assert counts == {SUCCEEDED: 95, RUNNING: 5}
+    assert set(snapshot.unfinished) == set(range(96, 101))
+    assert snapshot.quota == JobQuota(running=7)
+    assert snapshot.newest_page.ids == list(range(100, 90, -1))
+    assert snapshot.observer.newest == START + 100
+    assert set(snapshot.observer.unfinished) == set(range(96, 101))
+    # From then on, they are not listed before.
+    jobs.collect(state, 20)
+    assert jobs.times() == ONCE
+
+
+@pytest.mark.parametrize(("finished", "is_counting"), [(19, True), (18, False)])
+def test_when_jobs_are_listed_again(api, finished, is_counting):
+    """At nine tenths of the limit."""
+    jobs = api(30)
+    state = state_of(jobs)
+    jobs.collect(state, 20)
+    jobs.statuses = dict.fromkeys(range(1, finished + 1), 10)
+    assert not jobs.collect(state, 20).complete
+
+    assert state.is_counting is is_counting
+    assert jobs.collect(state, 20).complete is not is_counting
+
+
+def test_no_jobs_at_all_are_counted(api):
+    """Zeros are numbers, too."""
+    jobs = api(30)
+    state = state_of(jobs)
+    jobs.collect(state, 20)
+    jobs.statuses = {}
+    snapshot = jobs.collect(state, 20)
+
+    assert (snapshot.complete, snapshot.counts.number) == (False, 0)
+
+
+def test_a_job_that_starts_meanwhile(api):
+    """It is on both lists, and another on none: the numbers add up, but are not used."""
+    jobs = api(30)
+    jobs.statuses |= {31: 7, 32: 7}
+    state = CountingState(jobs.hints, is_counting=True)
+
+    def change(query, number, page):
+        # The answers: 31 waits and runs, and 32 has not been there for either list.
+        if query == Query((WAITING,)) and not state.labels:
+            state.labels = {"asked": "once"}
+            jobs.statuses[31] = 8
+            return replace(page, rows=page.rows[:1], total=1)
+        return page
+
+    jobs.change = change
+    order = list(V1.unfinished)
+    assert order.index((WAITING,)) < order.index((RUNNING,))
+    snapshot = jobs.collect(state, 20)
+
+    assert not snapshot.complete
+    assert set(snapshot.unfinished) == {31, 32}
+    assert snapshot.counts.number == 32
+    assert snapshot.counts.statuses[RUNNING] == 1
+
+
+def changing(jobs):
+    """Let a job come and go, so that nothing adds up."""
+    extra = iter([1, 5, 2, 7, 3, 9] * 2)
+
+    def change(query, number, page):
+        if query == NEWEST_JOBS:
+            return replace(page, total=page.total + next(extra))
+        return page
+
+    return change
+
+
+def test_jobs_that_never_stand_still(api, logged):
+    """They are counted four times, and then listed; the next time it is tried again."""
+    jobs = api(30)
+    state = CountingState(jobs.hints, is_counting=True, labels={"project": "vision"})
+    jobs.change = changing(jobs)
+    for _ in range(2):
+        snapshot = jobs.collect(state, 20)
+        assert (snapshot.complete, snapshot.counts.number) == (True, 30)
+        times = jobs.times()
+        assert times[NEWEST_JOBS] == 4
+        # Alternately: at first and then twice more, and at first and then once more.
+        assert {times[Query(one)] for one in V1.unfinished} == {3}
+        assert {times[Query(one)] for one in V1.finished} == {2}
+        assert times[ALL_JOBS] == 1
+
+    (line,) = [line for line in logged() if "do not add up" in line]
+    assert "project=vision" in line
+    assert "jobs=30" in line
+    jobs.change = lambda query, number, page: page
+    assert not jobs.collect(state, 20).complete
+    assert jobs.times() == ONCE
+    jobs.change = changing(jobs)
+    jobs.collect(state, 20)
+    assert len([line for line in logged() if "do not add up" in line]) == 1
+
+
+FIRST = Query(V1.finished[0])
+RUNNING_JOBS = Query((RUNNING,))
+UNFIT = {
+    "a filter is refused": (FIRST, lambda jobs, page: failure(400)),
+    "a filter is ignored": (FIRST, lambda jobs, page: jobs.page(ALL_JOBS, 1, 1)),
+    "no total": (FIRST, lambda jobs, page: replace(page, total=None)),
+    "no total of all": (NEWEST_JOBS, lambda jobs, page: replace(page, total=None)),
+    "a total without jobs": (FIRST, lambda jobs, page: replace(page, rows=[], total=4)),
+    "more jobs than the total": (
+        NEWEST_JOBS,
+        lambda jobs, page: replace(page, total=5),
+    ),
+    "unfinished jobs of other statuses": (
+        RUNNING_JOBS,
+        lambda jobs, page: jobs.page(ALL_JOBS, 1, 10),
+    ),
+    "unfinished jobs twice": (
+        RUNNING_JOBS,
+        lambda jobs, page: replace(page, rows=[*page.rows, *page.rows], total=2),
+    ),
+}
+"""What an API may answer to a query that shows that it does not count as expected."""
+
+
+@pytest.mark.parametrize("why", UNFIT)
+def test_an_api_that_does_not_count_as_expected(api, why):
+    """All jobs are listed, and counted again after an hour."""
+    jobs = api(9, 1)
+    state = CountingState(jobs.hints, is_counting=True)
+    unfit, answer = UNFIT[why]
+    jobs.change = lambda query, number, page: (
+        answer(jobs, page) if query == unfit else page
+    )
+    assert jobs.collect(state, 5).complete
+    assert jobs.times()[NEWEST_JOBS] == 1
+
+    jobs.loop.advance(3599)
+    assert jobs.collect(state, 5).complete
+    assert set(jobs.times()) == {ALL_JOBS}
+    jobs.change = lambda query, number, page: page
+    jobs.loop.advance(1)
+    assert not jobs.collect(state, 5).complete
+
+
+def test_jobs_of_a_status_that_cannot_be_asked_for(api):
+    """The same number is missing each time: it is not tried again for an hour."""
+    jobs = api(29)
+    jobs.statuses[30] = 99
+    state = CountingState(jobs.hints, is_counting=True)
+    assert jobs.collect(state, 20).counts.number == 30
+    assert jobs.times()[NEWEST_JOBS] == 4
+
+    jobs.collect(state, 20)
+    assert set(jobs.times()) == {ALL_JOBS}
+
+
+def test_a_count_that_fails(api):
+    """It is the collection's failure."""
+    jobs = api(30)
+    state = CountingState(jobs.hints, is_counting=True)
+    jobs.change = lambda query, number, page: failure(403, Reason.PERMISSION)
+
+    with pytest.raises(CollectionError):
+        jobs.collect(state, 20)
+    assert ALL_JOBS not in jobs.times()
