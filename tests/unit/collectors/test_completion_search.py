@@ -6,11 +6,11 @@ import pytest
 
 from moving import DESCRIBED, paging
 
+from exporter.collectors.contradictions import ContradictionError
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.api import NEWEST_JOBS, Query
 from exporter.collectors.jobs.completion_search import find_completions
 from exporter.collectors.jobs.completions import FIRST_COLLECTION, Baseline
-from exporter.collectors.jobs.contradictions import ContradictionError
 from exporter.collectors.jobs.job import Job
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import PagingHints

@@ -6,15 +6,16 @@ import pytest
 
 from moving import DESCRIBED, paging
 
+from exporter.collectors.contradictions import ContradictionError
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS
-from exporter.collectors.jobs.contradictions import ContradictionError
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import PagingHints
-from exporter.collectors.jobs.reverse_scan import read_in_reverse, record_of
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
+from exporter.collectors.pages import record_of
+from exporter.collectors.reverse_scan import read_in_reverse
 
 
 SIZE = 3
@@ -64,15 +65,13 @@ def contradiction(api, *earlier):
     """Return what is wrong with the list."""
     with pytest.raises(ContradictionError) as raised:
         scan(api, *earlier)
-    return raised.value.failure.problem.removeprefix(
-        "the list of jobs contradicts itself: "
-    )
+    return raised.value.failure.problem.removeprefix("the list contradicts itself: ")
 
 
 def seen(found):
     """Return how many jobs were found; as many are counted."""
-    assert found.snapshot.counts.number == found.jobs
-    return found.jobs
+    assert found.content.counts.number == found.number
+    return found.number
 
 
 @pytest.mark.parametrize(
@@ -142,11 +141,11 @@ def lying(pages, *totals):
     [
         (
             lying(TWICE, 7, 7, 7),
-            "1 jobs are on two pages, though the total decreased by 0",
+            "1 objects are on two pages, though the total decreased by 0",
         ),
         (
             lying([[1, 2, 3], [2, 3, 4], [5]], 6, 6, 7),
-            "2 jobs are on two pages, though the total decreased by 1",
+            "2 objects are on two pages, though the total decreased by 1",
         ),
         (
             lying([[1, 2, 3], [4, 5, 6], [7]], 7, None, 7),
@@ -154,11 +153,11 @@ def lying(pages, *totals):
         ),
         (
             lying([[1, 2, 3], [4, 5, 6], [7]], 6, 7, 7),
-            "there are 7 jobs, but the total is 6 and 7",
+            "there are 7 objects, but the total is 6 and 7",
         ),
         (
             lying([[1, 2, 3], [4, 5, 6], [7, 8]], 7, 7, 7),
-            "page 3 has 2 jobs, and 1 by its own total of 7",
+            "page 3 has 2 objects, and 1 by its own total of 7",
         ),
     ],
     ids=["twice", "twice, total decreased", "mixed", "total", "page"],
@@ -189,7 +188,7 @@ def test_a_contradiction_that_is_another_each_time():
     ]
     api = Script(*[one for one in lists for _ in range(4)])
 
-    assert "1 jobs are on two pages" in contradiction(api, *map(lists[3], (1, 2, 3)))
+    assert "1 objects are on two pages" in contradiction(api, *map(lists[3], (1, 2, 3)))
     assert api.asked == [1, 3, 2, 1] * 3
 
 

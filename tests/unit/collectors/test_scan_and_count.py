@@ -13,13 +13,14 @@ from stepped import SteppedLoop
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS, NEWEST_JOBS, Query
 from exporter.collectors.jobs.counting import CountingState, collect_jobs
-from exporter.collectors.jobs.page_scan import ScanOutcome, list_jobs, list_query
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import PagingHints
+from exporter.collectors.jobs.query_scan import list_jobs, list_query
 from exporter.collectors.jobs.quota import JobQuota
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
+from exporter.collectors.page_scan import ScanOutcome
 from exporter.errors import CollectionError, Failure, Reason
 
 
@@ -135,7 +136,7 @@ def api():
 def test_a_cold_list_is_asked_for_in_growing_steps(api):
     """The total may be wrong: at first 32 pages more, and then as many as were read."""
     jobs = api(100, size=1)
-    assert jobs.list().snapshot.counts.number == 100
+    assert jobs.list().content.counts.number == 100
 
     assert [len(batch) for batch in jobs.batches] == [1, 32, 33, 35]
     assert jobs.hints.pages[ALL_JOBS] == 101
@@ -149,7 +150,7 @@ def test_a_filtered_list_is_asked_for_in_smaller_steps(api):
     query = Query((RUNNING,))
     result = jobs.run(list_query(jobs.paginator(), query))
 
-    assert (result.outcome, result.snapshot.counts.number) == (ScanOutcome.COMPLETE, 20)
+    assert (result.outcome, result.content.counts.number) == (ScanOutcome.COMPLETE, 20)
     assert [len(batch) for batch in jobs.batches] == [1, 1, 2, 4, 8, 5]
 
 
@@ -157,11 +158,11 @@ def test_a_limit(api):
     """Above it, nothing more is asked for; a limit may be lower than it was."""
     jobs = api(20)
     assert jobs.list(20).outcome is ScanOutcome.COMPLETE
-    assert jobs.list(19).outcome is ScanOutcome.TOO_MANY_JOBS
+    assert jobs.list(19).outcome is ScanOutcome.TOO_MANY
     assert jobs.batches == [[1, 2]]
 
     jobs = api(21)
-    assert jobs.list(20).outcome is ScanOutcome.TOO_MANY_JOBS
+    assert jobs.list(20).outcome is ScanOutcome.TOO_MANY
     assert jobs.batches == [[1]]
     jobs.list()
     assert jobs.hints.pages[ALL_JOBS] == 3
@@ -176,7 +177,7 @@ def test_a_job_that_may_be_new(api, seconds, scans):
     """Where the newest job is not older than the scan, all is read once more."""
     jobs = api(9)
     jobs.created[9] = round((NOW - seconds) * 1000)
-    assert jobs.list().snapshot.counts.number == 9
+    assert jobs.list().content.counts.number == 9
 
     assert jobs.batches == [[1]] * scans
 
@@ -214,7 +215,7 @@ def test_a_list_without_a_total(api):
     """It is read to its end twice; the same page again is not its continuation."""
     jobs = api(25)
     jobs.change = lambda query, number, page: replace(page, total=None)
-    assert jobs.list().snapshot.counts.number == 25
+    assert jobs.list().content.counts.number == 25
     assert sorted(n for _, n, _ in jobs.asked) == [1, 1, 2, 2, 3, 3, 4, 4]
 
     jobs.change = lambda query, number, page: replace(
@@ -230,7 +231,7 @@ def test_a_list_that_does_not_end(api):
     jobs.change = lambda query, number, page: replace(page, total=20)
 
     with pytest.raises(
-        CollectionError, match=r"14 pages, and 20 jobs by the API's own"
+        CollectionError, match=r"14 pages, and 20 objects by the API's own"
     ):
         jobs.list()
     assert len(jobs.asked) <= 14
@@ -249,7 +250,7 @@ def test_a_smaller_page_size(api):
     jobs.change = lambda query, number, page: (
         failure(400) if len(page.rows) > 100 else page
     )
-    assert jobs.list().snapshot.counts.number == 250
+    assert jobs.list().content.counts.number == 250
     assert jobs.hints == PagingHints(100, {ALL_JOBS: 3})
 
 
