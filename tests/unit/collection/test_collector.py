@@ -10,6 +10,7 @@ from harness import key_auth
 from stepped import SteppedLoop
 
 from exporter.collection.collector import Collector
+from exporter.collection.offers import NotOffered
 from exporter.collectors.base import Product, Reading, Registry
 from exporter.config import Cloud, CollectionSettings, Configuration, Project
 from exporter.errors import CollectionError, Failure, Reason
@@ -116,7 +117,9 @@ class Client:
         self.retained = {project.name for project in projects}
 
     async def aclose(self):
-        """Remember it."""
+        """Remember it; it takes a moment."""
+        for _ in range(5):
+            await asyncio.sleep(0)
         self.is_closed = True
 
 
@@ -255,7 +258,9 @@ def errors(report):
 def test_a_report(stage):
     """Each wanted target has one, with its result, time, labels and last success."""
     stage.start(configured("a", "b"))
-    assert [latest.outcome for latest in stage.collector.latest()] == [None, None]
+    assert [
+        (latest.outcome, latest.collected_at) for latest in stage.collector.latest()
+    ] == [(None, 0.0)] * 2
     task = stage.scrape()
     stage.loop.advance(2)
     stage.answer("a", Found(7))
@@ -303,6 +308,8 @@ def test_a_failure(stage):
     assert report.last_success == success == stage.clock() - 5
     (latest,) = stage.collector.latest()
     assert (latest.outcome, latest.collected_at) == (report.outcome, stage.clock())
+    again = stage.collected(result=CollectionError(FAILURE))
+    assert errors(again) == {Reason.API: 2}
     assert latest.last_success == success
     assert latest.target == report.target
 
@@ -401,12 +408,13 @@ def test_scrapes_share_a_run(stage):
 def test_a_client_that_leaves(stage):
     """When nobody waits any more the run is canceled, and counted."""
     stage.start(configured("a"))
-    task = stage.scrape()
-    task.cancel()
-    stage.loop.step()
+    for _ in range(2):
+        task = stage.scrape()
+        task.cancel()
+        stage.loop.step()
 
-    assert stage.clouds.poller("a").questions[0].cancelled()
-    assert errors(stage.collected()) == {Reason.CANCELED: 1}
+    assert all(one.cancelled() for one in stage.clouds.poller("a").questions)
+    assert errors(stage.collected()) == {Reason.CANCELED: 2}
 
 
 def test_a_scrape_that_is_late(stage):
@@ -538,9 +546,14 @@ def test_closing_cancels_what_runs(stage):
     """Also what a reload has left to its scrapes."""
     stage.start(configured("a", "b"))
     tasks = [stage.scrape(only=name) for name in "ab"]
+    stage.configure(configured("b", clouds=(OTC, OTHER)))
     stage.configure(configured("b"))
-    stage.loop.step(stage.collector.aclose())
 
+    async def close():
+        await stage.collector.aclose()
+        return [client.is_closed for client in stage.clouds.clients]
+
+    assert stage.loop.step(close()) == [[True, True]]
     assert all(
         question.cancelled()
         for poller in stage.clouds.pollers
@@ -548,3 +561,64 @@ def test_closing_cancels_what_runs(stage):
     )
     for task in tasks:
         assert task.done()
+
+
+MISSING_API = replace(FAILURE, operation="things", not_offered=True)
+
+
+def test_an_api_that_the_cloud_does_not_offer(stage, logged):
+    """It is no failure, is logged once, and asked for again every hour or after a reload."""
+    stage.start(configured("a"))
+    report = stage.collected(result=CollectionError(MISSING_API))
+    assert report.outcome.result == NotOffered(MISSING_API)
+    assert (report.reading, errors(report)) == (None, {})
+    stage.loop.advance(3599)
+    (again,) = stage.scrape().result()
+    assert again.outcome == report.outcome
+    (line,) = [line for line in logged() if "not offered" in line]
+    assert "project=a" in line
+
+    stage.loop.advance(1)
+    stage.collected(result=CollectionError(MISSING_API))
+    stage.configure(configured("a"))
+    report = stage.collected()
+    assert report.outcome.result == Found()
+    assert stage.questions() == 3
+
+
+def test_an_api_that_is_wanted_by_name(stage):
+    """Where the cloud does not offer it, that is a failure, which is counted once."""
+    named = Project(name="a", cloud=OTC, project_id="a", collectors=("things",))
+    stage.start(configured(named))
+    tasks = [stage.scrape(), stage.scrape()]
+    stage.answer("a", CollectionError(MISSING_API))
+
+    for task in tasks:
+        (report,) = task.result()
+        assert report.outcome.result == MISSING_API
+        assert report.reading.snapshot is None
+        assert errors(report) == {Reason.API: 1}
+    assert stage.collector.latest()[0].outcome.result == MISSING_API
+
+
+def test_projects_that_were_discovered(stage):
+    """They are collected like any other, and those that are unavailable fail unasked."""
+    stage.start(configured("a", min_interval=60))
+    good = stage.collected("a")
+    first, second, third = configured("a", "b", "c").projects
+    stage.call(stage.collector.replace_projects, (first, second), {third: MISSING})
+    task = stage.scrape()
+    stage.answer("b")
+
+    reports = {report.target.project.name: report for report in task.result()}
+    assert reports["a"].outcome is good.outcome
+    assert reports["b"].outcome.result == Found()
+    assert reports["c"].outcome.result is MISSING
+    assert errors(reports["c"]) == {Reason.PERMISSION: 1}
+    assert stage.questions("c") == 0
+    assert stage.collector.client_of("otc") is stage.clouds.clients[0]
+    # No reload: rejected credentials are not tried again for it.
+    assert stage.clouds.clients[0].tried_again == 0
+
+    stage.configure(configured("a", "c", min_interval=60))
+    assert stage.collected("c").outcome.result == Found()
