@@ -2,11 +2,19 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from programs import a_prometheus, an_exporter, wait_until
 
-from exporter.simulator import demo_cloud, serve
+from exporter.simulator import (
+    DEMO_KEY,
+    Key,
+    SimulatedCloud,
+    SimulatedProject,
+    demo_cloud,
+    serve,
+)
 
 
 @pytest.mark.needs("prometheus")
@@ -83,3 +91,80 @@ def _compare(folder, file, projects):
             )
             == projects
         )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.needs("prometheus")
+async def test_an_account_with_500_projects(tmp_path):
+    """All are scraped; one that is added is, too, and one that is deleted no more."""
+    projects = [
+        SimulatedProject(f"eu-de_p{number:03}", f"{number:032x}")
+        for number in range(1, 501)
+    ]
+    cloud = SimulatedCloud(projects)
+    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
+    async with serve(cloud) as url:
+        file = tmp_path / "modelarts.yml"
+        file.write_text(
+            f"""\
+clouds:
+  otc:
+    region: eu-de
+    iam_url: {url}
+    modelarts_url: {url}
+    auth: {{access_key: {{access_key: DEMOACCESSKEY, secret_key: demo-secret-key}}}}
+    discovery:
+      max_projects: 600
+      defaults: {{collectors: [visualization_jobs]}}
+"""
+        )
+        await asyncio.to_thread(_follow, tmp_path, file, projects)
+
+
+def _follow(folder, file, projects):
+    names = {project.name for project in projects}
+    with an_exporter(file) as address:
+        text = f"""\
+global: {{scrape_interval: 10s, scrape_timeout: 9s}}
+scrape_configs:
+  - job_name: projects
+    http_sd_configs: [{{url: "http://{address}/sd", refresh_interval: 1s}}]
+    relabel_configs:
+      - {{source_labels: [__param_project], target_label: instance}}
+  - job_name: exporter
+    scrape_interval: 1s
+    scrape_timeout: 1s
+    metrics_path: /exporter-metrics
+    static_configs: [{{targets: ["{address}"]}}]
+"""
+        with a_prometheus(folder, text) as query:
+
+            def collected():
+                found = query("modelarts_up == 1")
+                return {one["metric"]["project"] for one in found}
+
+            def lists_again():
+                before = _listed_at(query)
+                httpx.post(f"http://{address}/-/reload").raise_for_status()
+                wait_until(lambda: _listed_at(query) > before)
+
+            wait_until(lambda: collected() == names, 150)
+            gone = projects.pop(7).name
+            projects.append(SimulatedProject("eu-de_new", f"{501:032x}"))
+            names ^= {gone, "eu-de_new"}
+            lists_again()
+            wait_until(lambda: collected() == names)
+            # A project is dropped when two lists in a row lack it.
+            assert query(f'up{{instance="{gone}"}}')
+            lists_again()
+            wait_until(lambda: not query(f'up{{instance="{gone}"}}'))
+            assert collected() == names
+            assert len(query('up{job="projects"}')) == len(names)
+            # Nothing else has failed; a busy machine may have been too slow.
+            others = f'project!="{gone}", reason!="timeout"'
+            assert not query(f"modelarts_collection_errors_total{{{others}}} > 0")
+
+
+def _listed_at(query):
+    found = query("modelarts_discovery_last_success_timestamp_seconds")
+    return float(found[0]["value"][1]) if found else 0.0
