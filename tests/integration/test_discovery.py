@@ -68,7 +68,7 @@ def _compare(folder, file, projects):
         )
         text = f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"
         with a_prometheus(folder, text) as query:
-            expression = 'modelarts_up{kind="training"} == 1'
+            expression = 'modelarts_up{kind="visualization"} == 1'
             found = wait_until(
                 lambda: (
                     len(query(expression)) >= 2 * len(projects) and query(expression)
