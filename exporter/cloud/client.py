@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..config import Cloud, Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
-from ..exchange import Observer
+from ..exchange import Observer, RequestRecord
 from ..metrics.telemetry import Telemetry
 from .auth import ProjectKey, new_credential, project_key
 from .call import Call
@@ -72,9 +72,11 @@ class CloudClient:
             partial(telemetry.credential_expiry, cloud.name),
         )
 
-    def session(self, project: Project, deadline: Deadline) -> Session:
+    def session(
+        self, project: Project, deadline: Deadline, record: RequestRecord | None = None
+    ) -> Session:
         """Return a session for requests of `project` before `deadline`."""
-        return Session(project, deadline, self)
+        return Session(project, deadline, self, record or RequestRecord())
 
     @property
     def user_id(self) -> str:
@@ -82,10 +84,14 @@ class CloudClient:
         return self._credential.user_id
 
     async def ask(
-        self, project: Project | None, call: Call, deadline: Deadline
+        self,
+        project: Project | None,
+        call: Call,
+        deadline: Deadline,
+        record: RequestRecord | None = None,
     ) -> httpx.Response:
         """
-        Return the response to `call`, whose status is a success.
+        Return the response to `call`, whose status is a success; note it in `record`.
 
         Without a project, it is a request of the account, to IAM.
         Raises `CollectionError` if no attempt before `deadline` succeeds.
@@ -94,7 +100,9 @@ class CloudClient:
         while True:
             try:
                 await self._wait_for_cooldown(call, project, deadline)
-                response = await self._send(project, call, attempt + 1)
+                response = await self._send(
+                    project, call, attempt + 1, record or RequestRecord()
+                )
                 check(response)
             except CollectionError as error:
                 if error.failure.retry_after is not None:
@@ -134,7 +142,11 @@ class CloudClient:
         self._credential.try_again()
 
     async def _send(
-        self, project: Project | None, call: Call, attempt: int
+        self,
+        project: Project | None,
+        call: Call,
+        attempt: int,
+        record: RequestRecord,
     ) -> httpx.Response:
         context = RequestContext(
             operation=call.api,
@@ -142,6 +154,7 @@ class CloudClient:
             action=call.action,
             max_bytes=call.max_bytes,
             attempt=attempt,
+            record=record,
         )
         response = await self._http.request(
             call.method,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import httpx
 
 from ..errors import Failure
+from ..exchange import RequestRecord
 
 
 _KEY: Final = "modelarts_exporter"
@@ -41,6 +42,8 @@ class RequestContext:
     """Up to which size the response is read."""
 
     attempt: int = 1
+    record: RequestRecord = field(default_factory=RequestRecord, repr=False)
+    """Where the request is noted."""
 
     def extensions(self) -> dict[str, object]:
         """Return the extensions of an `httpx.Request` in this context."""

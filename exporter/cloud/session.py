@@ -13,6 +13,7 @@ from ..clock import Clock
 from ..config import Project
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
+from ..exchange import RequestRecord
 from .call import Call
 from .decoding import JsonError, decode_json
 from .error_body import request_id
@@ -29,9 +30,9 @@ class Client(Protocol):
     clock: Clock
 
     async def ask(
-        self, project: Project, call: Call, deadline: Deadline
+        self, project: Project, call: Call, deadline: Deadline, record: RequestRecord
     ) -> httpx.Response:
-        """Return the response to `call`. Raises `CollectionError`."""
+        """Return the response to `call`, noted in `record`. Raises `CollectionError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Session:
     project: Project
     deadline: Deadline
     client: Client = field(repr=False)
+    record: RequestRecord = field(default_factory=RequestRecord, repr=False)
+    """The requests that were sent in it."""
 
     def url(self, version: str, path: str) -> httpx.URL:
         """Return the URL of `path` in a version of the project's ModelArts API."""
@@ -69,7 +72,7 @@ class Session:
         Raises `CollectionError` if no attempt before the deadline succeeds, or the answer
         is not as expected.
         """
-        response = await self.client.ask(self.project, call, self.deadline)
+        response = await self.client.ask(self.project, call, self.deadline, self.record)
         date = http_date(response.headers.get("Date", ""))
         answered_at = date or self.client.clock()
         try:

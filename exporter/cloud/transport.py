@@ -26,7 +26,7 @@ from .. import __version__
 from ..clock import Clock
 from ..config import Cloud, Tls
 from ..errors import CollectionError, ConfigurationError, Failure, FileError
-from ..exchange import Exchange, Observer
+from ..exchange import UNANSWERED, UNSENT, Exchange, Observer
 from .connection_pool import session_factory
 from .error_body import REQUEST_ID_HEADERS, error_code, request_id
 from .error_codes import http_date
@@ -88,18 +88,20 @@ class CloudTransport(httpx.AsyncBaseTransport):
         """Send `request` when it gets a slot. Raises `CollectionError`."""
         context = context_of(request)
         now = asyncio.get_running_loop().time
-        queued_at = now()
+        exchange = Exchange(
+            cloud=self._cloud.name,
+            project=context.project,
+            operation=context.operation,
+            method=request.method,
+            path=path_of(request.url),
+            attempt=context.attempt,
+            queued_at=now(),
+        )
+        recorded = context.record.begin(replace(exchange, problem=UNSENT))
         async with self._queue.slot(context.project):
             sent_at = now()
-            exchange = Exchange(
-                cloud=self._cloud.name,
-                project=context.project,
-                operation=context.operation,
-                method=request.method,
-                path=path_of(request.url),
-                attempt=context.attempt,
-                waited=sent_at - queued_at,
-            )
+            exchange = replace(exchange, waited=sent_at - exchange.queued_at)
+            recorded.exchange = replace(exchange, problem=UNANSWERED)
             try:
                 with self._queue.sending():
                     response = await self._exchange(request)
@@ -109,6 +111,7 @@ class CloudTransport(httpx.AsyncBaseTransport):
                 raise
             finally:
                 exchange = replace(exchange, seconds=now() - sent_at)
+                recorded.exchange = exchange
                 for observe in self._observers:
                     observe(exchange)
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..collectors.base import Reading, Snapshot, Target
 from ..errors import Failure, Reason
+from ..exchange import RequestRecord
 from .offers import NotOffered
 from .target_labels import TargetLabels
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a collection, and the seconds that it took."""
+    """
+    The result of a collection, and its requests.
+
+    `started` is on the event loop's clock, and the collection took `seconds`.
+    """
 
     result: Snapshot | Failure | NotOffered
     seconds: float
+    started: float = 0.0
+    record: RequestRecord = field(default_factory=RequestRecord, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,7 @@ class Report:
 
     def failed(self, why: Failure) -> Report:
         """Return this report with a failure in place of its outcome."""
-        outcome = Outcome(why, self.outcome.seconds)
-        return replace(self, outcome=outcome, reading=None)
+        return replace(self, outcome=replace(self.outcome, result=why), reading=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -18,6 +18,7 @@ from ..collectors.base import Progress, Snapshot, Target
 from ..config import CollectionSettings
 from ..deadline import Deadline
 from ..errors import CollectionError, Failure, Reason
+from ..exchange import RequestRecord
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .failure_log import FailureLog
@@ -33,7 +34,15 @@ log: Final = structlog.get_logger(__name__)
 _SECONDS_WHILE_NOT_OFFERED: Final = 3600.0
 """How long an API that the cloud does not offer is not asked for again."""
 
-Run = SharedRun[Progress, Outcome]
+
+@dataclass(slots=True)
+class RunProgress(Progress):
+    """How far a run has got, and its requests."""
+
+    record: RequestRecord = field(default_factory=RequestRecord)
+
+
+Run = SharedRun[RunProgress, Outcome]
 """A running collection that scrapes wait for."""
 
 
@@ -75,7 +84,7 @@ class TargetState:
         self._labels = TargetLabels(target)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None
-        self._runs: SharedRuns[Progress, Outcome] = SharedRuns(self._collect)
+        self._runs: SharedRuns[RunProgress, Outcome] = SharedRuns(self._collect)
         self._finished: Finished | None = None
 
     def recent(self) -> Outcome | None:
@@ -99,7 +108,7 @@ class TargetState:
         run = self._runs.current
         if run is None:
             # Its own deadline, which scrapes that join later may extend.
-            run = self._runs.start(Progress(Deadline(deadline.remaining)))
+            run = self._runs.start(RunProgress(Deadline(deadline.remaining)))
         else:
             run.progress.deadline.extend(deadline)
             self._telemetry.coalesced()
@@ -118,7 +127,7 @@ class TargetState:
         timeout = _timeout(run)
         partial_result = run.progress.partial_result
         result = partial_result.frozen([timeout]) if partial_result else timeout
-        return Outcome(result, _now() - run.started)
+        return _outcome(run, result)
 
     def leave(self, run: Run, outcome: Outcome) -> None:
         """Leave `run` at the scrape's deadline; the scrape reports `outcome`."""
@@ -193,7 +202,7 @@ class TargetState:
         if not is_failure:
             self._log.not_offered(result.failure)
             return outcome
-        failed = Outcome(result.failure, outcome.seconds)
+        failed = replace(outcome, result=result.failure)
         # Scrapes that share a run report the same failure, which is counted once.
         if self._finished is not None and self._finished.outcome is outcome:
             self._finished = replace(self._finished, outcome=failed)
@@ -219,16 +228,18 @@ class TargetState:
         )
 
     async def _collect(self, run: Run) -> Outcome:
-        outcome = Outcome(await self._poll(run.progress), _now() - run.started)
+        outcome = _outcome(run, await self._poll(run.progress))
         if not run.is_canceled:
             self._finish(run, outcome)
             self._count(outcome)
         return outcome
 
-    async def _poll(self, progress: Progress) -> Snapshot | Failure | NotOffered:
+    async def _poll(self, progress: RunProgress) -> Snapshot | Failure | NotOffered:
         if self.known_failure is not None:
             return self.known_failure
-        session = self._client.session(self.target.project, progress.deadline)
+        session = self._client.session(
+            self.target.project, progress.deadline, progress.record
+        )
         try:
             return await self._poller.poll(session, progress)
         except CollectionError as error:
@@ -265,6 +276,10 @@ class TargetState:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _outcome(run: Run, result: Snapshot | Failure | NotOffered) -> Outcome:
+    return Outcome(result, _now() - run.started, run.started, run.progress.record)
 
 
 def _timeout(run: Run) -> Failure:

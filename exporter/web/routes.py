@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,6 +30,10 @@ from .status_page.listed_clouds import listed_clouds
 
 _CLIENT_CLOSED_REQUEST: Final = 499
 _MAX_SHARDS: Final = 1000
+_ACCOUNT_HEADERS: Final = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Cache-Control": "no-store",
+}
 _VARY: Final = {"Vary": "Accept, Accept-Encoding"}
 
 
@@ -64,11 +68,15 @@ class _Answers:
     async def probe(self, request: Request) -> Response:
         project = self._project(request)
         kinds = self._kinds(request, project)
+        is_debug = _is_debug(request)
 
         async def collect(seconds: float, response_format: ResponseFormat) -> bytes:
+            if is_debug:
+                return await self._exporter.explained_probe(project, kinds, seconds)
             return await self._exporter.probe(project, kinds, seconds, response_format)
 
-        return await self._scrape(request, collect, self._probe_limit)
+        headers = _ACCOUNT_HEADERS if is_debug else None
+        return await self._scrape(request, collect, self._probe_limit, headers)
 
     async def own_metrics(self, request: Request) -> Response:
         response_format = _response_format(request)
@@ -132,10 +140,12 @@ class _Answers:
         request: Request,
         collect: Callable[[float, ResponseFormat], Coroutine[None, None, bytes]],
         limit: ScrapeLimit,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         response_format = _response_format(request)
+        headers = headers or _scrape_headers(response_format)
         if request.method == "HEAD":
-            return Response(headers=_scrape_headers(response_format))
+            return Response(headers=headers)
         timeout = scraper_timeout(request.headers.get(SCRAPE_TIMEOUT_HEADER))
         if timeout is not None:
             self._exporter.telemetry.scrape_timeout(timeout)
@@ -145,7 +155,7 @@ class _Answers:
             scrape = asyncio.create_task(collect(seconds, response_format))
             if not await _finishes_before_client_leaves(request, scrape):
                 return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        return Response(scrape.result(), headers=_scrape_headers(response_format))
+        return Response(scrape.result(), headers=headers)
 
     def _project(self, request: Request) -> Project:
         names = request.query_params.getlist("project")
@@ -186,6 +196,13 @@ def _is_cross_origin(request: Request) -> bool:
     except ValueError:
         return True
     return host.lower() != request.headers.get("Host", "").lower()
+
+
+def _is_debug(request: Request) -> bool:
+    given = request.query_params.getlist("debug") or ["false"]
+    if given not in (["true"], ["false"]):
+        raise HTTPException(400, "debug is true or false.\n")
+    return given == ["true"]
 
 
 def _shard(request: Request) -> Shard | None:

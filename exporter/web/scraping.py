@@ -25,6 +25,7 @@ from ..errors import ConfigurationError, Failure
 from ..metrics.exposition import Format, compress, encode
 from ..metrics.name_filter import EVERYTHING, NameFilter
 from ..metrics.telemetry import Telemetry
+from .probe_account import account
 
 
 log: Final = structlog.get_logger(__name__)
@@ -86,13 +87,18 @@ class Exporter:
         response_format: ResponseFormat,
     ) -> bytes:
         """Collect one project for at most `seconds` and return its metrics, encoded."""
-
-        def wanted(target: Target) -> bool:
-            return target.project.name == project.name and target.kind in kinds
-
-        reports = await self.collector.collect(seconds, wanted)
+        reports = await self._collect_project(project, kinds, seconds)
         body, _ = await self._encoded([project], reports, response_format, None)
         return body
+
+    async def explained_probe(
+        self, project: Project, kinds: Collection[str], seconds: float
+    ) -> bytes:
+        """Collect one project; return an account of every request, and the metrics."""
+        reports = await self._collect_project(project, kinds, seconds)
+        response_format = ResponseFormat(Format.TEXT, zipped=False)
+        body, encoded = await self._encoded([project], reports, response_format, None)
+        return account(project, encoded).encode() + body
 
     def own_metrics(self, response_format: ResponseFormat) -> bytes:
         """Return the exporter's own metrics, encoded."""
@@ -125,6 +131,14 @@ class Exporter:
         """Return the families that are of no project, but for those of telemetry."""
         prices = self.collector.configuration.prices
         return [*discovery_families(self.discovery), *flavor_prices(prices)]
+
+    async def _collect_project(
+        self, project: Project, kinds: Collection[str], seconds: float
+    ) -> list[Report]:
+        def wanted(target: Target) -> bool:
+            return target.project.name == project.name and target.kind in kinds
+
+        return await self.collector.collect(seconds, wanted)
 
     async def _encoded(
         self,

@@ -20,10 +20,11 @@ import msgspec
 from ...clock import Clock
 from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
+from ...exchange import RequestRecord
 from ..decoding import JsonError, decode_json
 from ..error_body import request_id
 from ..error_codes import check, is_credential_rejected
-from ..request_context import RequestContext, with_request
+from ..request_context import RequestContext, context_of, with_request
 from .access_keys import fits_header, unreadable_secret
 from .lockout_guard import Attempt, LockoutGuard
 from .rejected_scopes import RejectedScopes
@@ -104,8 +105,17 @@ class TokenIssuer:
         )
         self._rejected_scopes = RejectedScopes()
 
-    async def token(self, project_id: str | None, project: str) -> Token | Failure:
-        """Return a new token for a project or the account, or why there is none."""
+    async def token(
+        self,
+        project_id: str | None,
+        project: str,
+        record: RequestRecord | None = None,
+    ) -> Token | Failure:
+        """
+        Return a new token for a project or the account, or why there is none.
+
+        The request is noted in `record`.
+        """
         try:
             password = self._auth.password.reveal()
             if failure := self._rejected_scopes.failure(project_id, password):
@@ -115,7 +125,9 @@ class TokenIssuer:
                 # Not for the wait above: the logins of many projects take long.
                 asyncio.timeout(_LOGIN_SECONDS),
             ):
-                return await self._log_in(password, project_id, project, attempt)
+                return await self._log_in(
+                    password, project_id, project, attempt, record or RequestRecord()
+                )
         except CollectionError as error:
             return error.failure
         except SecretError as error:
@@ -148,7 +160,12 @@ class TokenIssuer:
         self._rejected_scopes.forget(project_id)
 
     async def _log_in(
-        self, password: str, project_id: str | None, project: str, attempt: Attempt
+        self,
+        password: str,
+        project_id: str | None,
+        project: str,
+        attempt: Attempt,
+        record: RequestRecord,
     ) -> Token:
         context = RequestContext(
             operation=_OPERATION,
@@ -156,6 +173,7 @@ class TokenIssuer:
             action=_ACTION,
             credential=_CREDENTIAL,
             max_bytes=_MAX_BODY_BYTES,
+            record=record,
         )
         response = await self._client.post(
             self._url,
@@ -214,20 +232,22 @@ class TokenAuth(httpx.Auth):
         self._expiry_changed = expiry_changed
         self._token: Token | None = None
         self._login = SingleFlight(self._new_token)
+        self._login_record = RequestRecord()
         self._cooldown_until: dict[str, float] = {}
 
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send the token; if it is rejected, retry once with a new one."""
-        token = await self._current()
+        record = context_of(request).record
+        token = await self._current(record)
         request.headers["X-Auth-Token"] = token.text
         response = yield request
         path = request.url.path
         if not is_credential_rejected(response):
             self._cooldown_until.pop(path, None)
         elif self._issuer.clock() >= self._cooldown_until.get(path, 0.0):
-            token = await self._replacement(token)
+            token = await self._replacement(token, record)
             request.headers["X-Auth-Token"] = token.text
             response = yield request
             if is_credential_rejected(response):
@@ -244,27 +264,35 @@ class TokenAuth(httpx.Auth):
         """Allow rejected tokens to be replaced again."""
         self._cooldown_until.clear()
 
-    async def _current(self) -> Token:
+    async def _current(self, record: RequestRecord) -> Token:
         token = self._token
         if token is not None and not token.is_due(self._issuer.clock()):
             return token
-        new = await self._login.outcome()
+        new = await self._log_in(record)
         if isinstance(new, Token):
             return new
         if token is not None and self._issuer.clock() < token.expires_at:
             return token
         raise CollectionError(new)
 
-    async def _replacement(self, rejected: Token) -> Token:
+    async def _replacement(self, rejected: Token, record: RequestRecord) -> Token:
         if self._token is not None and self._token is not rejected:
             return self._token
-        new = await self._login.outcome()
+        new = await self._log_in(record)
         if isinstance(new, Failure):
             raise CollectionError(new)
         return new
 
+    async def _log_in(self, record: RequestRecord) -> Token | Failure:
+        record.include(self._login_record)
+        return await self._login.outcome()
+
     async def _new_token(self) -> Token | Failure:
-        new = await self._issuer.token(self._project_id, self._project)
+        record = self._login_record
+        try:
+            new = await self._issuer.token(self._project_id, self._project, record)
+        finally:
+            self._login_record = RequestRecord()
         # Not in a callback: the token must be set when the login is done.
         if isinstance(new, Token):
             self._token = new

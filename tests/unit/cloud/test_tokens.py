@@ -10,6 +10,7 @@ import respx
 
 from exporter.cloud.auth import TokenAuth, TokenIssuer
 from exporter.cloud.auth.tokens import Token
+from exporter.cloud.request_context import RequestContext
 from exporter.config import PasswordAuth, Secret
 from exporter.errors import CollectionError, Failure, Reason
 
@@ -17,6 +18,7 @@ from exporter.errors import CollectionError, Failure, Reason
 IAM = "https://iam.eu-de.otc.t-systems.com"
 API = "https://modelarts.eu-de.otc.t-systems.com/v1/p1/training-jobs"
 NOW = 1_700_000_000.0
+CONTEXT = RequestContext(operation="training_jobs", project="vision", action="list")
 ANSWER = {
     "token": {"expires_at": "2023-11-15T22:13:20.527363Z", "methods": ["password"]}
 }
@@ -126,7 +128,7 @@ async def test_a_token_that_no_header_can_hold(issuer, text):
     auth = TokenAuth(issuer, "p1", "vision", lambda _: None)
     async with httpx.AsyncClient() as client:
         with pytest.raises(CollectionError) as raised:
-            await client.get(API, auth=auth)
+            await client.get(API, auth=auth, extensions=CONTEXT.extensions())
     await auth.aclose()
 
     assert raised.value.failure.reason is Reason.RESPONSE
@@ -156,8 +158,8 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
     ended = []
     auth = TokenAuth(issuer, "p1", "vision", ended.append)
     async with httpx.AsyncClient() as client:
-        await client.get(API, auth=auth)
-        await client.get(API, auth=auth)
+        await client.get(API, auth=auth, extensions=CONTEXT.extensions())
+        await client.get(API, auth=auth, extensions=CONTEXT.extensions())
     request = route.calls.last.request
 
     assert request.headers["X-Auth-Token"] == "MIItoken"
@@ -212,7 +214,7 @@ async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
 
         async def logins_of_a_request():
             before = logins.call_count
-            await client.get(API, auth=auth)
+            await client.get(API, auth=auth, extensions=CONTEXT.extensions())
             return logins.call_count - before
 
         assert await logins_of_a_request() == 2

@@ -52,6 +52,8 @@ async def test_a_probe_of_a_kind():
         ("/probe?project=", 404, "No project"),
         ("/probe?project=a&kind=gpu", 400, "training, visualization"),
         ("/probe?project=a&kind=visualization", 404, "not among its collectors"),
+        ("/probe?project=a&debug=yes", 400, "true or false"),
+        ("/probe?project=a&debug=true&debug=true", 400, "true or false"),
         ("/sd?shard=0", 400, "both shard and shards"),
         ("/sd?shard=2&shards=2", 400, "shard < shards"),
         ("/sd?shard=-1&shards=2", 400, "shard < shards"),
