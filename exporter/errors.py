@@ -9,7 +9,7 @@ ExporterError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -81,13 +81,15 @@ class Failure:
     `method` and `path` are of the request that failed, if it was a request; `status`,
     `error_code` and `request_id` from the API's response, if any. The response's message is
     omitted because gateways quote signed headers in theirs. `not_offered` means that the
-    cloud does not have the API. `transient` means that a retry may succeed, after
+    cloud does not have the API. `consequence` is what the exporter does about it, if
+    anything. `transient` means that a retry may succeed, after
     `retry_after` seconds if the API says so.
     """
 
     reason: Reason
     problem: str
     advice: str
+    consequence: str = ""
     operation: str | None = None
     method: str | None = None
     path: str | None = None
@@ -97,6 +99,15 @@ class Failure:
     not_offered: bool = False
     transient: bool = False
     retry_after: float | None = None
+
+    @property
+    def explanation(self) -> str:
+        """The problem, and its consequence in parentheses."""
+        return self.problem + (f" ({self.consequence})" if self.consequence else "")
+
+    def followed_by(self, consequence: str) -> Failure:
+        """Return this failure with a consequence."""
+        return replace(self, consequence=consequence)
 
     @property
     def request(self) -> str:
@@ -112,4 +123,4 @@ class CollectionError(ExporterError):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
-        super().__init__(f"{failure.problem}; {failure.advice}")
+        super().__init__(f"{failure.explanation}; {failure.advice}")

@@ -177,8 +177,15 @@ def check(response: httpx.Response) -> None:
 
     Its request has a `RequestContext`.
     """
+    failure = failure_of(response)
+    if failure is not None:
+        raise CollectionError(failure)
+
+
+def failure_of(response: httpx.Response) -> Failure | None:
+    """Return what the status of `response` means, or None if it is a success."""
     if response.is_success:
-        return
+        return None
     status = response.status_code
     code = error_code(response)
     meaning = _meaning(status, code)
@@ -197,7 +204,7 @@ def check(response: httpx.Response) -> None:
         transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
         retry_after=retry_after(response),
     )
-    raise CollectionError(with_request(failure, response.request))
+    return with_request(failure, response.request)
 
 
 def _meaning(status: int, code: str | None) -> ErrorMeaning:

@@ -19,6 +19,7 @@ from ..deadline import Deadline
 from ..errors import Failure
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
+from .grouped_log import GroupedLog
 from .offers import NotOffered, required
 from .results import Latest, Outcome, Report
 from .target import Run, TargetState
@@ -48,6 +49,7 @@ class Collector:
             configuration.collection.max_concurrent_requests
         )
         self._memory = ResponseMemory()
+        self._log = GroupedLog()
         self._clients: dict[str, CloudClient] = {}
         self._targets: dict[Target, TargetState] = {}
         self._waits: set[asyncio.Timeout] = set()
@@ -144,7 +146,7 @@ class Collector:
         if state is not None and state.reconfigure(settings):
             return state
         client = self._clients[target.project.cloud.name]
-        return TargetState(target, client, settings, self._telemetry)
+        return TargetState(target, client, settings, self._telemetry, self._log)
 
     async def collect(
         self, seconds: float, wanted: Callable[[Target], bool] = _everything
@@ -174,9 +176,11 @@ class Collector:
         for state, run in runs.items():
             outcomes[state] = outcome = state.outcome(run)
             state.leave(run, outcome)
-        return _reports(
+        reports = _reports(
             {state: found for state, found in outcomes.items() if found is not None}
         )
+        self._log.flush()
+        return reports
 
     @property
     def scheduler(self) -> RequestScheduler:
@@ -187,7 +191,11 @@ class Collector:
         """Return the report of an internal error, since `report` cannot be encoded."""
         instead = report.failed(INTERNAL_ERROR)
         state = self._targets.get(report.target)
-        return instead if state is None else state.replace_outcome(instead)
+        if state is None:
+            return instead
+        replaced = state.replace_outcome(instead)
+        self._log.flush()
+        return replaced
 
     def latest(self) -> list[Latest]:
         """Return the last collection of every target; starts none."""
@@ -203,6 +211,7 @@ class Collector:
         """Cancel running collections and close the clients of all clouds."""
         for state in (*self._targets.values(), *self._retired):
             await state.aclose()
+        self._log.flush(at_end=True)
         await asyncio.gather(*self._retiring)
         for client in self._clients.values():
             await client.aclose()

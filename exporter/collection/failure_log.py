@@ -1,5 +1,5 @@
 """
-Logs when collections start to fail, why, and when they recover.
+Decides when a target's failures are logged: when they start, change, last and end.
 
 A project that fails for an hour causes one line at the start, one at the end and one
 every ten minutes in between, not one per scrape.
@@ -16,6 +16,7 @@ import structlog
 
 from ..collectors.base import Target
 from ..errors import Failure
+from .grouped_log import FailureLine, GroupedLog, RecoveryLine
 
 
 log: Final = structlog.get_logger(__name__)
@@ -24,15 +25,16 @@ _SUMMARY_SECONDS: Final = 600.0
 
 
 class FailureLog:
-    """The failure log of one target; `operation` lists its objects."""
+    """The failures of one target, for `log`; `operation` lists its objects."""
 
-    def __init__(self, target: Target, operation: str) -> None:
+    def __init__(self, target: Target, operation: str, log: GroupedLog) -> None:
         self._target = target
-        self._failures = _Ongoing(target, operation, "collection failed")
+        self._failures = _Ongoing(target, operation, "collection failed", log)
         self._partial_failures = _Ongoing(
             target,
             operation,
             f"{target.product.noun} collected, but not everything else",
+            log,
         )
         self._is_offered = True
 
@@ -82,11 +84,15 @@ class FailureLog:
 class _Ongoing:
     """A failure that may last, and when it was last logged."""
 
-    def __init__(self, target: Target, operation: str, event: str) -> None:
+    def __init__(
+        self, target: Target, operation: str, event: str, log: GroupedLog
+    ) -> None:
+        self._log = log
         self._target = target
         self._operation = operation
         self._event = event
         self._failures = 0
+        self._last: Failure | None = None
         self._since = 0.0
         self._logged: tuple[object, ...] = ()
         self._logged_at = 0.0
@@ -96,39 +102,29 @@ class _Ongoing:
         if not self._failures:
             self._since = now
         self._failures += 1
+        self._last = failure
         cause = (failure.reason, failure.operation, failure.status, failure.error_code)
         if cause == self._logged and now - self._logged_at < _SUMMARY_SECONDS:
             return
         self._logged, self._logged_at = cause, now
-        log.warning(
-            self._event,
-            project=self._target.project.name,
-            cloud=self._target.project.cloud.name,
-            kind=self._target.kind,
-            api_version=self._target.api_version,
-            api=failure.operation or self._operation,
-            reason=failure.reason,
-            method=failure.method,
-            path=failure.path,
-            status=failure.status,
-            error_code=failure.error_code,
-            request_id=failure.request_id,
-            problem=failure.problem,
-            advice=failure.advice,
-            failures=self._failures,
+        line = FailureLine(
+            self._event, self._target, failure, self._operation, self._failures
         )
+        self._log.failed(line)
 
     def ended(self, event: str) -> None:
-        if self._failures:
-            log.info(
+        if self._last is not None:
+            line = RecoveryLine(
                 event,
-                project=self._target.project.name,
-                kind=self._target.kind,
-                api_version=self._target.api_version,
-                failures=self._failures,
-                failed_for_seconds=round(_now() - self._since),
+                self._event,
+                self._target,
+                self._last,
+                self._failures,
+                _now() - self._since,
             )
+            self._log.recovered(line)
         self._failures = 0
+        self._last = None
         self._logged = ()
 
 

@@ -22,6 +22,7 @@ from ..exchange import RequestRecord
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .failure_log import FailureLog
+from .grouped_log import GroupedLog
 from .offers import NotOffered, judged
 from .results import Latest, Outcome, Report
 from .shared_run import SharedRun, SharedRuns
@@ -71,6 +72,7 @@ class TargetState:
         client: CloudClient,
         settings: CollectionSettings,
         telemetry: Telemetry,
+        grouped_log: GroupedLog,
     ) -> None:
         self.target = target
         self.known_failure: Failure | None = None
@@ -80,7 +82,7 @@ class TargetState:
         self._poller = target.product.open(target, settings)
         self._settings = settings
         self._telemetry = telemetry
-        self._log = FailureLog(target, self._poller.operation)
+        self._log = FailureLog(target, self._poller.operation, grouped_log)
         self._labels = TargetLabels(target)
         self._errors = dict.fromkeys(Reason, 0)
         self._last_success: float | None = None

@@ -63,7 +63,7 @@ def _collection(report: Report) -> Iterator[str]:
 
 
 def _failure(title: str, failure: Failure) -> Iterator[str]:
-    yield f"  {title}: {failure.problem}"
+    yield f"  {title}: {failure.explanation}"
     yield f"  what to do: {failure.advice}"
     if failure.request:
         yield f"  the request: {failure.request}"

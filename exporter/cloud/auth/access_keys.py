@@ -16,7 +16,7 @@ import httpx
 from ...clock import Clock
 from ...config import AccessKeyAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
-from ..error_codes import check, is_credential_rejected
+from ..error_codes import failure_of
 from ..request_context import with_request
 from .lockout_guard import LockoutGuard
 from .signature import DATE_FORMAT, Signable, authorization
@@ -83,24 +83,37 @@ class ConfiguredKeys:
         """Do nothing: there are no connections."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """Why a key was rejected; it is not sent until then, on the event loop's clock."""
+
+    key_text: str = field(repr=False)
+    until: float
+    failure: Failure
+
+
 class AccessKeys:
     """One cloud's access key, and where it was rejected, shared by its projects."""
 
     def __init__(self, source: KeySource) -> None:
         self.source = source
         self.lockout_guard = LockoutGuard(cooldown_seconds=_LOCK_SECONDS)
-        self._rejected_paths: dict[str, tuple[str, float]] = {}
+        self._rejections: dict[str, _Rejection] = {}
 
-    def is_in_cooldown(self, path: str, key: AccessKey) -> bool:
-        """Return whether `key` was rejected at `path` in the last five minutes."""
-        now = asyncio.get_running_loop().time()
-        text, until = self._rejected_paths.get(path, ("", now))
-        return text == key.text and now < until
+    def rejection(self, path: str, key: AccessKey) -> Failure | None:
+        """Return why `key` was rejected at `path` in the last five minutes, if it was."""
+        rejection = self._rejections.get(path)
+        if rejection is None or rejection.key_text != key.text:
+            return None
+        left = rejection.until - asyncio.get_running_loop().time()
+        if left <= 0:
+            return None
+        return rejection.failure.followed_by(f"not sent again for {left:.0f} s")
 
-    def rejected(self, path: str, key: AccessKey) -> None:
+    def rejected(self, path: str, key: AccessKey, failure: Failure) -> None:
         """Remember that `key` was rejected at `path`."""
-        now = asyncio.get_running_loop().time()
-        self._rejected_paths[path] = (key.text, now + _LOCK_SECONDS)
+        until = asyncio.get_running_loop().time() + _LOCK_SECONDS
+        self._rejections[path] = _Rejection(key.text, until, failure)
 
     async def is_changed(self) -> bool:
         """Return whether the key is another one than was last sent."""
@@ -113,7 +126,7 @@ class AccessKeys:
     def try_again(self) -> None:
         """Try a rejected key once more, since it may have been corrected."""
         self.lockout_guard.try_again()
-        self._rejected_paths.clear()
+        self._rejections.clear()
 
 
 class SignatureAuth(httpx.Auth):
@@ -147,16 +160,18 @@ class SignatureAuth(httpx.Auth):
         if key.expires_at is not None:
             self._expiry_changed(key.expires_at)
         path = request.url.path
-        if self._keys.is_in_cooldown(path, key):
-            raise CollectionError(with_request(_IN_COOLDOWN, request))
+        earlier = self._keys.rejection(path, key)
+        if earlier is not None:
+            raise CollectionError(with_request(earlier, request))
         async with self._keys.lockout_guard.attempt(
             key.text, self._project_id or ""
         ) as attempt:
             self.sign(request, key)
             response = yield request
-            if is_credential_rejected(response):
-                self._keys.rejected(path, key)
-                attempt.rejected(_rejection(response))
+            failure = failure_of(response)
+            if failure is not None and failure.reason is Reason.AUTHENTICATION:
+                self._keys.rejected(path, key, failure)
+                attempt.rejected(failure)
             elif _accepts_signature(response):
                 attempt.accepted()
 
@@ -192,12 +207,6 @@ class SignatureAuth(httpx.Auth):
         )
 
 
-_IN_COOLDOWN: Final = Failure(
-    reason=Reason.AUTHENTICATION,
-    problem="the access key was rejected here (not sent again for five minutes)",
-    advice="check the cloud's auth section and this machine's clock",
-)
-
 _NOT_A_KEY: Final = Failure(
     reason=Reason.AUTHENTICATION,
     problem="the access key or its security token has characters that a header cannot contain",
@@ -217,14 +226,6 @@ def unreadable_secret(error: SecretError) -> Failure:
         problem=f"a secret cannot be read: {error}",
         advice="restore the file, or correct its path and permissions",
     )
-
-
-def _rejection(response: httpx.Response) -> Failure:
-    try:
-        check(response)
-    except CollectionError as error:
-        return error.failure
-    return _IN_COOLDOWN
 
 
 def _accepts_signature(response: httpx.Response) -> bool:

@@ -238,7 +238,7 @@ class LockoutGuard:
             return None
         return replace(
             self._rejection,
-            problem=f"{self._rejection.problem} (not sent again for {until - now:.0f} s, "
-            "so that the account is not locked)",
+            consequence=f"not sent again for {until - now:.0f} s, so that the account is "
+            "not locked",
             transient=False,
         )

@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from ... import __version__
+from ...collection.causes import Cause, CommonFailure, by_cause, cause_of
 from ...collection.containment import INTERNAL_ERROR, failing_alone
 from ...collection.offers import NotOffered
 from ...collection.results import Latest, Outcome
@@ -73,6 +74,9 @@ class _Target:
     state_words: str
     when: str
     failure: Failure | None = None
+    cause: int = 0
+    """Which of the causes at the top of the page it is, from 1; 0 if none."""
+
     phases: Sequence[_Number] = ()
     bar: Sequence[_Part] = ()
     quotas: Sequence[QuotaUse] = ()
@@ -118,7 +122,8 @@ def render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
 
 
 def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
-    projects = list(_projects(latest, status.now))
+    causes = _common_causes(latest)
+    projects = list(_projects(latest, status.now, list(causes)))
     projects.sort(
         key=lambda project: all(target.state != "down" for target in project.targets)
     )
@@ -133,6 +138,7 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
         errors=status.errors,
         clouds=status.clouds,
         now=status.now,
+        causes=list(causes.values()),
         projects=projects,
         total=len(states),
         collected=states.count("up"),
@@ -168,7 +174,21 @@ def span(seconds: float) -> str:
     return " ".join(words[:2]) or "0 s"
 
 
-def _projects(latest: Iterable[Latest], now: float) -> Iterator[_Project]:
+def _common_causes(latest: Iterable[Latest]) -> dict[Cause, CommonFailure]:
+    """Return the causes that keep several projects from being collected."""
+    causes = by_cause(
+        (each.target, each.outcome.result)
+        for each in latest
+        if each.outcome is not None and isinstance(each.outcome.result, Failure)
+    )
+    return {
+        cause: common for cause, common in causes.items() if len(common.projects) > 1
+    }
+
+
+def _projects(
+    latest: Iterable[Latest], now: float, causes: Sequence[Cause]
+) -> Iterator[_Project]:
     def project_of(latest: Latest) -> Project:
         return latest.target.project
 
@@ -179,11 +199,11 @@ def _projects(latest: Iterable[Latest], now: float) -> Iterator[_Project]:
             project.cloud.region,
             project.project_id,
             project.workspace_id,
-            [_target(each, now) for each in targets],
+            [_target(each, now, causes) for each in targets],
         )
 
 
-def _target(latest: Latest, now: float) -> _Target:
+def _target(latest: Latest, now: float, causes: Sequence[Cause]) -> _Target:
     title, noun = latest.target.title, latest.target.product.noun
     if latest.outcome is None:
         return _Target(
@@ -201,9 +221,11 @@ def _target(latest: Latest, now: float) -> _Target:
     if isinstance(result, Failure):
         if latest.last_success is not None:
             when += f" Last success {span(now - latest.last_success)} ago."
+        cause = cause_of(latest.target, result)
         return _Target(
             title=title,
             noun=noun,
+            cause=causes.index(cause) + 1 if cause in causes else 0,
             state="down",
             state_words="down",
             when=when,

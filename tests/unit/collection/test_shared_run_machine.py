@@ -53,7 +53,7 @@ class Client:
         self.cloud = cloud
         self.clock = clock
 
-    def session(self, project, deadline):
+    def session(self, project, deadline, record):
         """Return nothing: no poller here asks a cloud."""
 
     def try_credentials_again(self):
