@@ -17,7 +17,16 @@ from typing import Final, TypeVar
 
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
-from .check import as_json, check_all, find_projects, list_projects, table
+from .check import (
+    Finding,
+    Uncollected,
+    as_json,
+    check_all,
+    find_projects,
+    list_projects,
+    summary,
+    table_of,
+)
 from .collectors.registry import REGISTRY
 from .config import Configuration, load
 from .config.messages import unknown
@@ -166,14 +175,28 @@ def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:
 
 
 def _check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
-    def progress(words: str) -> None:
-        print(f"checking {words}", file=sys.stderr, flush=True)
-
+    started = time.monotonic()
     configuration, is_complete = _find_projects(configuration, wanted)
-    findings = asyncio.run(check_all(configuration, progress))
-    print(
-        table(findings) if wanted is OutputFormat.TABLE else as_json(findings), end=""
+    targets = list(REGISTRY.targets(configuration.projects))
+    rows = table_of(targets)
+    is_table = wanted is OutputFormat.TABLE
+    uncollected: list[Uncollected] = []
+
+    def progress(finding: Finding) -> None:
+        if is_table:
+            print(rows.row(finding), flush=True)
+
+    print(f"checking {len(targets)} collections", file=sys.stderr, flush=True)
+    if is_table:
+        print(rows.head, flush=True)
+    findings = asyncio.run(
+        check_all(configuration, progress, on_uncollected=uncollected.append)
     )
+    if is_table:
+        print(summary(findings, uncollected), end="")
+    else:
+        seconds = time.monotonic() - started
+        print(as_json(findings, uncollected, seconds), end="")
     return is_complete and all(finding.ok for finding in findings)
 
 

@@ -6,7 +6,10 @@ import asyncio
 import time
 import traceback
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +19,7 @@ from ..cloud.response_memory import ResponseMemory
 from ..cloud.scheduler import RequestScheduler
 from ..collection.offers import NotOffered, judged, required
 from ..collectors.base import Registry, Target
-from ..collectors.examination import Problem
+from ..collectors.examination import Examination, Problem
 from ..collectors.registry import REGISTRY
 from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
@@ -24,11 +27,19 @@ from ..errors import Failure, Reason
 from ..exchange import Exchange
 from ..metrics.telemetry import Telemetry
 from .connectivity import Connectivity, check_connectivity
-from .findings import NOT_REACHED, Finding, Result, Step
+from .findings import NOT_REACHED, Finding, Result, Step, Uncollected
 
 
-_ROW_SECONDS: Final = 60.0
-"""For all requests of a project and collector, in case a response never ends."""
+STEP_SECONDS: Final = 10.0
+"""After which a request without a response has failed, and is not repeated."""
+
+_TOTAL_SECONDS: Final = 25.0
+_MANY_PROJECTS: Final = 100
+_PROJECT_SECONDS: Final = 0.2
+"""For each project beyond those: logins go four at a time."""
+
+_REQUESTS_OF_TARGET: Final = 3
+_UNCOLLECTED_SECONDS: Final = 4.0
 
 _CLOCK_TOLERANCE_SECONDS: Final = 300.0
 """A third of the skew at which signatures are rejected."""
@@ -42,29 +53,83 @@ _FAILED_STEP: Final = {
 
 async def check_all(
     configuration: Configuration,
-    progress: Callable[[str], None],
+    progress: Callable[[Finding], None],
     registry: Registry = REGISTRY,
     clock: Clock = time.time,
+    on_uncollected: Callable[[Uncollected], None] | None = None,
 ) -> list[Finding]:
     """
     Return a finding for each project, collector and version of its API.
 
-    `progress` gets a line for each.
+    `progress` gets each as it comes.
+
+    `on_uncollected` gets what the credentials can read although no collector asks for it.
     """
-    telemetry = Telemetry()
     skews: dict[str, float] = {}
-    settings = configuration.collection
-    scheduler = RequestScheduler(settings.max_concurrent_requests)
-    memory = ResponseMemory()
 
     def observe_clock(exchange: Exchange) -> None:
         if exchange.clock_skew is not None:
-            skews[exchange.cloud] = exchange.clock_skew
+            # The first, so that all projects of a cloud are told the same.
+            skews.setdefault(exchange.cloud, exchange.clock_skew)
 
-    connectivity = {}
+    targets = list(registry.targets(configuration.projects))
+    deadline = Deadline(_total_seconds(configuration, targets))
+    settings = configuration.collection
+    clouds = configuration.clouds
+    reached = await asyncio.gather(*map(check_connectivity, clouds))
+    connectivity = dict(zip((cloud.name for cloud in clouds), reached, strict=True))
+    async with _clients(configuration, clock, observe_clock) as clients:
+
+        async def check(versions: Sequence[Target]) -> list[Finding]:
+            cloud = versions[0].project.cloud.name
+            client = clients[cloud]
+            checks = [
+                _Check(target, client, settings, skews, deadline) for target in versions
+            ]
+            await asyncio.gather(*(one.run(connectivity[cloud]) for one in checks))
+            failing = required({one.target for one in checks if one.not_offered})
+            found = [one.finding(is_required=one.target in failing) for one in checks]
+            for finding in found:
+                progress(finding)
+            return found
+
+        # Whether an API that is not offered fails depends on its other versions.
+        groups = [
+            list(group)
+            for _, group in groupby(targets, lambda t: (t.project.name, t.product.name))
+        ]
+        found = await asyncio.gather(*map(check, groups))
+        findings = [finding for some in found for finding in some]
+        if on_uncollected is not None:
+            readable = {finding.project for finding in findings if finding.ok}
+            others = [
+                target
+                for target in _uncollected(configuration, registry)
+                if target.project.name in readable
+            ]
+            for each in await _examine_others(others, clients, settings):
+                on_uncollected(each)
+    return findings
+
+
+def _total_seconds(configuration: Configuration, targets: Sequence[Target]) -> float:
+    more = max(0, len(configuration.projects) - _MANY_PROJECTS)
+    seconds = _TOTAL_SECONDS + _PROJECT_SECONDS * more
     for cloud in configuration.clouds:
-        progress(f"cloud {cloud.name}")
-        connectivity[cloud.name] = await check_connectivity(cloud)
+        if cloud.rate_limit is not None:
+            number = sum(target.project.cloud.name == cloud.name for target in targets)
+            requests = _REQUESTS_OF_TARGET * number
+            seconds += requests / cloud.rate_limit.requests_per_second
+    return seconds
+
+
+@asynccontextmanager
+async def _clients(
+    configuration: Configuration, clock: Clock, observer: Callable[[Exchange], None]
+) -> AsyncIterator[Mapping[str, CloudClient]]:
+    """Yield a client for each cloud, by name."""
+    scheduler = RequestScheduler(configuration.collection.max_concurrent_requests)
+    telemetry, memory = Telemetry(), ResponseMemory()
     clients = {
         cloud.name: CloudClient(
             cloud,
@@ -72,30 +137,61 @@ async def check_all(
             telemetry,
             memory,
             clock=clock,
-            observers=[observe_clock],
+            observers=[observer],
+            read_seconds=STEP_SECONDS,
         )
         for cloud in configuration.clouds
     }
-    wanted = list(registry.targets(configuration.projects))
-    done = 0
-
-    async def check(target: Target) -> _Check:
-        nonlocal done
-        cloud = target.project.cloud.name
-        one = _Check(target, clients[cloud], settings, skews)
-        await one.run(connectivity[cloud])
-        done += 1
-        name = f"{target.project.name} {target.product.name} {target.api_version}"
-        progress(f"{done} of {len(wanted)}: {name}")
-        return one
-
     try:
-        checks = list(await asyncio.gather(*map(check, wanted)))
+        yield clients
     finally:
         for client in clients.values():
             await client.aclose()
-    failing = required({one.target for one in checks if one.not_offered})
-    return [one.finding(is_required=one.target in failing) for one in checks]
+
+
+def _uncollected(configuration: Configuration, registry: Registry) -> list[Target]:
+    everything = tuple(product.name for product in registry.products)
+    all_targets = registry.targets(
+        replace(project, collectors=everything) for project in configuration.projects
+    )
+    collected = {
+        (target.project.name, target.product.name)
+        for target in registry.targets(configuration.projects)
+    }
+    return [
+        target
+        for target in all_targets
+        if (target.project.name, target.product.name) not in collected
+    ]
+
+
+async def _examine_others(
+    targets: Sequence[Target],
+    clients: Mapping[str, CloudClient],
+    settings: CollectionSettings,
+) -> list[Uncollected]:
+    async def examine(target: Target) -> Uncollected | None:
+        client = clients[target.project.cloud.name]
+        try:
+            async with asyncio.timeout(_UNCOLLECTED_SECONDS):
+                found = await _examine(target, client, settings)
+        # What cannot be read is not missed: nobody has asked for it.
+        except Exception:  # noqa: BLE001
+            return None
+        if found.failure is not None or not found.number:
+            return None
+        return Uncollected(target.project.name, target.product.name, found.number)
+
+    found = await asyncio.gather(*map(examine, targets))
+    return [each for each in found if each is not None]
+
+
+async def _examine(
+    target: Target, client: CloudClient, settings: CollectionSettings
+) -> Examination:
+    poller = target.product.open(target, settings)
+    # The deadline is that of retries.
+    return await poller.examine(client.session(target.project, Deadline(STEP_SECONDS)))
 
 
 class _Check:
@@ -105,17 +201,22 @@ class _Check:
         client: CloudClient,
         settings: CollectionSettings,
         skews: Mapping[str, float],
+        deadline: Deadline,
     ) -> None:
         self.target = target
         self.not_offered: NotOffered | None = None
         self._client = client
         self._settings = settings
         self._skews = skews
+        self._deadline = deadline
         self._steps = dict.fromkeys(Step, NOT_REACHED)
         self._problems: list[Problem] = []
+        self._number: int | None = None
+        self._seconds = 0.0
 
     async def run(self, connectivity: Connectivity) -> None:
         """Ask, if the cloud can be connected to."""
+        started = time.monotonic()
         self._steps[Step.NAME], self._steps[Step.TLS] = (
             connectivity.name,
             connectivity.tls,
@@ -124,6 +225,7 @@ class _Check:
             self._problems.append(connectivity.problem)
         if connectivity.name.ok is not False and connectivity.tls.ok is not False:
             await self._ask_in_time()
+        self._seconds = time.monotonic() - started
 
     def finding(self, *, is_required: bool) -> Finding:
         """Return what was found; an API that is not offered fails if it is required."""
@@ -132,23 +234,29 @@ class _Check:
         elif self.not_offered:
             self._steps[Step.JOBS] = Result(None, "not offered")
             self._check_clock()
+        target = self.target
         return Finding(
-            self.target.project.name,
-            self.target.product.name,
-            self.target.api_version,
+            target.project.name,
+            target.project.cloud.name,
+            target.product.name,
+            target.api_version,
+            target.product.noun,
             self._steps,
             tuple(self._problems),
+            self._number,
+            self._skews.get(target.project.cloud.name),
+            self._seconds,
         )
 
     async def _ask_in_time(self) -> None:
         try:
-            async with asyncio.timeout(_ROW_SECONDS):
-                await self._ask()
+            async with asyncio.timeout(self._deadline.remaining):
+                self._found(await _examine(self.target, self._client, self._settings))
         except TimeoutError:
             self._failed(
                 Failure(
                     reason=Reason.TIMEOUT,
-                    problem=f"no complete response within {_ROW_SECONDS:.0f} s",
+                    problem="no complete response in the time of a check",
                     advice="look for a slow or hanging API or proxy",
                 )
             )
@@ -156,19 +264,16 @@ class _Check:
         except Exception as error:  # noqa: BLE001
             self._failed(_internal_error(error))
 
-    async def _ask(self) -> None:
-        target = self.target
-        poller = target.product.open(target, self._settings)
-        session = self._client.session(target.project, Deadline(_ROW_SECONDS))
-        found = await poller.examine(session)
+    def _found(self, found: Examination) -> None:
         if found.page_size is not None:
             self._steps[Step.PAGE_SIZE] = Result(True, found.page_size)
         if found.failure is not None:
-            why = judged(found.failure, poller.operation)
-            if isinstance(why, Failure):
+            operation = self.target.product.open(self.target, self._settings).operation
+            why = judged(found.failure, operation)
+            if isinstance(why, NotOffered):
+                self.not_offered = why
+            else:
                 self._failed(why)
-                return
-            self.not_offered = why
             return
         self._steps[Step.CREDENTIALS] = self._steps[Step.PERMISSION] = Result(
             True, "ok"
@@ -176,16 +281,12 @@ class _Check:
         self._check_clock()
         for missing in found.missing:
             self._steps[Step.PERMISSION] = Result(False, f"no {missing.name}")
-            failure = missing.failure
-            self._problems.append(
-                Problem(
-                    f"no {missing.name}: {failure.problem}",
-                    failure.advice,
-                    failure.request,
-                )
-            )
+            problem = Problem.of(missing.failure)
+            words = f"no {missing.name}: {problem.problem}"
+            self._problems.append(replace(problem, problem=words))
         if found.problem is not None:
             self._problems.append(found.problem)
+        self._number = found.number
         words = f"{found.number} ({found.note})" if found.note else f"{found.number}"
         self._steps[Step.JOBS] = Result(found.problem is None, words)
 
@@ -195,7 +296,7 @@ class _Check:
             self._steps[Step.CREDENTIALS] = Result(True, "ok")
         self._steps[step] = Result(False, "FAILED")
         self._check_clock()
-        self._problems.append(Problem(failure.problem, failure.advice, failure.request))
+        self._problems.append(Problem.of(failure))
 
     def _check_clock(self) -> None:
         skew = self._skews.get(self.target.project.cloud.name)

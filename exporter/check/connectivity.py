@@ -15,6 +15,7 @@ from ..config import Cloud, PasswordAuth
 from .findings import NOT_REACHED, Result
 
 
+_RESOLVE_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 5.0
 
 
@@ -32,12 +33,8 @@ async def check_connectivity(cloud: Cloud) -> Connectivity:
     urls = [cloud.modelarts_url]
     if isinstance(cloud.auth, PasswordAuth):
         urls.append(cloud.iam_url)
-    connectivity = Connectivity(Result(True, "ok"), Result(True, "ok"))
-    for url in dict.fromkeys(urls):
-        connectivity = await _check_url(cloud, url)
-        if connectivity.problem is not None:
-            break
-    return connectivity
+    found = await asyncio.gather(*(_check_url(cloud, url) for url in set(urls)))
+    return next((each for each in found if each.problem is not None), found[0])
 
 
 async def _check_url(cloud: Cloud, url: str) -> Connectivity:
@@ -50,9 +47,10 @@ async def _check_url(cloud: Cloud, url: str) -> Connectivity:
     loop = asyncio.get_running_loop()
     failed = Result(False, "FAILED")
     try:
-        await loop.getaddrinfo(host, port)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no valid name"
+        async with asyncio.timeout(_RESOLVE_SECONDS):
+            await loop.getaddrinfo(host, port)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        reason = _resolution_error(error)
         problem = f"no address for {host}: {reason}"
         advice = "check the cloud's URLs and region, and this machine's DNS"
         return Connectivity(failed, NOT_REACHED, Problem(problem, advice))
@@ -69,6 +67,12 @@ async def _check_url(cloud: Cloud, url: str) -> Connectivity:
         return Connectivity(Result(True, "ok"), failed, Problem(problem, advice))
     writer.transport.abort()
     return Connectivity(Result(True, "ok"), Result(True, "ok"))
+
+
+def _resolution_error(error: OSError | UnicodeError | TimeoutError) -> str:
+    if isinstance(error, UnicodeError):
+        return "no valid name"
+    return error.strerror or f"no response within {_RESOLVE_SECONDS:.0f} s"
 
 
 def _reason(error: OSError | TimeoutError) -> str:

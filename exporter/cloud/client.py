@@ -25,7 +25,7 @@ from .request_log import log_exchange
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
 from .session import Session
-from .transport import open_client
+from .transport import READ_SECONDS, open_client
 
 
 _MAX_RETRIES: Final = 2
@@ -47,6 +47,7 @@ class CloudClient:
         *,
         clock: Clock,
         observers: Sequence[Observer] = (),
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self.cloud = cloud
         self.clock = clock
@@ -63,6 +64,7 @@ class CloudClient:
             memory,
             clock,
             (telemetry.observe, log_exchange, *observers),
+            read_seconds=read_seconds,
         )
         self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(

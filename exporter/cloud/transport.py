@@ -54,7 +54,7 @@ of a redirect even if it does not follow it.
 """
 
 _CONNECT_SECONDS: Final = 10.0
-_READ_SECONDS: Final = 60.0
+READ_SECONDS: Final = 60.0
 
 
 class CloudTransport(httpx.AsyncBaseTransport):
@@ -160,15 +160,21 @@ def open_client(
     memory: ResponseMemory,
     clock: Clock,
     observers: Sequence[Observer],
+    *,
+    read_seconds: float = READ_SECONDS,
 ) -> httpx.AsyncClient:
-    """Return a client for `cloud` that neither follows redirects nor keeps cookies."""
+    """
+    Return a client for `cloud` that neither follows redirects nor keeps cookies.
+
+    A response may pause for `read_seconds`.
+    """
     return httpx.AsyncClient(
         transport=CloudTransport(cloud, queue, memory, clock, observers),
         headers={
             "User-Agent": f"modelarts-exporter/{__version__}",
             "Accept-Encoding": ACCEPT_ENCODING,
         },
-        timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+        timeout=httpx.Timeout(read_seconds, connect=_CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
     )

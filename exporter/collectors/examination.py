@@ -26,6 +26,24 @@ class Problem:
     problem: str
     advice: str
     request: str = ""
+    consequence: str = ""
+    """What the exporter does about it, if anything."""
+
+    @classmethod
+    def of(cls, failure: Failure) -> Problem:
+        """Return a failure as a problem."""
+        return cls(
+            failure.problem, failure.advice, failure.request, failure.consequence
+        )
+
+    @property
+    def explanation(self) -> str:
+        """The problem, and its consequence in parentheses."""
+        return self.problem + (f" ({self.consequence})" if self.consequence else "")
+
+    def followed_by(self, consequence: str) -> Problem:
+        """Return this problem with a consequence."""
+        return replace(self, consequence=consequence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...cloud.error_codes import rejects_parameter
 from ...cloud.session import Session
 from ...errors import CollectionError
 from ..base import Target
-from ..contradictions import length_of_pages, raise_if_contradictory
+from ..contradictions import (
+    ContradictionError,
+    length_of_pages,
+    raise_if_contradictory,
+)
 from ..examination import Examination, MissingPart, Problem, briefly
 from .api import ALL_JOBS, JobsApi
 from .pages import Page
@@ -23,7 +28,9 @@ async def examine_jobs(
     accepted = None
     try:
         page, accepted = await _first_page(api, session, size)
-        raise_if_contradictory(page, 1, length_of_pages(page, size))
+        length = length_of_pages(page, int(accepted.partition(" ")[0]))
+        raise_if_contradictory(page, 1, length)
+        await _raise_if_endless(api, session, page, length)
     except CollectionError as error:
         return Examination(failure=error.failure, page_size=accepted)
     number = len(page.rows) if page.total is None else page.total
@@ -43,6 +50,26 @@ async def _first_page(api: JobsApi, session: Session, size: int) -> tuple[Page, 
             raise
     page = await api.page(briefly(session), ALL_JOBS, 1, SMALL_PAGE)
     return page, f"{SMALL_PAGE} ({size} rejected)"
+
+
+async def _raise_if_endless(
+    api: JobsApi, session: Session, first: Page, length: int
+) -> None:
+    """Read the page behind the last one, if `first` is not all there is."""
+    listed = len(first.rows)
+    if first.total == listed or listed < length:
+        return
+    last = 1 if first.total is None else -(-first.total // length)
+    try:
+        behind = await api.page(briefly(session), ALL_JOBS, last + 1, length)
+    except CollectionError as error:
+        if rejects_parameter(error.failure):
+            # It ends in another way.
+            return
+        raise
+    raise_if_contradictory(behind, last + 1, length)
+    if behind.total is None and behind.ids and behind.ids == first.ids:
+        raise ContradictionError(f"pages {last} and {last + 1} are the same")
 
 
 async def _with_other_version(

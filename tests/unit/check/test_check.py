@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 import sys
+import time
 
 from dataclasses import replace
 
@@ -18,7 +20,7 @@ from harness import (
     with_projects,
 )
 
-from exporter.check import Step, as_json, check_all, table
+from exporter.check import Step, as_json, check_all, checks, table
 from exporter.config import Tls, TrainingApi
 from exporter.simulator import (
     Dialect,
@@ -31,13 +33,13 @@ from exporter.simulator import (
 
 
 async def checked(cloud, change=None, auth=None, certificate=None, **collection):
-    """Check a cloud; return the findings, and what the progress said."""
-    said = []
+    """Check a cloud; return the findings, and those that were told as they came."""
+    told = []
     async with serve(cloud, certificate=certificate) as url:
         configured = configuration(cloud, url, auth, **collection)
         if change is not None:
             configured = change(configured)
-        return await check_all(configured, said.append), said
+        return await check_all(configured, told.append), told
 
 
 def words(finding):
@@ -47,9 +49,9 @@ def words(finding):
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
 async def test_all_is_well(auth):
-    """Every step is told for every project and collector, and so is the progress."""
+    """Every step is told for every project and collector, as soon as it is known."""
     cloud = simulated("a", "b", training_api="v2")
-    findings, said = await checked(cloud, auth=auth)
+    findings, told = await checked(cloud, auth=auth)
 
     assert [(one.project, one.collector, one.ok) for one in findings] == [
         ("a", "training_jobs", True),
@@ -61,10 +63,9 @@ async def test_all_is_well(auth):
     assert words(findings[0])[Step.PAGE_SIZE] == "50"
     assert words(findings[1])[Step.PAGE_SIZE] == "1000"
     assert words(findings[0])[Step.CREDENTIALS] == "ok"
-    assert said[0] == "cloud otc"
-    assert len(said) == 5
-    assert said[-1].startswith("4 of 4: ")
+    assert sorted(map(id, told)) == sorted(map(id, findings))
     assert table(findings).endswith("all well\n")
+    assert re.search(r"^a +training_jobs .* 13 jobs$", table(findings), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,116 @@ async def test_a_clock_that_is_wrong():
     assert "NTP" in findings[0].problems[-1].advice
 
 
+@pytest.mark.parametrize("auth", [password_auth("wrong"), key_auth("wrong")])
+async def test_one_cause_is_one_message(auth):
+    """A rejected credential is told once, with all that it concerns."""
+    names = [f"p{number:02}" for number in range(20)]
+    findings, _ = await checked(simulated(*names), auth=auth)
+    text = table(findings)
+
+    assert text.count("HTTP 401") == text.count("  -> ") == 1
+    assert "20 projects (p00, p01, p02 and 17 more) training_jobs, visual" in text
+    assert "(not sent again for " in text
+    (problem,) = json.loads(as_json(findings))["problems"]
+    assert len(problem["projects"]) == 20
+    assert problem["consequence"].startswith("not sent again for ")
+
+
+async def test_an_unreachable_cloud_is_one_message():
+    """Its host has no address for any project."""
+    nowhere = "http://nowhere.invalid"
+    findings, _ = await checked(
+        simulated("a", "b", "c"), with_cloud(modelarts_url=nowhere, iam_url=nowhere)
+    )
+
+    assert table(findings).count("no address for nowhere.invalid") == 1
+
+
+@pytest.mark.parametrize("effect", [Effect.ENDLESS, Effect.REPEATING])
+async def test_a_listing_that_never_ends(effect):
+    """It is not well, although its first page is good."""
+    cloud = simulated("a")
+    cloud.faults.add(Fault(effect=effect, api="training_jobs"))
+    (training, _), _ = await checked(cloud)
+
+    assert training.steps[Step.JOBS].ok is False
+    assert "page 4 has 100 jobs" in training.problems[0].problem
+    assert words(training)[Step.PAGE_SIZE] == "1000"
+
+
+async def test_a_listing_without_totals_that_never_ends():
+    """Pages that repeat are told, too."""
+    cloud = simulated("a")
+    cloud.faults.add(
+        Fault(
+            effect=Effect.FIELDS,
+            api="training_jobs",
+            fields={"jobs": json.dumps([{"job_id": number} for number in range(5)])},
+            without=["job_total_count"],
+        )
+    )
+    (training, _), _ = await checked(cloud, page_size=5)
+
+    assert "the same" in training.problems[0].problem
+
+
+@pytest.mark.slow
+async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
+    """Each step has an end, and so has the check of many projects; rows come before."""
+    names = [f"p{number:02}" for number in range(40)]
+    cloud = simulated(*names)
+    monkeypatch.setattr(checks, "STEP_SECONDS", 1.0)
+    monkeypatch.setattr(checks, "_TOTAL_SECONDS", 2.0)
+    hangs = Fault(effect=Effect.HANG, api="training_jobs")
+    cloud.faults.add(hangs)
+    started = time.monotonic()
+    findings, told = await checked(cloud)
+
+    # Not an exact time: the machine may be busy.
+    assert time.monotonic() - started < 20
+    training = [one for one in findings if one.collector == "training_jobs"]
+    assert {one.steps[Step.JOBS].ok for one in training} == {False}
+    asked = [one for one in training if one.problems[0].request]
+    assert (
+        asked[0].problems[0].request
+        == f"GET /v1/{1:032x}/training-jobs (training_jobs)"
+    )
+    assert told[0].collector == "visualization_jobs"
+    assert told[0].ok
+
+
+async def test_what_else_the_credential_can_read():
+    """It is told with its number; what has nothing or is refused is not."""
+    cloud = simulated("a", "b", "c")
+    cloud.projects[2].visualization.jobs.clear()
+    uncollected = []
+
+    def training_only(configured):
+        return replace(
+            configured,
+            projects=tuple(
+                replace(one, collectors=("training_jobs",))
+                for one in configured.projects
+            ),
+        )
+
+    async with serve(cloud) as url:
+        configured = training_only(configuration(cloud, url))
+        findings = await check_all(
+            configured, lambda _: None, on_uncollected=uncollected.append
+        )
+
+    assert [one.collector for one in findings] == ["training_jobs"] * 3
+    hint = "visualization_jobs: 3 in a, b; add visualization_jobs to collectors"
+    assert hint in table(findings, uncollected)
+    report = json.loads(as_json(findings, uncollected))
+    assert report["ok"] is True
+    assert report["uncollected"] == [
+        {"project": "a", "collector": "visualization_jobs", "number": 1},
+        {"project": "b", "collector": "visualization_jobs", "number": 2},
+    ]
+
+
 @pytest.mark.slow
 async def test_the_command(tmp_path):
     """It prints a table, or JSON; its status is 0 if all is well and 1 if not."""
@@ -267,10 +378,35 @@ projects:
         status, out, err = await run()
         assert status == 1
         assert "set training_api: auto for this project" in out
-        assert "checking 1 of 5" in err
+        assert "checking 5 collections" in err
+        head, *rows = out.partition("\n\n")[0].splitlines()
+        assert head.startswith("project      collector           API  name resolution")
+        assert len(rows) == 5
         status, out, _ = await run("--format=json")
         found = json.loads(out)
-        assert [one["ok"] for one in found] == [True, True, True, False, True]
-        assert found[0]["steps"]["credentials"] == {"ok": True, "words": "ok"}
+        assert found["ok"] is False
+        assert found["duration_seconds"] > 0
+        assert [one["ok"] for one in found["targets"]] == [
+            True,
+            True,
+            True,
+            False,
+            True,
+        ]
+        first, _, _, fourth, _ = found["targets"]
+        assert first["steps"]["credentials"] == {"ok": True, "words": "ok"}
+        assert first["steps"]["name_resolution"]["ok"] is True
+        assert (first["project"], first["cloud"]) == ("vision", "demo")
+        assert (first["collector"], first["api_version"]) == ("training_jobs", "v1")
+        assert first["number"] > 2000
+        assert first["page_size"] == 1000
+        assert abs(first["clock_skew_seconds"]) < 10
+        assert first["duration_seconds"] > 0
+        (problem,) = fourth["problems"]
+        assert problem["advice"] == "set training_api: auto for this project"
+        (common,) = found["problems"]
+        assert common["projects"] == ["translation"]
+        assert common["collectors"] == ["training_jobs v1"]
+        assert common["problem"] == problem["problem"]
         file.write_text(file.read_text().replace("training_api: v1", ""))
         assert (await run())[0] == 0
