@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import sys
-import time
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -17,19 +16,16 @@ from typing import Final, TypeVar
 
 from . import __version__
 from .app import REVISION, collect_once, serve_exporter
-from .check import (
-    Finding,
-    Uncollected,
-    as_json,
-    check_all,
-    find_projects,
-    list_projects,
-    summary,
-    table_of,
+from .check.command import (
+    OutputFormat,
+    check_apis,
+    check_assumptions,
+    show_projects,
 )
 from .collectors.registry import REGISTRY
 from .config import Configuration, load
 from .config.messages import unknown
+from .config.summary import summary_of
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .logs import LogFormat, LogLevel, configure
@@ -60,14 +56,6 @@ class Command(StrEnum):
     PROJECTS = "projects"
 
 
-class OutputFormat(StrEnum):
-    """Output formats of the commands check and projects."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
 _FORMATS: Final = {
     Command.CHECK: {OutputFormat.TABLE, OutputFormat.JSON},
     Command.PROJECTS: {OutputFormat.TABLE, OutputFormat.YAML},
@@ -90,6 +78,7 @@ class Flags(argparse.Namespace):
     log_format: LogFormat
     speed: float
     output_format: OutputFormat
+    assumptions: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,79 +138,18 @@ def _check_configuration(flags: Flags, configuration: Configuration) -> int:
         print(warning.text(file, "warning"), file=sys.stderr)
     if configuration.warnings and flags.config_strict:
         return _BAD_CONFIGURATION
-    print(f"{file}: {_summary(configuration)}")
+    print(f"{file}: {summary_of(configuration)}")
     return _SUCCEEDED
-
-
-def _summary(configuration: Configuration) -> str:
-    clouds = len(configuration.clouds)
-    projects = len(configuration.projects + configuration.divided_projects)
-    projects += len(configuration.named_projects)
-    is_discovered = any(cloud.discovery for cloud in configuration.clouds)
-    more = ", and those that are discovered" if is_discovered else ""
-    return (
-        f"{clouds} cloud{'s' * (clouds != 1)}, "
-        f"{projects} project{'s' * (projects != 1)}{more}"
-    )
 
 
 def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:
     """Run a command that prints what it finds; return whether all went well."""
+    if flags.command is Command.ONCE:
+        return asyncio.run(collect_once(read, _names(flags)))
+    show = show_projects
     if flags.command is Command.CHECK:
-        return _check_apis(read(), flags.output_format)
-    if flags.command is Command.PROJECTS:
-        return _show_projects(read(), flags.output_format)
-    return asyncio.run(collect_once(read, _names(flags)))
-
-
-def _check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
-    started = time.monotonic()
-    configuration, is_complete = _find_projects(configuration, wanted)
-    targets = list(REGISTRY.targets(configuration.projects))
-    rows = table_of(targets)
-    is_table = wanted is OutputFormat.TABLE
-    uncollected: list[Uncollected] = []
-
-    def progress(finding: Finding) -> None:
-        if is_table:
-            print(rows.row(finding), flush=True)
-
-    print(f"checking {len(targets)} collections", file=sys.stderr, flush=True)
-    if is_table:
-        print(rows.head, flush=True)
-    findings = asyncio.run(
-        check_all(configuration, progress, on_uncollected=uncollected.append)
-    )
-    if is_table:
-        print(summary(findings, uncollected), end="")
-    else:
-        seconds = time.monotonic() - started
-        print(as_json(findings, uncollected, seconds), end="")
-    return is_complete and all(finding.ok for finding in findings)
-
-
-def _find_projects(
-    configuration: Configuration, wanted: OutputFormat
-) -> tuple[Configuration, bool]:
-    """
-    Find the projects of which only the cloud knows, and print what becomes of each.
-
-    Return the configuration with them, and whether that is all of them.
-    """
-    report = asyncio.run(find_projects(configuration, time.time))
-    if not report.is_empty:
-        # The standard output has nothing but JSON, if that is wanted.
-        is_table = wanted is OutputFormat.TABLE
-        file = sys.stdout if is_table else sys.stderr
-        print(report.table(), file=file, flush=True)
-    return report.collected(), report.is_complete
-
-
-def _show_projects(configuration: Configuration, wanted: OutputFormat) -> bool:
-    report = asyncio.run(list_projects(configuration, time.time))
-    is_table = wanted is OutputFormat.TABLE
-    print(report.table() if is_table else report.as_configuration(), end="")
-    return not report.failures
+        show = check_assumptions if flags.assumptions else check_apis
+    return show(read(), flags.output_format)
 
 
 def _web(flags: Flags) -> CurrentWebConfiguration | None:
@@ -239,6 +167,8 @@ def _check(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error(f"{flags.command} has no format {flags.output_format}")
     if flags.metrics_allow and flags.metrics_deny:
         parser.error("give --metrics.allow or --metrics.deny, not both")
+    if flags.assumptions and flags.command is not Command.CHECK:
+        parser.error("--assumptions is for the command check")
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
@@ -375,6 +305,11 @@ def command_line() -> argparse.ArgumentParser:
         default=OutputFormat.TABLE,
         help="check: table (default) or json; projects: table, or yaml to paste into "
         "the configuration",
+    )
+    parser.add_argument(
+        "--assumptions",
+        action="store_true",
+        help="check: test what is assumed of the APIs; its report can be published",
     )
     parser.add_argument(
         "--version",

@@ -24,7 +24,7 @@ from ..collectors.registry import REGISTRY
 from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
 from ..errors import Failure, Reason
-from ..exchange import Exchange
+from ..exchange import Exchange, Observer
 from ..metrics.telemetry import Telemetry
 from .connectivity import Connectivity, check_connectivity
 from .findings import NOT_REACHED, Finding, Result, Step, Uncollected
@@ -78,7 +78,7 @@ async def check_all(
     clouds = configuration.clouds
     reached = await asyncio.gather(*map(check_connectivity, clouds))
     connectivity = dict(zip((cloud.name for cloud in clouds), reached, strict=True))
-    async with _clients(configuration, clock, observe_clock) as clients:
+    async with open_clients(configuration, clock, [observe_clock]) as clients:
 
         async def check(versions: Sequence[Target]) -> list[Finding]:
             cloud = versions[0].project.cloud.name
@@ -124,10 +124,12 @@ def _total_seconds(configuration: Configuration, targets: Sequence[Target]) -> f
 
 
 @asynccontextmanager
-async def _clients(
-    configuration: Configuration, clock: Clock, observer: Callable[[Exchange], None]
+async def open_clients(
+    configuration: Configuration,
+    clock: Clock = time.time,
+    observers: Sequence[Observer] = (),
 ) -> AsyncIterator[Mapping[str, CloudClient]]:
-    """Yield a client for each cloud, by name."""
+    """Yield a client for each cloud, by name, which waits no longer than a step."""
     scheduler = RequestScheduler(configuration.collection.max_concurrent_requests)
     telemetry, memory = Telemetry(), ResponseMemory()
     clients = {
@@ -137,7 +139,7 @@ async def _clients(
             telemetry,
             memory,
             clock=clock,
-            observers=[observer],
+            observers=observers,
             read_seconds=STEP_SECONDS,
         )
         for cloud in configuration.clouds

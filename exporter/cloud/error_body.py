@@ -17,7 +17,7 @@ from .decoding import JsonError, decode_json
 
 
 _ERROR_CODE: Final = re.compile(r"[A-Za-z]{2,16}\.[0-9]{1,8}")
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 REQUEST_ID_HEADERS: Final = ("X-Request-Id", "X-IAM-Trace-Id")
 """Of the gateway, and of IAM."""

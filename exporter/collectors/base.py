@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
+from ..cloud.assumption import Assumption
 from ..cloud.session import Session
 from ..config import CollectionSettings, CollectorNames, Project
 from ..deadline import Deadline
@@ -117,6 +118,9 @@ class Product:
 
     versions_of: Callable[[Project], Sequence[str]] | None = None
     """Returns the API versions to collect of a project; all if it is None."""
+
+    assumptions: tuple[Assumption, ...] = ()
+    """What is assumed of its API, for `check --assumptions`."""
 
     is_default: bool = True
     """Whether projects that name no collectors have this one."""

@@ -164,7 +164,8 @@ async def _answer(
     )
     finish(response, cloud.dialect, is_iam=request.url.path.startswith("/v3/"))
     now = time.time() + cloud.date_ahead
-    response.headers["date"] = formatdate(now, usegmt=True)
+    if not cloud.dialect.without_dates:
+        response.headers["date"] = formatdate(now, usegmt=True)
     cloud.record.append(
         RecordedRequest(api, project_id, page, asked, response.status_code)
     )

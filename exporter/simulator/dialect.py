@@ -26,6 +26,15 @@ class Dialect:
     without_success: bool = False
     without_limits: bool = False
     extra_fields: bool = False
+    ignores_order: bool = False
+    """Jobs are listed newest first, whatever is asked for."""
+
+    matches_whole_names: bool = False
+    """A search for a name finds no parts of it."""
+
+    without_dates: bool = False
+    """Answers have no `Date`."""
+
     null_when_empty: bool = False
     refuses_with_200: bool = False
     ignores_filters: bool = False

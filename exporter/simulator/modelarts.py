@@ -75,6 +75,7 @@ class _Query:
     sort: str
     descending: bool
     search: str
+    matches_whole_names: bool
     workspace_id: str
 
     @classmethod
@@ -97,19 +98,25 @@ class _Query:
             page=_whole(query.get("page", "1"), _MAX_PAGE_NUMBER),
             per_page=min(per_page, dialect.largest_page),
             sort=sort,
-            descending=order == "desc",
+            descending=order == "desc" or dialect.ignores_order,
             search=search,
+            matches_whole_names=dialect.matches_whole_names,
             workspace_id=query.get("workspace_id", "0"),
         )
+
+    def _finds(self, name: str) -> bool:
+        if self.search and self.matches_whole_names:
+            return self.search == name
+        return self.search in name
 
     def select(self, jobs: Jobs, now: float) -> list[SimulatedJob]:
         """Return the jobs that match the query, on all pages."""
         found = jobs.select(
-            (self.workspace_id, self.status, self.search),
+            (self.workspace_id, self.status, self.search, self.matches_whole_names),
             lambda job: (
                 job.workspace_id == self.workspace_id
                 and (self.status is None or job.status == self.status)
-                and self.search in job.name
+                and self._finds(job.name)
             ),
         )
         if self.sort != "create_time":

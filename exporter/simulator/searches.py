@@ -68,7 +68,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
     """Answer `POST /v2/{project_id}/training-job-searches`."""
     try:
         search = msgspec.json.decode(body or b"{}", type=_Search)
-        conditions = [_condition(entry) for entry in search.filters]
+        conditions = [_condition(entry, dialect) for entry in search.filters]
     except (msgspec.DecodeError, ValueError):
         return _refusal("body")
     invalid = search.invalid(dialect)
@@ -81,14 +81,14 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
     found = everything
     if conditions and not dialect.ignores_filters:
         found = jobs.select(
-            ("search", *shown, msgspec.json.encode(search.filters)),
+            ("search", *shown, msgspec.json.encode(search.filters), dialect),
             lambda job: (
                 search.shows(job) and all(condition(job) for condition in conditions)
             ),
         )
     if search.sort_by == "name":
         found = sorted(found, key=lambda job: job.name)
-    descending = search.order == "desc"
+    descending = search.order == "desc" or dialect.ignores_order
     # Elsewhere, the offset counts pages, not jobs.
     if dialect.offset_counts_items:
         items = slice_of(found, search.offset, search.limit, descending)
@@ -96,7 +96,7 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         items = page_of(found, search.offset, search.limit, descending)
     answer: Json = {
         "total": len(everything),
-        "count": len(found),
+        "count": len(everything if dialect.total_ignores_filters else found),
         "limit": search.limit,
         "offset": search.offset,
         "sort_by": search.sort_by,
@@ -106,6 +106,8 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
         "ai_project": "default-ai-project",
         "items": [job_item(job, now) for job in items],
     }
+    if dialect.extra_fields:
+        answer["novelty"] = True
     return json_reply(200, answer)
 
 
@@ -141,16 +143,16 @@ def _refusal(what: str) -> Reply:
     return modelarts_error(400, "ModelArts.2788", f"Invalid parameter({what}).")
 
 
-def _condition(condition: _Filter) -> Callable[[SimulatedJob], bool]:
+def _condition(condition: _Filter, dialect: Dialect) -> Callable[[SimulatedJob], bool]:
     values = condition.value
     match condition.key, condition.operator:
         case ["phase", "in"]:
             return lambda job: phase_of(job) in values
         case ["phase", "not"]:
             return lambda job: phase_of(job) not in values
-        case ["name", "like"]:
+        case ["name", "like"] if not dialect.matches_whole_names:
             return lambda job: any(value in job.name for value in values)
-        case ["name", "in"]:
+        case ["name", "in" | "like"]:
             return lambda job: job.name in values
         case ["create_time", "between"]:
             first, last = map(int, values)

@@ -6,6 +6,7 @@ from typing import Final
 
 from ...config import Project, TrainingApi
 from ..base import Product
+from .assumptions import TRAINING_ASSUMPTIONS, VISUALIZATION_ASSUMPTIONS
 from .kinds import Kind
 from .metric_families import job_families
 from .poller import JobPoller
@@ -28,6 +29,7 @@ TRAINING: Final = Product(
     versions_of=_training_versions,
     open=JobPoller,
     families=job_families,
+    assumptions=TRAINING_ASSUMPTIONS,
 )
 
 VISUALIZATION: Final = Product(
@@ -38,6 +40,7 @@ VISUALIZATION: Final = Product(
     api_versions=("v1",),
     open=JobPoller,
     families=job_families,
+    assumptions=VISUALIZATION_ASSUMPTIONS,
 )
 
 JOBS: Final = (TRAINING, VISUALIZATION)

@@ -236,7 +236,7 @@ async def test_one_cause_is_one_message(auth):
     text = table(findings)
 
     assert text.count("HTTP 401") == text.count("  -> ") == 1
-    assert "20 projects (p00, p01, p02 and 17 more) training_jobs, visual" in text
+    assert "20 projects (p00, p01, p02 and 17 more) training_jobs v1, visual" in text
     assert "(not sent again for " in text
     (problem,) = json.loads(as_json(findings))["problems"]
     assert len(problem["projects"]) == 20
@@ -261,7 +261,7 @@ async def test_a_listing_that_never_ends(effect):
     (training, _), _ = await checked(cloud)
 
     assert training.steps[Step.JOBS].ok is False
-    assert "page 4 has 100 jobs" in training.problems[0].problem
+    assert "page 4 has 100 objects" in training.problems[0].problem
     assert words(training)[Step.PAGE_SIZE] == "1000"
 
 
@@ -287,7 +287,7 @@ async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
     names = [f"p{number:02}" for number in range(40)]
     cloud = simulated(*names)
     monkeypatch.setattr(checks, "STEP_SECONDS", 1.0)
-    monkeypatch.setattr(checks, "_TOTAL_SECONDS", 2.0)
+    monkeypatch.setattr(checks, "_TOTAL_SECONDS", 6.0)
     hangs = Fault(effect=Effect.HANG, api="training_jobs")
     cloud.faults.add(hangs)
     started = time.monotonic()
