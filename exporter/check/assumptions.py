@@ -24,7 +24,7 @@ from ..collectors.registry import REGISTRY
 from ..config import Cloud, CollectionSettings, Configuration, Project
 from ..deadline import Deadline
 from ..errors import CollectionError
-from .checks import STEP_SECONDS, open_clients
+from .clients import STEP_SECONDS, open_clients
 
 
 _MAX_PROJECTS: Final = 3

@@ -6,8 +6,7 @@ import asyncio
 import time
 import traceback
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -15,8 +14,6 @@ from typing import Final
 
 from ..clock import Clock
 from ..cloud.client import CloudClient
-from ..cloud.response_memory import ResponseMemory
-from ..cloud.scheduler import RequestScheduler
 from ..collection.offers import NotOffered, judged, required
 from ..collectors.base import Registry, Target
 from ..collectors.examination import Examination, Problem
@@ -24,14 +21,12 @@ from ..collectors.registry import REGISTRY
 from ..config import CollectionSettings, Configuration
 from ..deadline import Deadline
 from ..errors import Failure, Reason
-from ..exchange import Exchange, Observer
-from ..metrics.telemetry import Telemetry
+from ..exchange import Exchange
+from .clients import examine, open_clients
 from .connectivity import Connectivity, check_connectivity
 from .findings import NOT_REACHED, Finding, Result, Step, Uncollected
+from .uncollected import find_uncollected
 
-
-STEP_SECONDS: Final = 10.0
-"""After which a request without a response has failed, and is not repeated."""
 
 _TOTAL_SECONDS: Final = 25.0
 _MANY_PROJECTS: Final = 100
@@ -39,7 +34,6 @@ _PROJECT_SECONDS: Final = 0.2
 """For each project beyond those: logins go four at a time."""
 
 _REQUESTS_OF_TARGET: Final = 3
-_UNCOLLECTED_SECONDS: Final = 4.0
 
 _CLOCK_TOLERANCE_SECONDS: Final = 300.0
 """A third of the skew at which signatures are rejected."""
@@ -61,9 +55,8 @@ async def check_all(
     """
     Return a finding for each project, collector and version of its API.
 
-    `progress` gets each as it comes.
-
-    `on_uncollected` gets what the credentials can read although no collector asks for it.
+    `progress` gets each as it comes, and `on_uncollected` what the credentials can
+    read although no collector asks for it.
     """
     skews: dict[str, float] = {}
 
@@ -102,12 +95,9 @@ async def check_all(
         findings = [finding for some in found for finding in some]
         if on_uncollected is not None:
             readable = {finding.project for finding in findings if finding.ok}
-            others = [
-                target
-                for target in _uncollected(configuration, registry)
-                if target.project.name in readable
-            ]
-            for each in await _examine_others(others, clients, settings):
+            for each in await find_uncollected(
+                configuration, registry, clients, readable
+            ):
                 on_uncollected(each)
     return findings
 
@@ -121,79 +111,6 @@ def _total_seconds(configuration: Configuration, targets: Sequence[Target]) -> f
             requests = _REQUESTS_OF_TARGET * number
             seconds += requests / cloud.rate_limit.requests_per_second
     return seconds
-
-
-@asynccontextmanager
-async def open_clients(
-    configuration: Configuration,
-    clock: Clock = time.time,
-    observers: Sequence[Observer] = (),
-) -> AsyncIterator[Mapping[str, CloudClient]]:
-    """Yield a client for each cloud, by name, which waits no longer than a step."""
-    scheduler = RequestScheduler(configuration.collection.max_concurrent_requests)
-    telemetry, memory = Telemetry(), ResponseMemory()
-    clients = {
-        cloud.name: CloudClient(
-            cloud,
-            scheduler,
-            telemetry,
-            memory,
-            clock=clock,
-            observers=observers,
-            read_seconds=STEP_SECONDS,
-        )
-        for cloud in configuration.clouds
-    }
-    try:
-        yield clients
-    finally:
-        for client in clients.values():
-            await client.aclose()
-
-
-def _uncollected(configuration: Configuration, registry: Registry) -> list[Target]:
-    everything = tuple(product.name for product in registry.products)
-    all_targets = registry.targets(
-        replace(project, collectors=everything) for project in configuration.projects
-    )
-    collected = {
-        (target.project.name, target.product.name)
-        for target in registry.targets(configuration.projects)
-    }
-    return [
-        target
-        for target in all_targets
-        if (target.project.name, target.product.name) not in collected
-    ]
-
-
-async def _examine_others(
-    targets: Sequence[Target],
-    clients: Mapping[str, CloudClient],
-    settings: CollectionSettings,
-) -> list[Uncollected]:
-    async def examine(target: Target) -> Uncollected | None:
-        client = clients[target.project.cloud.name]
-        try:
-            async with asyncio.timeout(_UNCOLLECTED_SECONDS):
-                found = await _examine(target, client, settings)
-        # What cannot be read is not missed: nobody has asked for it.
-        except Exception:  # noqa: BLE001
-            return None
-        if found.failure is not None or not found.number:
-            return None
-        return Uncollected(target.project.name, target.product.name, found.number)
-
-    found = await asyncio.gather(*map(examine, targets))
-    return [each for each in found if each is not None]
-
-
-async def _examine(
-    target: Target, client: CloudClient, settings: CollectionSettings
-) -> Examination:
-    poller = target.product.open(target, settings)
-    # The deadline is that of retries.
-    return await poller.examine(client.session(target.project, Deadline(STEP_SECONDS)))
 
 
 class _Check:
@@ -253,7 +170,7 @@ class _Check:
     async def _ask_in_time(self) -> None:
         try:
             async with asyncio.timeout(self._deadline.remaining):
-                self._found(await _examine(self.target, self._client, self._settings))
+                self._found(await examine(self.target, self._client, self._settings))
         except TimeoutError:
             self._failed(
                 Failure(

@@ -50,8 +50,8 @@ class RejectedScopes:
             return None
         return Failure(
             reason=Reason.PERMISSION,
-            problem="IAM rejects the login, though it accepts the password for others "
-            f"(not sent again for {left:.0f} s)",
+            problem="IAM rejects the login, though it accepts the password for others",
+            consequence=f"not sent again for {left:.0f} s",
             advice="grant the exporter's user a role in the project, or check project_id",
         )
 

@@ -111,11 +111,7 @@ class TokenIssuer:
         project: str,
         record: RequestRecord | None = None,
     ) -> Token | Failure:
-        """
-        Return a new token for a project or the account, or why there is none.
-
-        The request is noted in `record`.
-        """
+        """Return a new token for a project or the account, or why there is none."""
         try:
             password = self._auth.password.reveal()
             if failure := self._rejected_scopes.failure(project_id, password):

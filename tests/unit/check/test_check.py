@@ -20,7 +20,7 @@ from harness import (
     with_projects,
 )
 
-from exporter.check import Step, as_json, check_all, checks, table
+from exporter.check import Step, as_json, check_all, checks, clients, table
 from exporter.config import Tls, TrainingApi
 from exporter.simulator import (
     Dialect,
@@ -286,7 +286,7 @@ async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
     """Each step has an end, and so has the check of many projects; rows come before."""
     names = [f"p{number:02}" for number in range(40)]
     cloud = simulated(*names)
-    monkeypatch.setattr(checks, "STEP_SECONDS", 1.0)
+    monkeypatch.setattr(clients, "STEP_SECONDS", 1.0)
     monkeypatch.setattr(checks, "_TOTAL_SECONDS", 6.0)
     hangs = Fault(effect=Effect.HANG, api="training_jobs")
     cloud.faults.add(hangs)

@@ -180,7 +180,7 @@ async def test_how_long_a_rejected_password_rests(issuer):
 
     failure = await issuer.token("p1", "vision")
 
-    assert "not sent again for 900 s" in failure.problem
+    assert "not sent again for 900 s" in failure.consequence
     assert route.call_count == 1
 
 
