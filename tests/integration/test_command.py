@@ -210,7 +210,7 @@ def test_check_finds_projects(cloud, tmp_path, output):
     assert "near: eu-de_vision" in said
     assert "eu-de_ranking" in result.stdout
     if output == "json":
-        assert {found["project"] for found in json.loads(result.stdout)} == {
+        assert {found["project"] for found in json.loads(result.stdout)["targets"]} == {
             "eu-de_ranking"
         }
 
