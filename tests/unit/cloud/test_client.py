@@ -69,7 +69,9 @@ class Stage:
         self.jitter = 1.0
         monkeypatch.setattr(
             "exporter.cloud.client.open_client",
-            lambda *_: httpx.AsyncClient(transport=httpx.MockTransport(self.wire)),
+            lambda *_, **__: httpx.AsyncClient(
+                transport=httpx.MockTransport(self.wire)
+            ),
         )
         monkeypatch.setattr("random.uniform", self.uniform)
         self.scheduler = RequestScheduler(4)

@@ -45,7 +45,7 @@ class FakeClient:
         """Return this machine's time."""
         return LOCAL_TIME
 
-    async def ask(self, project, call, deadline):
+    async def ask(self, project, call, deadline, record):
         """Answer."""
         self.asked.append((project, call, deadline))
         context = RequestContext(

@@ -104,7 +104,7 @@ class Client:
     is_closed: bool = False
     retained: set | None = None
 
-    def session(self, project, deadline):
+    def session(self, project, deadline, record):
         """Return whose session it is."""
         return self.cloud.name, project.name, deadline
 

@@ -324,7 +324,7 @@ async def test_the_list_fails():
 class Refusing:
     """A client that refuses a request before it is sent, as one out of time does."""
 
-    async def ask(self, project, call, deadline):
+    async def ask(self, project, call, deadline, record):
         """Refuse."""
         raise CollectionError(
             Failure(reason=Reason.TIMEOUT, problem="no time left", advice="wait")
