@@ -1,5 +1,6 @@
 """A cloud's credential: whose requests share a token, and what is forgotten when."""
 
+import asyncio
 import json
 
 import httpx
@@ -61,9 +62,10 @@ class Wire:
 class Stage:
     """A credential, and the client that it logs in with."""
 
-    def __init__(self, auth):
+    def __init__(self, auth, answer=None):
         self.wire = Wire()
-        self.client = httpx.AsyncClient(transport=httpx.MockTransport(self.wire))
+        transport = httpx.MockTransport(answer or self.wire)
+        self.client = httpx.AsyncClient(transport=transport)
         self.expiries = []
         self.credential = new_credential(
             cloud(auth),
@@ -243,4 +245,29 @@ async def test_an_agency_has_keys():
     stage = Stage(EcsAgencyAuth(metadata_url="http://127.0.0.1:9"))
 
     assert isinstance(stage.credential, KeyCredential)
+    await stage.aclose()
+
+
+async def test_a_login_for_a_project_that_is_forgotten():
+    """It is canceled, though nobody else would end it."""
+    events = []
+    began = asyncio.Event()
+
+    async def hang(request):
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            events.append("ended")
+
+    auth = PasswordAuth(username="u", password=Secret("p"), domain="OTC1")
+    stage = Stage(auth, hang)
+    request = asyncio.create_task(stage.get(A))
+    await began.wait()
+    assert events == []
+    await stage.credential.retain([B])
+
+    assert events == ["ended"]
+    with pytest.raises(CollectionError, match="closed while it waited"):
+        await request
     await stage.aclose()
