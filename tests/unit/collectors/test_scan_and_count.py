@@ -20,7 +20,7 @@ from exporter.collectors.jobs.quota import JobQuota
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import V1Job, v1_status
-from exporter.collectors.page_scan import ScanOutcome
+from exporter.collectors.page_scan import ScanOutcome, scan_pages
 from exporter.errors import CollectionError, Failure, Reason
 
 
@@ -144,6 +144,24 @@ def test_a_cold_list_is_asked_for_in_growing_steps(api):
     assert [len(batch) for batch in jobs.batches] == [101]
 
 
+def test_the_end_of_a_list_of_full_pages(api):
+    """One page more shows it."""
+    jobs = api(5, size=1)
+    jobs.hints.pages[ALL_JOBS] = 5
+    jobs.list()
+
+    assert jobs.batches == [[1, 2, 3, 4, 5], [6]]
+
+
+def test_a_list_of_which_nothing_is_known(api):
+    """Its first page is asked for alone."""
+    jobs = api(5)
+    result = jobs.run(scan_pages(jobs.paginator().pages(ALL_JOBS)))
+
+    assert (result.outcome, result.pages) == (ScanOutcome.COMPLETE, 1)
+    assert jobs.batches == [[1]]
+
+
 def test_a_filtered_list_is_asked_for_in_smaller_steps(api):
     """The total may be that of all jobs: no more pages than have been answered."""
     jobs = api(0, 20, size=1)
@@ -235,6 +253,19 @@ def test_a_list_that_does_not_end(api):
     ):
         jobs.list()
     assert len(jobs.asked) <= 14
+
+
+def test_a_list_without_a_total_that_does_not_end(api):
+    """It is given up when it has more than twice as many jobs as a list may have."""
+    jobs = api(2000, size=1000)
+    pages = [
+        replace(jobs.page(ALL_JOBS, number, 1000), total=None) for number in (1, 2)
+    ]
+    jobs.change = lambda query, number, page: pages[number % 2]
+
+    with pytest.raises(CollectionError, match="140 pages, and 0 objects by the API's"):
+        jobs.list()
+    assert len(jobs.asked) == 140
 
 
 def test_a_smaller_page_size(api):
