@@ -10,7 +10,7 @@ import respx
 
 from exporter.cloud.auth import TokenAuth, TokenIssuer
 from exporter.cloud.auth.tokens import Token
-from exporter.cloud.request_context import RequestContext
+from exporter.cloud.request_context import RequestContext, context_of
 from exporter.config import PasswordAuth, Secret
 from exporter.errors import CollectionError, Failure, Reason
 
@@ -164,6 +164,8 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
 
     assert request.headers["X-Auth-Token"] == "MIItoken"
     assert "Authorization" not in request.headers
+    # The login names the project in the log.
+    assert context_of(respx.calls[0].request).project == "vision"
     login = json.loads(respx.calls[0].request.content)
     assert login["auth"]["scope"] == {"project": {"id": "p1"}}
     assert ended == [pytest.approx(1_700_086_400.527363)]
