@@ -234,7 +234,7 @@ def test_a_failure_carries_its_request():
         ({}, {"request_id": "2c3d", "error_msg": "canary"}, "2c3d"),
         ({"X-IAM-Trace-Id": "token_global_null_0a"}, {}, "token_global_null_0a"),
         ({"X-Request-Id": "a b", "X-IAM-Trace-Id": "0a-1b"}, {}, "0a-1b"),
-        ({"X-Request-Id": "x" * 65}, {}, None),
+        ({"X-Request-Id": "x" * 129}, {}, None),
         ({"X-Request-Id": "id\tlevel=error"}, {"request_id": "a\nb"}, None),
         ({}, {"request_id": 7}, None),
         ({}, [], None),

@@ -324,7 +324,7 @@ async def test_check_survives_what_nobody_thought_of():
 
 async def test_a_check_that_is_never_answered_ends(monkeypatch):
     """An answer that never ends fails its row in the end."""
-    monkeypatch.setattr("exporter.check.checks._ROW_SECONDS", 0.3)
+    monkeypatch.setattr("exporter.check.checks._TOTAL_SECONDS", 0.3)
 
     async def drip(writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")

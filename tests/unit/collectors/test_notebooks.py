@@ -15,8 +15,7 @@ from harness import (
 from huaweicloudsdkmodelarts.v1 import ListAllNotebooksRequest
 from simulator_client import modelarts_sdk
 
-from exporter.check import Step, check_all
-from exporter.check.findings import table
+from exporter.check import Step, check_all, table
 from exporter.config import NotebookSeries, Provider
 from exporter.simulator import (
     NOTEBOOK_TOKEN,
