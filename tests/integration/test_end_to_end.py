@@ -21,14 +21,28 @@ from harness import configuration, exporting, simulated
 from msgspec.structs import replace
 from programs import a_prometheus_at, an_alertmanager, asked, wait_until
 
-from exporter.config import JobSeries
-from exporter.simulator import GPU_FLAVOR, Effect, Fault, Jobs, RealClock, serve
+from exporter.collectors.registry import REGISTRY
+from exporter.config import JobSeries, NotebookSeries, Prices, ServiceSeries
+from exporter.simulator import (
+    DEMO_PRICES,
+    GPU_FLAVOR,
+    Effect,
+    Fault,
+    Jobs,
+    RealClock,
+    demo_cloud,
+    serve,
+)
+from exporter.simulator.scheduled_events import ScheduledEvent, ScheduledEvents
+from exporter.simulator.services import Service
+from exporter.simulator.state import Placement
 
 
 pytestmark = pytest.mark.needs("prometheus", "prometheus-alertmanager")
 
 RULES = ROOT / "deploy/prometheus/rules"
 TEAMS = {"full": "vision", "broken": "speech"}
+PRODUCTS = ("pools", "notebooks", "services", "lite_servers", "scheduled_events")
 # Nothing is wrong with the last.
 PROJECTS = (
     "full",
@@ -116,6 +130,7 @@ def a_cloud():
     modern.training_api = "v2"
     for job in modern.training.jobs:
         job.flavor = GPU_FLAVOR
+    add_products(by_name)
     for project in cloud.projects:
         project.visualization.create_job(8, created=now - 600)
     cloud.faults.add(
@@ -128,6 +143,39 @@ def a_cloud():
         )
     )
     return cloud, by_name
+
+
+def add_products(by_name):
+    """Give two projects what the demo has besides jobs."""
+    demo = {project.name: project for project in demo_cloud().projects}
+    for name, like in (("modern", "vision"), ("failing", "speech")):
+        project = by_name[name]
+        for product in PRODUCTS:
+            setattr(project, product, getattr(demo[like], product))
+    by_name["failing"].pools = demo["translation"].pools
+    modern = by_name["modern"]
+    pool = modern.pools.pools[0]
+    now = RealClock(1.0).now()
+    job = modern.training.create_job(8, created=now - 600)
+    job.flavor = GPU_FLAVOR
+    job.placement = Placement(pool.pool_id, pool.name, 8, "nvidia.com/gpu")
+    # The demo's event is not in this state at all times.
+    waiting = ScheduledEvent(state="inquiring", pool=pool.pool_id, not_before=now + 600)
+    modern.scheduled_events = ScheduledEvents([waiting])
+    by_name["failing"].services.v1.append(Service(status="concerning"))
+
+
+def with_products(configured):
+    """Return the configuration, with all collectors for the projects that need them."""
+    everything = REGISTRY.names.known
+    projects = tuple(
+        dataclasses.replace(one, collectors=everything)
+        if one.name in {"modern", "failing"}
+        else one
+        for one in configured.projects
+    )
+    prices = Prices(currency="EUR", flavors=DEMO_PRICES)
+    return dataclasses.replace(configured, projects=projects, prices=prices)
 
 
 def with_teams(configured):
@@ -174,9 +222,15 @@ receivers:
 """
         async with serve(cloud) as cloud_url:
             configured = configuration(
-                cloud, cloud_url, job_series=JobSeries(enabled=True)
+                cloud,
+                cloud_url,
+                job_series=JobSeries(enabled=True),
+                pool_nodes=True,
+                notebook_series=NotebookSeries(enabled=True),
+                service_series=ServiceSeries(enabled=True),
             )
-            async with exporting(with_teams(configured)) as exporter:
+            configured = with_products(with_teams(configured))
+            async with exporting(configured) as exporter:
                 living = asyncio.create_task(life(by_name, cloud))
                 try:
                     with an_alertmanager(tmp_path, alertmanager) as manager:
@@ -232,9 +286,17 @@ def _alerts_arrive(webhook):
 
 
 def _queries_find_data(url):
+    missing = {name: with_values(expr) for name, expr in TARGETS}
+
+    def are_found():
+        for name in [name for name, expr in missing.items() if asked(url, expr)]:
+            del missing[name]
+        return not missing
+
+    with contextlib.suppress(pytest.fail.Exception):
+        wait_until(are_found, 30)
+    assert not missing
     for name, expr in TARGETS:
-        everything = with_values(expr)
-        wait_until(lambda e=everything: asked(url, e), 30)
         singles = [
             project
             for project in PROJECTS

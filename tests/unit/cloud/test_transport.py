@@ -4,11 +4,14 @@ import asyncio
 import base64
 import contextlib
 
+from functools import partial
+
 import pytest
 import trustme
 
 from harness import configuration, exporting, exporting_from, simulated, with_cloud
 
+from exporter.cloud.client import CloudClient
 from exporter.config import Secret, Tls
 from exporter.errors import ConfigurationError
 from exporter.simulator import ServerCertificate, serve
@@ -251,7 +254,8 @@ async def test_an_unknown_host(logged):
 @pytest.mark.slow
 async def test_a_request_that_takes_too_long(monkeypatch, logged):
     """A single request has a time of its own, too."""
-    monkeypatch.setattr("exporter.cloud.transport._READ_SECONDS", 0.2)
+    hurried = partial(CloudClient, read_seconds=0.2)
+    monkeypatch.setattr("exporter.collection.collector.CloudClient", hurried)
     monkeypatch.setattr("exporter.cloud.client._MAX_RETRIES", 0)
     cloud = simulated("a")
     cloud.latency = 30.0
