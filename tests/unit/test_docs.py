@@ -1,6 +1,7 @@
 """What the documentation says is so."""
 
 import ast
+import functools
 import json
 import re
 
@@ -73,6 +74,7 @@ def test_the_example_configuration(tmp_path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_references_are_what_the_code_says(document):
     """Keys, flags, metrics and statuses, with their types, labels and defaults."""
     text = document.read_text()
@@ -104,10 +106,21 @@ def test_links_lead_somewhere(document):
         assert (path.parent / target).exists(), target
 
 
+@functools.cache
+def parsed(path):
+    """Return the syntax tree of a module, which is parsed once."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports(path):
     """Return the modules of the exporter that a module imports, without `exporter.`."""
+    return list(_imports(path))
+
+
+def _imports(path):
     package = path.relative_to(PACKAGE).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.ImportFrom) or not node.level:
             continue
         base = package[: len(package) - node.level + 1]
@@ -152,7 +165,7 @@ def test_products_have_no_names_elsewhere(room):
     """Code outside of the products names none of their kinds, and no collector."""
     names = {*REGISTRY.kinds, *REGISTRY.names.known}
     for path in PACKAGE.joinpath(room).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             match node:
                 case ast.Constant(str(text)) | ast.Attribute(attr=text):
                     # A member of an enum has the name that its value has in lower case.
@@ -174,7 +187,7 @@ def test_imports_make_no_circle():
 def test_modules_are_short(path):
     """A module is read in a minute or two, and its first line says why it is there."""
     source = (PACKAGE / path).read_text()
-    docstring = ast.get_docstring(ast.parse(source))
+    docstring = ast.get_docstring(parsed(PACKAGE / path))
 
     assert source.count("\n") <= 320
     assert docstring

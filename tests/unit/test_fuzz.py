@@ -124,6 +124,7 @@ def mistakes(file, read):
 
 @FUZZ
 @given(st.data())
+@pytest.mark.slow
 def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
     """Any value at any place is taken or refused with words."""
     document = yaml.safe_load(MINIMAL)
@@ -143,6 +144,7 @@ def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
     | st.text(max_size=200)
     | st.text(alphabet="{}[]:-,&*!|>'\"#%@`\n\t a1", max_size=80)
 )
+@pytest.mark.slow
 def test_configurations_that_are_anything(tmp_path_factory, text):
     """Any bytes are refused with words, in both kinds of files."""
     folder = tmp_path_factory.getbasetemp()
@@ -154,6 +156,7 @@ def test_configurations_that_are_anything(tmp_path_factory, text):
 @given(
     st.integers(0, len(MINIMAL)), st.text(alphabet="{}[]:-,&*!|>'\"#\n a", max_size=3)
 )
+@pytest.mark.slow
 def test_configurations_with_a_slip(tmp_path_factory, place, slip):
     """A character too many, anywhere."""
     text = MINIMAL[:place] + slip + MINIMAL[place:]
@@ -223,6 +226,7 @@ WEB = JSON | st.fixed_dictionaries(
 
 @FUZZ
 @given(WEB.map(yaml.safe_dump) | st.text(max_size=60))
+@pytest.mark.slow
 async def test_no_web_configuration_opens_a_door(tmp_path_factory, text):
     """Whatever a file becomes while the exporter runs: no stranger gets in but to health."""
     folder = tmp_path_factory.getbasetemp() / "web"
@@ -311,6 +315,7 @@ V2_ITEM = st.fixed_dictionaries(
     )
     | JSON
 )
+@pytest.mark.slow
 def test_searches(answer):
     """Whatever v2 answers, it adds up or is no search."""
     try:
@@ -374,6 +379,7 @@ ROWS = {
 @given(
     rows=st.lists(ROW | st.builds(lambda lease: {"lease": lease}, LEASE), max_size=3)
 )
+@pytest.mark.slow
 def test_rows_of_other_lists(api, rows):
     """Whatever a row is, it is read, is no row, or an error says which number is wrong."""
     decoder, name, read = ROWS[api]
@@ -411,6 +417,7 @@ def test_any_bytes_as_an_answer(body):
         st.text(alphabet=st.characters(codec="ascii", exclude_categories=["C"])),
     ),
 )
+@pytest.mark.slow
 def test_any_refusal(status, body, headers):
     """Any error answer is a failure with a reason, words and advice."""
     context = RequestContext(
@@ -482,6 +489,7 @@ REQUESTS = st.binary(max_size=300) | st.builds(
 )
 
 
+@pytest.mark.slow
 async def test_any_request():
     """Whatever is sent to it, the exporter answers the next scrape, and never with 500."""
     cloud = simulated("a")

@@ -60,6 +60,7 @@ def not_held(verdicts):
 
 
 @pytest.mark.parametrize("auth", [password_auth, key_auth])
+@pytest.mark.slow
 async def test_all_hold(auth):
     """The simulated cloud is as assumed; few requests tell it, and none changes it."""
     cloud = full_cloud()
@@ -108,6 +109,7 @@ def every(name):
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
 )
+@pytest.mark.slow
 async def test_a_dialect_that_breaks_an_assumption(differences, broken):
     """The report names it, why it matters, and what the exporter does about it."""
     cloud = full_cloud()
@@ -227,6 +229,7 @@ async def test_a_dialect_that_breaks_an_assumption(differences, broken):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
+@pytest.mark.slow
 async def test_an_answer_that_breaks_an_assumption(fault, broken):
     """It is told apart from what could not be told."""
     cloud = full_cloud()
@@ -236,6 +239,7 @@ async def test_an_answer_that_breaks_an_assumption(fault, broken):
     assert broken in not_held(verdicts)
 
 
+@pytest.mark.slow
 async def test_every_assumption_can_be_broken():
     """Nothing is in the table that no test above has seen not to hold."""
     verdicts, _ = await checked(full_cloud())
@@ -250,6 +254,7 @@ async def test_every_assumption_can_be_broken():
     assert verdicts.keys() == broken
 
 
+@pytest.mark.slow
 async def test_a_new_status_is_named():
     """An issue can tell it; what is no word of an API is not repeated."""
     cloud = full_cloud()
@@ -275,6 +280,7 @@ async def test_a_new_status_is_named():
     assert "1 that are not shown" in verdicts["visualization_statuses"].seen
 
 
+@pytest.mark.slow
 async def test_versions_that_list_the_same_jobs():
     """Their IDs differ, but not their names and times."""
     cloud = full_cloud()
@@ -284,6 +290,7 @@ async def test_versions_that_list_the_same_jobs():
     assert "training_versions" in not_held(verdicts)
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_told():
     """An empty project tells little; a refusal says so without its text."""
     cloud = simulated("a")
@@ -300,6 +307,7 @@ async def test_what_cannot_be_told():
     assert "canonical" not in report
 
 
+@pytest.mark.slow
 async def test_the_next_project_is_asked_for_what_the_first_cannot_tell():
     """At most three are asked."""
     cloud = simulated("a", "b", "c", "d", "e")
@@ -314,6 +322,7 @@ async def test_the_next_project_is_asked_for_what_the_first_cannot_tell():
     assert asked <= {project.project_id for project in cloud.projects[:3]}
 
 
+@pytest.mark.slow
 async def test_a_list_of_projects_without_the_one_that_asks():
     """A list that is empty is no list."""
     cloud = full_cloud()

@@ -111,6 +111,7 @@ async def test_a_wrong_password():
     assert "wrong" not in as_json(findings)
 
 
+@pytest.mark.slow
 async def test_a_smaller_page_size_is_told():
     """A page size that the API refuses is told with the one that it takes."""
     cloud = simulated("a")
@@ -306,6 +307,7 @@ async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
     assert told[0].ok
 
 
+@pytest.mark.slow
 async def test_what_else_the_credential_can_read():
     """It is told with its number; what has nothing or is refused is not."""
     cloud = simulated("a", "b", "c")

@@ -4,6 +4,7 @@ import time
 
 from dataclasses import replace
 
+import pytest
 import yaml
 
 from discovering import account
@@ -58,6 +59,7 @@ async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
     assert "4 collected" in found.table()
 
 
+@pytest.mark.slow
 async def test_the_configuration_can_be_pasted():
     """It has the projects that are collected and not configured; names stay text."""
     cloud = account()

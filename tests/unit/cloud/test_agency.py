@@ -33,6 +33,7 @@ async def keys_of(cloud):
 
 
 @pytest.mark.parametrize("sessions", [True, False], ids=["sessions", "no sessions"])
+@pytest.mark.slow
 async def test_requests_are_signed_with_the_agencys_keys(sessions):
     """Old and new metadata services give keys, once for all projects and scrapes."""
     cloud = simulated("a", "b")
@@ -48,6 +49,7 @@ async def test_requests_are_signed_with_the_agencys_keys(sessions):
     ) == pytest.approx(cloud.clock.now() + 3600, abs=1)
 
 
+@pytest.mark.slow
 async def test_keys_are_renewed_in_their_last_ten_minutes():
     """A key is used for fifty minutes, and replaced while it is still valid."""
     cloud = simulated("a")
@@ -64,6 +66,7 @@ async def test_keys_are_renewed_in_their_last_ten_minutes():
     assert cloud.metadata.asked == 2
 
 
+@pytest.mark.slow
 async def test_a_session_that_ended_is_opened_again():
     """A 401 of the metadata service is answered with a new session, once."""
     cloud = simulated("a")
@@ -76,6 +79,7 @@ async def test_a_session_that_ended_is_opened_again():
     assert cloud.metadata.issued == 2
 
 
+@pytest.mark.slow
 async def test_a_valid_key_outlives_a_renewal_that_fails():
     """While the metadata service fails, the old key is used to its end, then not."""
     cloud = simulated("a")
@@ -93,6 +97,7 @@ async def test_a_valid_key_outlives_a_renewal_that_fails():
             await keys.key()
 
 
+@pytest.mark.slow
 async def test_an_instance_without_an_agency(logged):
     """Without an agency everything is down, and the log says what to do."""
     cloud = simulated("a")
@@ -108,6 +113,7 @@ async def test_an_instance_without_an_agency(logged):
 
 
 @pytest.mark.parametrize("odd", ["access_key", "security_token", "session"])
+@pytest.mark.slow
 async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
     """Keys and sessions with odd characters are failures, and well again with the next."""
     cloud = simulated("a")
@@ -127,6 +133,7 @@ async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
 
+@pytest.mark.slow
 async def test_a_machine_without_metadata():
     """On another machine the metadata service does not answer, which is told."""
     keys = AgencyKeys("http://127.0.0.1:9", lambda: 0.0)
@@ -135,6 +142,7 @@ async def test_a_machine_without_metadata():
     await keys.aclose()
 
 
+@pytest.mark.slow
 async def test_metadata_is_never_asked_through_a_proxy(monkeypatch):
     """The address is the instance's own, whatever the environment says."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -143,6 +151,7 @@ async def test_metadata_is_never_asked_through_a_proxy(monkeypatch):
         assert (await keys.key()).security_token
 
 
+@pytest.mark.slow
 async def test_no_key_is_told(logged):
     """Neither keys nor tokens of an agency are in a log or a `repr`."""
     cloud = simulated("a")

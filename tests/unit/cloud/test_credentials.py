@@ -33,6 +33,7 @@ def all_down(scrape, reason: str) -> bool:
     )
 
 
+@pytest.mark.slow
 async def test_one_login_for_each_project():
     """Tokens are kept: scrapes after the first one do not log in."""
     cloud = simulated("a", "b", "c")
@@ -44,6 +45,7 @@ async def test_one_login_for_each_project():
 
 
 @pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.slow
 async def test_a_project_without_a_role_is_logged_in_to_once(counts):
     """Its login fails like one with a wrong password; the others are collected."""
     cloud = simulated("a", "b", "c")
@@ -81,6 +83,7 @@ async def test_a_token_is_renewed_before_it_ends():
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
+@pytest.mark.slow
 async def test_a_token_that_ended_early_is_renewed_once(end):
     """A 401 is answered with one login, and the scrape is complete."""
     cloud = simulated("a")
@@ -95,6 +98,7 @@ async def test_a_token_that_ended_early_is_renewed_once(end):
     assert cloud.identity.logins == 2
 
 
+@pytest.mark.slow
 async def test_a_project_that_refuses_every_token_does_not_log_in_for_ever():
     """A new token that is refused at once is not replaced at every scrape."""
     cloud = simulated("a")
@@ -107,6 +111,7 @@ async def test_a_project_that_refuses_every_token_does_not_log_in_for_ever():
     assert cloud.identity.logins == 2
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_is_sent_once():
     """One refusal is enough for all projects and scrapes: the account is not locked."""
     cloud = simulated("a", "b", "c", "d", "e", "f")
@@ -117,6 +122,7 @@ async def test_a_wrong_password_is_sent_once():
     assert cloud.identity.wrong_passwords == 1
 
 
+@pytest.mark.slow
 async def test_a_corrected_password_file_is_used_at_once(tmp_path):
     """After a refusal, a change of the file is enough to go on."""
     cloud = simulated("a", "b")
@@ -130,6 +136,7 @@ async def test_a_corrected_password_file_is_used_at_once(tmp_path):
     assert cloud.identity.wrong_passwords == 1
 
 
+@pytest.mark.slow
 async def test_a_missing_secret_file_fails_and_recovers(tmp_path, logged):
     """A secret's file that goes missing is named, and used when it is back."""
     cloud = simulated("a")
@@ -179,6 +186,7 @@ async def test_a_valid_token_outlives_a_login_that_fails():
     assert cloud.identity.logins == 1
 
 
+@pytest.mark.slow
 async def test_a_token_that_no_header_can_hold(monkeypatch):
     """A token with a control character costs the scrapes that got it, as `response`."""
     cloud = simulated("a", "b")
@@ -211,6 +219,7 @@ async def test_long_tokens():
         assert all_up(await exporter.scrape())
 
 
+@pytest.mark.slow
 async def test_signed_requests():
     """Requests signed with an access key are accepted, and nobody logs in."""
     cloud = simulated("a", "b")
@@ -241,6 +250,7 @@ async def test_a_temporary_access_key(tmp_path):
         assert all_up(await exporter.scrape())
 
 
+@pytest.mark.slow
 async def test_a_wrong_secret_key_is_used_once():
     """One refused signature is enough for all projects: the key is not locked."""
     cloud = simulated("a", "b", "c", "d", "e", "f")
@@ -251,6 +261,7 @@ async def test_a_wrong_secret_key_is_used_once():
     assert cloud.identity.refused_signatures == 1
 
 
+@pytest.mark.slow
 async def test_a_revoked_access_key_is_not_used_again(tmp_path):
     """A key that was good and is refused now rests; its replacement is used at once."""
     cloud = simulated("a", "b")

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from harness import (
     PASSWORD,
     configuration,
@@ -137,6 +139,7 @@ async def test_a_wrong_key_says_what_to_check(logged):
     assert PASSWORD not in str(failed)
 
 
+@pytest.mark.slow
 async def test_a_request_that_the_scrape_cancels(logged):
     """A request that is canceled at the deadline is a line, too."""
     cloud = simulated("a")

@@ -176,6 +176,7 @@ async def test_numbers_that_cannot_be_meant(version, api, field, logged):
     [(NINES, "`$.jobs[0].duration`"), (f'"{NINES}"', "duration is out of range")],
     ids=["number", "text"],
 )
+@pytest.mark.slow
 async def test_words_name_the_field(value, words, logged):
     """The page and the log say which field it was, and do not repeat all of it."""
     cloud = two_projects("v1")
@@ -257,6 +258,7 @@ async def test_texts_that_a_cloud_chooses(text):
         ("v2", "training_job_searches", "flavor_id", '"\\udc00"'),
     ],
 )
+@pytest.mark.slow
 async def test_texts_that_are_refused(version, api, field, value):
     """An ID that is none, and halves of characters, cost their project."""
     cloud = two_projects(version)
@@ -316,6 +318,7 @@ async def test_a_listing_that_cannot_be_true(version, limit, lie, logged):
     assert "internal error" not in "".join(logged())
 
 
+@pytest.mark.slow
 async def test_a_contradiction_is_said_in_words(logged):
     """What contradicts what is on the page, in the log and in a check."""
     cloud = two_projects("v1")
@@ -336,6 +339,7 @@ async def test_a_contradiction_is_said_in_words(logged):
     assert words in table(findings)
 
 
+@pytest.mark.slow
 async def test_a_contradiction_that_goes_away():
     """If the second reading agrees with itself, the first one costs nothing."""
     cloud = two_projects("v1")
@@ -350,6 +354,7 @@ async def test_a_contradiction_that_goes_away():
     )
 
 
+@pytest.mark.slow
 async def test_a_result_that_cannot_be_told(logged):
     """
     A fault of ours with one project's result costs that project, wherever it is told.

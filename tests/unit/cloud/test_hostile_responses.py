@@ -101,6 +101,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("answer", "words"), UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.slow
 async def test_an_answer_that_cannot_be_read(answer, words, logged):
     """It is a failure of its project, in words, and costs the others nothing."""
     async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
@@ -169,6 +170,7 @@ NOT_HTTP = {
 
 
 @pytest.mark.parametrize(("answer", "reason"), NOT_HTTP.values(), ids=NOT_HTTP)
+@pytest.mark.slow
 async def test_an_answer_that_is_no_good_http(answer, reason, logged):
     """It is a failure with a reason, and never an error of the exporter."""
     async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
@@ -199,6 +201,7 @@ async def test_an_answer_that_is_odd_but_well(answer):
     assert set(scrape.up().values()) == {1.0}
 
 
+@pytest.mark.slow
 async def test_an_answer_that_nobody_asked_for():
     """What comes between two requests is not taken for the answer to the second."""
     sent = asyncio.Event()
@@ -322,6 +325,7 @@ async def test_check_survives_what_nobody_thought_of():
     assert findings[0].steps[Step.JOBS].ok is False
 
 
+@pytest.mark.slow
 async def test_a_check_that_is_never_answered_ends(monkeypatch):
     """An answer that never ends fails its row in the end."""
     monkeypatch.setattr("exporter.check.checks._TOTAL_SECONDS", 0.3)
@@ -353,6 +357,7 @@ async def test_a_login_that_cannot_be_read(token):
     assert [one.ok for one in findings] == [False, False]
 
 
+@pytest.mark.slow
 async def test_an_error_as_large_as_it_likes():
     """The status of an error counts, whatever comes with it."""
     body = json.dumps({"error_code": "ModelArts.0010", "x": "y" * MIB}).encode()

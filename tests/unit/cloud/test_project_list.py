@@ -261,6 +261,7 @@ async def test_answers_that_are_no_list(body, problem):
     assert "iam_url" in failure.advice
 
 
+@pytest.mark.slow
 async def test_a_list_that_is_too_large():
     """Eight MiB are read, and no more."""
     rows = [row(number, description="x" * 2000) for number in range(5000)]
@@ -270,6 +271,7 @@ async def test_a_list_that_is_too_large():
     assert "8192 KiB" in failure.problem
 
 
+@pytest.mark.slow
 async def test_ten_thousand_projects():
     """The largest list that is read."""
     rows = [row(number, f"eu-de_{number}") for number in range(10_000)]

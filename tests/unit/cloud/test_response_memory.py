@@ -194,6 +194,7 @@ async def settled():
         await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 async def test_what_stalls_is_dropped():
     """Ten responses hold all memory and stall: another one is read nevertheless."""
     memory = ResponseMemory(CAPACITY, 0.05)

@@ -260,6 +260,7 @@ KEY = st.text(string.ascii_letters + string.digits, min_size=1, max_size=40)
     secret_key=KEY,
     body=st.sampled_from(["", "{}", '{"offset":0}']),
 )
+@pytest.mark.slow
 def test_the_official_sdk_signs_the_same(
     method, segments, query, token, access_key, secret_key, body
 ):

@@ -62,6 +62,7 @@ async def test_an_unknown_authority(tmp_path, authority, logged):
     assert any("tls.ca_file" in line for line in logged())
 
 
+@pytest.mark.slow
 async def test_insecure_skip_verify(tmp_path, authority):
     """Checking can be switched off."""
     async with over_tls(tmp_path, authority, Tls(insecure_skip_verify=True)) as scrape:
@@ -78,6 +79,7 @@ async def test_a_client_certificate(tmp_path, authority):
         assert set(scrape.up().values()) == {1.0}
 
 
+@pytest.mark.slow
 async def test_no_client_certificate(tmp_path, authority):
     """Without one, a server that wants a certificate is not reached."""
     tls = Tls(ca_file=tmp_path / "ca.crt")

@@ -58,6 +58,7 @@ def agrees(scrape, cloud: SimulatedCloud) -> None:
             assert scrape.value("job_count_limit_remaining", **labels) == jobs.remaining
 
 
+@pytest.mark.slow
 async def test_a_scrape_says_what_is_true():
     """Counts, quotas and limits of all projects are the cloud's own."""
     cloud = demo_cloud(ManualClock())
@@ -137,6 +138,7 @@ async def test_durations_and_times():
         if getattr(dialect, name)
     ),
 )
+@pytest.mark.slow
 async def test_odd_answers_are_counted(dialect):
     """Each way in which deployments differ gives the same, right counts."""
     cloud = simulated("a", "b")
@@ -200,6 +202,7 @@ async def test_only_the_workspace_that_is_configured():
     assert scrape.statuses("w", "training") == {"killing": 1}
 
 
+@pytest.mark.slow
 async def test_compressed_answers_and_cookies():
     """Compressed answers are read; cookies are not sent back."""
     cloud = simulated("a")
@@ -247,6 +250,7 @@ async def test_simultaneous_scrapes_share_their_requests():
     assert last.value("exporter_coalesced_collections_total") == 9 * 4
 
 
+@pytest.mark.slow
 async def test_a_shorter_deadline_does_not_cut_the_others_collection():
     """The scrape with little time gets a timeout, the one that it shared with all."""
     cloud = simulated("a")
@@ -261,6 +265,7 @@ async def test_a_shorter_deadline_does_not_cut_the_others_collection():
     assert len(cloud.asked("training_jobs")) == 2
 
 
+@pytest.mark.slow
 async def test_who_asks_for_all_time_keeps_nobody_else_waiting():
     """A hanging run is kept for whom it has time; later scrapes ask anew."""
     cloud = simulated("a")
@@ -286,6 +291,7 @@ async def _met(cloud, times):
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_a_client_that_leaves_cancels_its_collection():
     """Nobody waits: the requests are canceled, and that is counted."""
     cloud = simulated("a")
@@ -310,6 +316,7 @@ async def test_a_client_that_leaves_cancels_its_collection():
     )
 
 
+@pytest.mark.slow
 async def test_a_client_that_leaves_does_not_cancel_a_shared_collection():
     """Another scrape waits for the same collection: it goes on."""
     cloud = simulated("a")
@@ -386,6 +393,7 @@ async def test_what_passes_is_retried(fault, times, requests):
     assert sum(retries.values()) == (1 if fault.effect is Effect.RESET else times)
 
 
+@pytest.mark.slow
 async def test_server_faults_are_retried_twice_at_most():
     """A fault that stays costs three requests, not more."""
     cloud = simulated("a")
@@ -398,6 +406,7 @@ async def test_server_faults_are_retried_twice_at_most():
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413])
+@pytest.mark.slow
 async def test_refusals_are_not_retried(status):
     """What is refused is not asked again (a 401 is, with a new token)."""
     cloud = simulated("a")
@@ -431,6 +440,7 @@ async def test_a_retry_that_would_be_late_is_not_made():
     assert len(cloud.asked()) == asked + 2
 
 
+@pytest.mark.slow
 async def test_a_throttling_cloud_is_listed_all_the_same():
     """With a 429 here and there a scrape takes longer, but is complete."""
     cloud = simulated("a", "b", "c", "d")
@@ -443,6 +453,7 @@ async def test_a_throttling_cloud_is_listed_all_the_same():
     assert 429 in {asked.status for asked in cloud.asked()}
 
 
+@pytest.mark.slow
 async def test_rate_limit():
     """The cloud's rate limit holds across its projects, logins included."""
     cloud = simulated("a", "b", "c")
@@ -456,6 +467,7 @@ async def test_rate_limit():
     assert took >= (len(cloud.asked()) - 2) / 20 - 0.01
 
 
+@pytest.mark.slow
 async def test_max_concurrent_requests():
     """Never are more requests in flight than are allowed."""
     cloud = simulated(*"abcdefgh")

@@ -34,6 +34,7 @@ def failures(lines):
 
 
 @pytest.mark.parametrize("auth", [password_auth("wrong"), key_auth("wrong")])
+@pytest.mark.slow
 async def test_a_rejected_credential_is_one_line(logged, auth):
     """It has the number of projects, the first names, and what follows from it."""
     async with exporting_from(simulated(*NAMES), auth) as exporter:
@@ -54,6 +55,7 @@ async def test_a_rejected_credential_is_one_line(logged, auth):
     assert again == []
 
 
+@pytest.mark.slow
 async def test_an_unreachable_cloud_is_one_line(logged):
     """Nothing listens there, for any of the projects."""
     change = with_cloud(iam_url=UNREACHABLE, modelarts_url=UNREACHABLE)
@@ -64,6 +66,7 @@ async def test_an_unreachable_cloud_is_one_line(logged):
     assert (line["projects"], line["reason"]) == ("30", "network")
 
 
+@pytest.mark.slow
 async def test_recoveries_are_one_line(logged):
     """As the failure is."""
     cloud = simulated(*NAMES)
@@ -102,6 +105,7 @@ async def test_what_differs_is_several_lines(logged):
     assert [line["project"] for line in lines if "project" in line] == ["b"]
 
 
+@pytest.mark.slow
 async def test_probes_of_single_projects(logged, monkeypatch):
     """The first is a line; those of the same minute are one more, after it."""
     cloud = simulated(*NAMES)
@@ -136,6 +140,7 @@ async def test_what_is_held_is_written_at_the_end(logged):
     assert [line["project"] for line in failures(logged())] == ["b"]
 
 
+@pytest.mark.slow
 async def test_a_failure_that_ends_before_it_is_written(logged):
     """Neither it nor its end is a line: the metrics have counted it."""
     cloud = simulated("a", "b")
@@ -160,6 +165,7 @@ async def test_a_failure_that_ends_before_it_is_written(logged):
     assert not [line for line in lines if "collection recovered" in line]
 
 
+@pytest.mark.slow
 async def test_the_page_says_it_once():
     """At the top, with the number of projects; each project refers to it."""
     async with exporting_from(simulated(*NAMES), password_auth("wrong")) as exporter:

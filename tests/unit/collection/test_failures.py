@@ -101,6 +101,7 @@ async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
 
 
 @pytest.mark.parametrize("page", [1, 2, 3])
+@pytest.mark.slow
 async def test_one_bad_page_makes_the_listing_unknown(page):
     """Half a count is never published, whichever page it is that fails."""
     cloud = simulated("a", "b")
@@ -126,6 +127,7 @@ async def test_one_bad_page_makes_the_listing_unknown(page):
     )
 
 
+@pytest.mark.slow
 async def test_a_failure_that_lasts_is_logged_once(logged, monkeypatch):
     """Begin, change of cause, now and then a summary, and end: a line each."""
     cloud = simulated("a")

@@ -24,6 +24,7 @@ def exporter_of(url, cloud, clock=None, **project):
     return exporting(configured, clock=(clock or cloud.clock).now)
 
 
+@pytest.mark.slow
 async def test_both_versions_are_collected():
     """They list different jobs, so they are different series."""
     cloud = simulated("a")
@@ -40,6 +41,7 @@ async def test_both_versions_are_collected():
         assert sum(scrape.series("jobs", **labels).values()) == len(jobs.jobs)
 
 
+@pytest.mark.slow
 async def test_what_is_not_offered_is_no_failure(logged):
     """It has one series, is logged once and asked again after an hour."""
     cloud = simulated("a", training_api="v2")
@@ -81,6 +83,7 @@ async def test_what_is_not_offered_is_no_failure(logged):
     assert not [line for line in lines if " level=warn" in line]
 
 
+@pytest.mark.slow
 async def test_a_reload_asks_at_once():
     """The cloud may offer it now."""
     cloud = simulated("a", training_api="v2")
@@ -117,6 +120,7 @@ async def test_a_reload_asks_at_once():
     ],
     ids=["version", "one-of-two", "collector", "neither", "only-version", "other"],
 )
+@pytest.mark.slow
 async def test_what_the_configuration_asks_for_has_to_be_offered(
     missing, project, down, absent
 ):
@@ -137,6 +141,7 @@ async def test_what_the_configuration_asks_for_has_to_be_offered(
                 assert scrape.value("offered", **labels) == 0
 
 
+@pytest.mark.slow
 async def test_a_failure_that_scrapes_share_counts_once():
     """What is not offered fails when all is known, for each scrape that waited."""
     cloud = simulated("a")
@@ -166,6 +171,7 @@ async def test_a_failure_that_scrapes_share_counts_once():
         (None, True),
     ],
 )
+@pytest.mark.slow
 async def test_which_answers_mean_that_it_is_not_offered(code, is_offered):
     """Those of the path; a 404 without a code may come from anywhere."""
     cloud = simulated("a", training_api="v2")
@@ -179,6 +185,7 @@ async def test_which_answers_mean_that_it_is_not_offered(code, is_offered):
     assert scrape.value("up", **V1) == (0 if is_offered else None)
 
 
+@pytest.mark.slow
 async def test_what_is_not_known_yet_is_down():
     """Before the first answer, it counts as offered."""
     cloud = simulated("a", training_api="v2")

@@ -81,6 +81,7 @@ async def test_waiting_requests_are_seen():
         hanging.cancel()
 
 
+@pytest.mark.slow
 async def test_slots_that_are_lost_are_found_again(monkeypatch, logged):
     """
     Requests that wait for nothing are an error that is seen, counted and healed.

@@ -44,6 +44,7 @@ NAMES = sorted(REGION)
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()])
+@pytest.mark.slow
 async def test_one_list_finds_the_projects_of_the_region(auth):
     """The whole account comes in one answer; each project has one fate."""
     async with discovering(account(), auth, exclude=("*_sandbox",)) as found:
@@ -74,6 +75,7 @@ async def test_one_list_finds_the_projects_of_the_region(auth):
     assert found.reported == [selection]
 
 
+@pytest.mark.slow
 async def test_an_agency():
     """The instance's temporary keys sign the list, too."""
     cloud = account()
@@ -148,6 +150,7 @@ async def test_projects_come_and_go():
     ],
     ids=["403", "404", "401", "html", "cut", "long", "null", "none", "empty", "302"],
 )
+@pytest.mark.slow
 async def test_a_list_that_fails_keeps_the_last_one(fault, reason):
     """However often it fails; the status says why, and when it last went well."""
     async with discovering(account()) as found:
@@ -430,6 +433,7 @@ async def test_workspaces_of_a_configured_project():
     assert asked == {"auth_tokens", "workspaces"}
 
 
+@pytest.mark.slow
 async def test_a_cloud_that_hangs_delays_nobody(monkeypatch):
     """The start does not wait for it longer than ten seconds; closing cancels it."""
     for module in (cloud_discovery, project_discovery):

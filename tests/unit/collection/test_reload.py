@@ -64,6 +64,7 @@ async def reload(exporter) -> tuple[int, str]:
     return response.status_code, response.text
 
 
+@pytest.mark.slow
 async def test_what_did_not_change_is_kept(cloud):
     """Projects come and go; tokens, connections and results of the others stay."""
     load = Reloading(configured(cloud, "a", "b", min_interval=60.0))
@@ -85,6 +86,7 @@ async def test_what_did_not_change_is_kept(cloud):
     } == {"b", "c"}
 
 
+@pytest.mark.slow
 async def test_other_patterns_of_discovery_cost_no_login(cloud):
     """Which projects are discovered says nothing of how the cloud is asked."""
 
@@ -109,6 +111,7 @@ async def test_other_patterns_of_discovery_cost_no_login(cloud):
     assert len(cloud.asked("training_jobs")) == asked
 
 
+@pytest.mark.slow
 async def test_a_bad_file_changes_nothing(cloud):
     """Mistakes are answered with 400 and counted; the old configuration stays."""
     load = Reloading(configured(cloud, "a"))
@@ -173,6 +176,7 @@ def refused(cloud) -> int:
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+@pytest.mark.slow
 async def test_a_repaired_credential_is_tried_at_once(cloud, auth):
     """What was repaired in the cloud is used after a reload, though nothing changed here."""
     cloud.identity.users[0].password = "another"
@@ -191,6 +195,7 @@ async def test_a_repaired_credential_is_tried_at_once(cloud, auth):
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
+@pytest.mark.slow
 async def test_a_credential_that_is_still_wrong_is_tried_once_more(cloud, auth):
     """A reload costs one refusal more; so many reloads that it might lock cost none."""
     cloud.identity.users[0].password = "another"
@@ -208,6 +213,7 @@ async def test_a_credential_that_is_still_wrong_is_tried_once_more(cloud, auth):
     assert cloud.identity.keys[0].locked_until == 0
 
 
+@pytest.mark.slow
 async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
     """A good key that one path refused is sent there again after a reload."""
     load = Reloading(configured(cloud, "a", auth=key_auth()))
@@ -223,6 +229,7 @@ async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
 
+@pytest.mark.slow
 async def test_a_path_that_refused_new_tokens_is_tried_at_once(cloud):
     """A token that one path refused is replaced there again after a reload."""
     load = Reloading(configured(cloud, "a"))
@@ -285,6 +292,7 @@ async def test_sighup_reloads(cloud, logged):
     listener.close()
 
 
+@pytest.mark.slow
 async def test_sighup_lets_a_repaired_credential_be_tried(cloud, logged):
     """SIGHUP says, as POST does, that something was repaired."""
     cloud.identity.users[0].password = "another"

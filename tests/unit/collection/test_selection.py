@@ -271,6 +271,7 @@ CLOUDS = st.tuples(
 @given(
     data=st.data(), clouds=CLOUDS, lists=st.dictionaries(st.sampled_from("ab"), ROWS)
 )
+@pytest.mark.slow
 def test_every_row_has_one_fate_and_no_project_is_collected_twice(data, clouds, lists):
     """Whatever is configured and listed, and in whatever order it is listed."""
     ids = data.draw(st.lists(st.sampled_from("123"), unique=True, max_size=2))

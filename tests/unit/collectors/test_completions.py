@@ -49,6 +49,7 @@ def finished(scrape, kind="training"):
 
 @APIS
 @MODES
+@pytest.mark.slow
 async def test_each_end_is_counted_once(api, limit):
     """What ended before the first scrape is not counted, and what ends later once."""
     cloud = simulated("a", training_api=api)
@@ -114,6 +115,7 @@ async def test_a_failed_collection_loses_nothing(limit, fault):
 
 
 @APIS
+@pytest.mark.slow
 async def test_a_look_up_that_fails_costs_only_itself(api, logged):
     """
     The counts stand where the ends of jobs cannot be found out, and none is lost.
@@ -144,6 +146,7 @@ async def test_a_look_up_that_fails_costs_only_itself(api, logged):
     assert len(warnings) == 1
 
 
+@pytest.mark.slow
 async def test_a_deleted_job_did_not_end():
     """A job that was deleted before it was seen to end is not counted, and not missed."""
     cloud = simulated("a")
@@ -159,6 +162,7 @@ async def test_a_deleted_job_did_not_end():
             assert scrape.errors("a", "training") == {}
 
 
+@pytest.mark.slow
 async def test_a_restarted_job_ends_again():
     """A visualization job that was stopped, started again and ended, ended twice."""
     cloud = simulated("a")
@@ -181,6 +185,7 @@ async def test_a_restarted_job_ends_again():
     }
 
 
+@pytest.mark.slow
 async def test_the_page_size_may_change():
     """A reload that changes how jobs are collected does not forget what ended."""
     cloud = simulated("a")
@@ -361,6 +366,7 @@ def test_young_jobs_are_looked_at_twice(api):
     limits=st.lists(st.sampled_from([4, 1000]), min_size=1, max_size=3),
     size=st.sampled_from([3, 50]),
 )
+@pytest.mark.slow
 def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, size):
     """
     What is counted is what the simulator recorded, apart from jobs deleted unseen.
@@ -412,6 +418,7 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
         assert durations.number <= number
 
 
+@pytest.mark.slow
 def test_memory_follows_the_unfinished_and_the_young():
     """Of ten thousand jobs, those are kept that go on or are young."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)

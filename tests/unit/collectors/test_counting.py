@@ -65,6 +65,7 @@ def asked(cloud):
 
 @APIS
 @pytest.mark.parametrize("jobs", [10, 1_000, 10_000])
+@pytest.mark.slow
 async def test_requests_follow_the_unfinished_jobs(api, jobs):
     """
     However long the history, a scrape costs the statuses and the unfinished jobs.
@@ -92,6 +93,7 @@ async def test_requests_follow_the_unfinished_jobs(api, jobs):
 
 
 @APIS
+@pytest.mark.slow
 async def test_a_counted_project_says_what_is_true(api):
     """Numbers by status are the cloud's; durations are those of unfinished jobs."""
     cloud = large(api, 900)
@@ -136,6 +138,7 @@ async def test_the_limit_is_the_apis_own_by_default(api):
 
 
 @APIS
+@pytest.mark.slow
 async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
     """Between nine tenths of the limit and the limit nothing changes."""
     cloud = large(api, 200, unfinished=())
@@ -155,6 +158,7 @@ async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
 
 
 @APIS
+@pytest.mark.slow
 async def test_a_counted_project_that_becomes_empty(api):
     """Its zeros are numbers like any other, and its next jobs are listed."""
     cloud = large(api, 200)
@@ -188,6 +192,7 @@ async def test_a_counted_project_that_becomes_empty(api):
         ("v2", Dialect(ignores_filters=True)),
     ],
 )
+@pytest.mark.slow
 async def test_an_api_that_does_not_count_as_asked(api, dialect, logged):
     """Where totals do not obey the filter, all jobs are listed, and one line says so."""
     cloud = large(api, 900)
@@ -206,6 +211,7 @@ async def test_an_api_that_does_not_count_as_asked(api, dialect, logged):
 
 
 @APIS
+@pytest.mark.slow
 async def test_a_status_that_nobody_knows(api, logged):
     """Jobs of a status that cannot be asked for are found by listing all."""
     cloud = large(api, 900, unfinished=(8, 99))
@@ -278,6 +284,7 @@ async def test_an_api_that_gives_the_same_page_again_and_again():
 
 
 @APIS
+@pytest.mark.slow
 async def test_an_api_that_refuses_the_filter(api):
     """An API that refuses to be asked by status is listed, too."""
     cloud = large(api, 900)
@@ -290,6 +297,7 @@ async def test_an_api_that_refuses_the_filter(api):
 
 
 @APIS
+@pytest.mark.slow
 async def test_a_failing_count_fails_the_collection(api):
     """A filtered request that fails is a failure like any other, not a wrong count."""
     cloud = large(api, 900)
@@ -313,6 +321,7 @@ async def test_a_failing_count_fails_the_collection(api):
     pace=st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]),
     size=st.sampled_from([3, 50]),
 )
+@pytest.mark.slow
 def test_numbers_while_jobs_move(api, seed, pace, size):
     """
     While jobs move, each number that was counted was true at some moment of the scrape.
@@ -382,6 +391,7 @@ def assert_numbers_are_true(snapshot, moving, described):
     lie=st.sampled_from(sorted(set(LIES) - {"none"})),
     is_counting=st.booleans(),
 )
+@pytest.mark.slow
 def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
     """
     What contradicts itself is a failure, while jobs move, too, listed or counted.
@@ -429,6 +439,7 @@ def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
         assert size == 50
 
 
+@pytest.mark.slow
 async def test_numbers_that_move_over_http():
     """The same for a whole exporter, with moves before every answer."""
     cloud = large("v1", 60, unfinished=[8] * 4 + [7] * 4 + [1, 9])

@@ -50,6 +50,7 @@ async def test_nothing_by_default():
 
 @pytest.mark.parametrize("limit", [None, 5], ids=["listed", "counted"])
 @pytest.mark.parametrize("api", ["v1", "v2"])
+@pytest.mark.slow
 async def test_the_longest_running_come_first(api, limit):
     """So many as are allowed are shown; how many are not is told."""
     cloud = with_jobs(api)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from harness import configuration as configured_for
 from harness import exporting, exporting_from, simulated, with_projects
 from huaweicloudsdkmodelarts.v1 import ListAllDevServersRequest
@@ -28,6 +30,7 @@ def count(scrape, status, phase, charging="post_paid"):
     return scrape.value("lite_servers", project="a", **labels)
 
 
+@pytest.mark.slow
 async def test_what_there_is():
     """By flavor, charging, status and phase; what is over stays with 0."""
     cloud = with_servers(

@@ -130,6 +130,7 @@ async def test_a_status_that_nobody_has_any_more():
 
 
 @pytest.mark.parametrize("number", [50, 51, 230])
+@pytest.mark.slow
 async def test_many(number):
     """Fifty come at a time; all pages are asked for together, and counted once."""
     old = Lease(1.6e9)
@@ -143,6 +144,7 @@ async def test_many(number):
     assert len(cloud.asked("notebooks")) == number // 50 + 1
 
 
+@pytest.mark.slow
 async def test_notebooks_come_and_go_meanwhile():
     """What moves from page to page while they are read is counted once, and not lost."""
     old = Lease(1.6e9)
@@ -169,6 +171,7 @@ async def test_notebooks_come_and_go_meanwhile():
     }
 
 
+@pytest.mark.slow
 async def test_without_the_right_to_all():
     """One's own are told with what is missing, and which permission that takes."""
     cloud, state = with_notebooks(Notebook(), Notebook(status="STOPPED"))
@@ -251,6 +254,7 @@ async def test_single_notebooks():
     }
 
 
+@pytest.mark.slow
 async def test_tokens_are_never_read(logged):
     """What lets anyone into a notebook is in no metric, page, log line or finding."""
     cloud, state = with_notebooks(Notebook(lease=Lease(1.6e9)))
@@ -274,6 +278,7 @@ async def test_tokens_are_never_read(logged):
     assert not [text for text in texts if "notebook.example.com" in text]
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
     """The cloud's own SDK finds as many of each status as the exporter."""
     cloud, _ = with_notebooks()

@@ -142,6 +142,7 @@ ACTIONS = st.lists(
     page_limit=st.sampled_from([1000, 1000, 2]),
     ids=st.sampled_from(sorted(IDS)),
 )
+@pytest.mark.slow
 def test_no_job_twice_and_none_missed(
     start, size, pages, actions, tells_total, page_limit, ids
 ):
@@ -205,6 +206,7 @@ async def listed(api: MovingList, hints: PagingHints) -> list[int]:
 @pytest.mark.parametrize(
     ("jobs", "requests"), [(0, 1), (1, 1), (999, 1), (1000, 2), (1001, 2), (10_000, 11)]
 )
+@pytest.mark.slow
 async def test_requests_of_a_quiet_listing(jobs, requests):
     """
     A listing costs its pages and, after a full last page, the proof that it ends.

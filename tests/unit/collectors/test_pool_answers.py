@@ -135,6 +135,7 @@ def snapshot_of(answers):
     max_examples=examples(500), suppress_health_check=list(HealthCheck), deadline=None
 )
 @given(st.lists(st.tuples(st.sampled_from(paths(ANSWERS)), ANYTHING), max_size=3))
+@pytest.mark.slow
 def test_any_answer(changes):
     """No series is there twice, and every value is a number that makes sense."""
     answers = ANSWERS

@@ -145,6 +145,7 @@ async def test_nodes(as_objects):
 
 @pytest.mark.parametrize("huawei", [False, True])
 @pytest.mark.parametrize("quantities", Quantities)
+@pytest.mark.slow
 async def test_usage_and_queue(quantities, huawei):
     """Capacity and allocation in every style; workloads from the usage, or by pool."""
     cloud, pools = with_pools()
@@ -179,6 +180,7 @@ async def test_usage_and_queue(quantities, huawei):
 
 
 @pytest.mark.parametrize("huawei", [False, True])
+@pytest.mark.slow
 async def test_what_a_scrape_costs(huawei):
     """Two requests, at most one more for each pool, and one for each with a queue."""
     cloud, pools = with_pools(Pool("pool-c", "new", phase="Creating"))
@@ -207,6 +209,7 @@ async def test_statistics_as_the_reference_spells_them():
     assert scrape.value("pool_workloads", **queued, **A) == 2
 
 
+@pytest.mark.slow
 async def test_usage_by_the_names_people_know():
     """Pools are found by their names, unless two have the same, or it is another's ID."""
     nodes = [PoolNode(NPU_NODE)]
@@ -270,6 +273,7 @@ async def test_free_accelerators_by_node():
         ("pool_nodes", {"pool_nodes_by_free_accelerators"}),
     ],
 )
+@pytest.mark.slow
 async def test_what_fails_costs_only_itself(api, lacks):
     """The rest is there, and the reason is counted once, however many pools there are."""
     metrics = {
@@ -295,6 +299,7 @@ async def test_what_fails_costs_only_itself(api, lacks):
     assert "Pools collected, but not everything else" in page
 
 
+@pytest.mark.slow
 async def test_the_queue_where_the_usage_fails():
     """On Huawei Cloud, too, it is then asked for by pool."""
     cloud, pools = with_pools()
@@ -331,6 +336,7 @@ class Refusing:
         )
 
 
+@pytest.mark.slow
 async def test_a_list_that_fails_at_once(recwarn):
     """The request for the usage, which has not begun, is taken back without a trace."""
     project = configuration(simulated("a"), "http://127.0.0.1:9").projects[0]
@@ -347,6 +353,7 @@ async def test_a_list_that_fails_at_once(recwarn):
 
 
 @pytest.mark.parametrize("api", ["pool_metrics", "pool_workload_statistics"])
+@pytest.mark.slow
 async def test_what_hangs_costs_only_itself(api):
     """At the deadline, there is what was answered; a usage takes no queue with it."""
     cloud, _ = with_pools()
@@ -396,6 +403,7 @@ async def test_without_pools():
     assert "No pools." in page
 
 
+@pytest.mark.slow
 async def test_two_hundred_pools():
     """They are all there, with one request more for each of them."""
     now = 1_700_000_000.0
@@ -493,6 +501,7 @@ async def test_they_are_checked():
     assert "grant the exporter's user modelarts:pool:get" in table([partly])
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
     """The cloud's own SDK, signed with the same key, reads the numbers of the scrape."""
     cloud, pools = with_pools()

@@ -231,6 +231,7 @@ async def test_it_is_on_the_status_page(tmp_path):
     assert "Toys were looked at, not played with." in page
 
 
+@pytest.mark.slow
 async def test_what_it_lacks_costs_only_itself(tmp_path):
     """A partial failure is reported; a failed collection keeps what outlives it."""
     async with (

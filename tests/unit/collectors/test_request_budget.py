@@ -58,6 +58,7 @@ def cost(api, seed, pace, size, *, is_counting):
     [("v1", 3, 60, 30), ("v1", 50, 4, 4), ("v2", 3, 60, 30), ("v2", 50, 4, 4)],
 )
 @pytest.mark.parametrize("pace", [0.1, 0.5, 1.0])
+@pytest.mark.slow
 def test_a_listing_is_read_three_times_at_most(api, size, requests, round_trips, pace):
     """Twice all pages together, then one after the other from the last to the first."""
     costs = [cost(api, seed, pace, size, is_counting=False) for seed in range(10)]
@@ -71,6 +72,7 @@ def test_a_listing_is_read_three_times_at_most(api, size, requests, round_trips,
     [("v1", 3, 190, 65), ("v1", 50, 95, 22), ("v2", 3, 140, 65), ("v2", 50, 28, 14)],
 )
 @pytest.mark.parametrize("pace", [0.1, 0.5, 1.0])
+@pytest.mark.slow
 def test_jobs_are_counted_four_times_at_most(api, size, requests, round_trips, pace):
     """Then, where the numbers have not added up, they are listed."""
     costs = [cost(api, seed, pace, size, is_counting=True) for seed in range(10)]

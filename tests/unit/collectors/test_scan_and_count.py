@@ -255,6 +255,7 @@ def test_a_list_that_does_not_end(api):
     assert len(jobs.asked) <= 14
 
 
+@pytest.mark.slow
 def test_a_list_without_a_total_that_does_not_end(api):
     """It is given up when it has more than twice as many jobs as a list may have."""
     jobs = api(2000, size=1000)
@@ -349,6 +350,7 @@ def test_many_jobs_are_counted(api):
 
 
 @pytest.mark.parametrize(("finished", "is_counting"), [(19, True), (18, False)])
+@pytest.mark.slow
 def test_when_jobs_are_listed_again(api, finished, is_counting):
     """At nine tenths of the limit."""
     jobs = api(30)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from harness import configuration as configured_for
 from harness import exporting, exporting_from, simulated, with_projects
 from huaweicloudsdkmodelarts.v1 import ListScheduledEventsRequest
@@ -78,6 +80,7 @@ async def test_a_workspace():
     assert count(scrape, "system_maintenance", "scheduled") == 1
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
     """The cloud's own SDK finds the same events as the exporter."""
     cloud = with_events(

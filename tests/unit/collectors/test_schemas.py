@@ -212,6 +212,7 @@ FIELDS = st.dictionaries(
         },
     )
 )
+@pytest.mark.slow
 def test_any_answer_is_counted_or_refused(answer):
     """Whatever an API answers, it is a page that adds up, or a decoding error."""
     try:

@@ -44,6 +44,7 @@ def ups(scrape):
     }
 
 
+@pytest.mark.slow
 async def test_both_versions():
     """They list different services; the labels are the same words for both."""
     cloud, _ = with_services(
@@ -95,6 +96,7 @@ async def test_both_versions():
     assert not scrape.series("service_info")
 
 
+@pytest.mark.slow
 async def test_what_is_over_stays_with_zero():
     """Alerts see that nothing malfunctions any more."""
     cloud, state = with_services(Service(status="concerning"))
@@ -143,6 +145,7 @@ async def test_answers_differ():
 
 
 @pytest.mark.parametrize("counts_pages", [False, True])
+@pytest.mark.slow
 async def test_more_than_a_page(counts_pages):
     """In v1, what an offset counts is found out, and asked for from then on."""
     services = [Service(created=1.6e9 + n) for n in range(1005)]

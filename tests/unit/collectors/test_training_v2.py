@@ -47,6 +47,7 @@ def phases(cloud):
     return found
 
 
+@pytest.mark.slow
 async def test_a_scrape_says_what_is_true():
     """Counts, quota, durations and times are the cloud's; visualization stays v1."""
     cloud = simulated("a", training_api="v2")
@@ -86,6 +87,7 @@ async def test_a_scrape_says_what_is_true():
     ) == pytest.approx(now - 40, abs=0.01)
 
 
+@pytest.mark.slow
 async def test_statuses_that_have_a_sample():
     """One of each phase, and those that a job has had, whatever became of it."""
     cloud = simulated("a", training_api="v2")
@@ -118,6 +120,7 @@ async def test_statuses_that_have_a_sample():
         assert set(values.values()) == {0}
 
 
+@pytest.mark.slow
 async def test_histograms_begin_with_the_first_job():
     """A phase without jobs has none of their durations, and no empty project any."""
     cloud = simulated("a", training_api="v2")
@@ -138,6 +141,7 @@ async def test_histograms_begin_with_the_first_job():
         assert found == [{"running"}, {"succeeded", "failed", "stopped"}]
 
 
+@pytest.mark.slow
 async def test_pages_of_fifty_are_read_together_from_the_second_scrape_on():
     """A listing is read in pages of 50, however large pages are configured."""
     cloud = simulated("a", training_api="v2")
@@ -165,6 +169,7 @@ async def test_signed_requests_with_a_body():
     assert scrape.statuses("a", "training") == phases(cloud)
 
 
+@pytest.mark.slow
 async def test_a_cloud_without_the_quota_api(logged):
     """Where there is no quota API, the total is known and the limit is not; quietly."""
     cloud = simulated("a", training_api="v2")
@@ -234,6 +239,7 @@ async def test_an_unlimited_quota():
 @pytest.mark.parametrize(
     "effect", [Effect.HTML, Effect.TRUNCATED, Effect.RESET, Effect.STATUS]
 )
+@pytest.mark.slow
 async def test_one_bad_page_makes_the_listing_unknown(effect):
     """No half a count: a page that fails makes the project's training jobs unknown."""
     cloud = simulated("a", training_api="v2")
@@ -351,6 +357,7 @@ def on(provider):
         (None, False, 13, 2),
     ],
 )
+@pytest.mark.slow
 async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
     """They are asked for on Huawei Cloud, until it rejects that."""
     cloud = simulated("a", training_api="v2")
@@ -368,6 +375,7 @@ async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
 
 
 @pytest.mark.parametrize("more", [60, 130, 400])
+@pytest.mark.slow
 async def test_offsets_that_count_jobs(more, logged):
     """The second page shows it; from then on, offsets are sent so."""
     cloud = simulated("a", training_api="v2")
@@ -420,6 +428,7 @@ async def test_a_cloud_that_knows_no_workspaces_is_not_believed():
     assert scrape.errors("a", "training") == {"response": 1}
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_jobs():
     """The cloud's own SDK finds in the simulator what the exporter finds."""
     cloud = simulated("a", training_api="v2")
@@ -626,6 +635,7 @@ def test_what_quotas_tell(quotas, created, remaining):
 
 
 @given(st.none() | st.text() | st.integers())
+@pytest.mark.slow
 def test_any_phase_is_a_status(phase):
     """A phase is known by its name in any case; all others are unrecognized."""
     assert v2_status(phase) in {*V2_STATUSES.values(), UNRECOGNIZED}

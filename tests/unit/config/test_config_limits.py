@@ -90,6 +90,7 @@ def test_a_huge_file_is_refused(tmp_path):
     ],
     ids=["laughs", "lists", "maps", "dashes", "keys", "cycle", "escape", "overflow"],
 )
+@pytest.mark.slow
 def test_yaml_bombs(tmp_path, read, text, expected):
     """YAML that stands for far more than is written is refused in one line."""
     assert len(text) < MAX_FILE_BYTES
@@ -114,6 +115,7 @@ def test_anchors_are_allowed(tmp_path):
     assert load(str(file), {}, REGISTRY.names).projects[1].labels == (("team", "x"),)
 
 
+@pytest.mark.slow
 def test_a_thousand_errors_are_cut_off(tmp_path):
     """Nobody reads more than a hundred; and each line is one that can be read."""
     file = tmp_path / "config.yml"

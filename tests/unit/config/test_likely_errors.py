@@ -128,6 +128,7 @@ def test_warnings_do_not_show_the_environment(tmp_path):
 
 
 @given(rest=st.from_regex(r"[a-z0-9_]{0,8}", fullmatch=True), data=st.data())
+@pytest.mark.slow
 def test_a_pattern_that_matches_is_not_warned_of(tmp_path_factory, rest, data):
     """Whatever pattern a project's name was made into, it is none of another region."""
     name = data.draw(st.sampled_from(["eu-de", f"eu-de_{rest}"]))

@@ -70,6 +70,7 @@ def metrics(draw):
 
 
 @given(st.lists(metrics(), max_size=3))
+@pytest.mark.slow
 def test_families_are_written_as_prometheus_client_writes_them(families):
     """Both formats are the same as `prometheus_client`'s, byte for byte."""
     registry = CollectorRegistry(auto_describe=False)

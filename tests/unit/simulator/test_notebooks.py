@@ -130,6 +130,7 @@ async def test_rows_have_credentials():
     assert "volume" not in row
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_notebooks():
     """The cloud's own SDK reads both lists."""
     cloud, _ = with_notebooks(12, lease=Lease(1.7e9))

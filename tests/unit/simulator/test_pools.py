@@ -67,6 +67,7 @@ async def listed(client, **query):
     return [item["metadata"]["name"] for item in items]
 
 
+@pytest.mark.slow
 async def test_the_list_of_pools():
     """Filters work; a misspelt one is ignored; failed pools come when asked for."""
     cloud, pools = with_pools()
@@ -106,6 +107,7 @@ async def test_nodes_of_pools():
         (Quantities.TEXTS, "15500m", "134217728Ki"),
     ],
 )
+@pytest.mark.slow
 async def test_usage_of_pools(style, cpu, memory):
     """What runs is allocated, in every style; measurements can be stale."""
     cloud, pools = with_pools()
@@ -127,6 +129,7 @@ async def test_usage_of_pools(style, cpu, memory):
     assert huawei["table"]["workload"]["allocated"]["sum"] == 2
 
 
+@pytest.mark.slow
 async def test_workloads():
     """They are filtered, sorted by time and paged by items; statistics count them."""
     cloud, pools = with_pools()
@@ -162,6 +165,7 @@ async def test_workloads():
     assert texts["statics"]["total"] == "5"
 
 
+@pytest.mark.slow
 async def test_nodes_in_parts():
     """All nodes come at once, or by the page that `continue` names."""
     cloud, pools = with_pools()
@@ -181,6 +185,7 @@ async def test_nodes_in_parts():
     assert free == ["0", "6", "8"]
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_reads_pools():
     """The cloud's own SDK understands every answer."""
     cloud, pools = with_pools()
@@ -212,6 +217,7 @@ async def test_the_official_sdk_reads_pools():
     assert [node.status.phase for node in nodes.items].count("Abnormal") == 1
 
 
+@pytest.mark.slow
 async def test_the_truth_can_be_asked_for():
     """The actual state of every pool is a path of its own."""
     cloud, pools = with_pools()
@@ -224,6 +230,7 @@ async def test_the_truth_can_be_asked_for():
     assert {"type": "train", "status": "Queue", "count": 2} in truth["workloads"]
 
 
+@pytest.mark.slow
 def test_the_demos_pools_are_never_overcommitted():
     """However time passes, what is allocated is there, and something changes."""
     clock = ManualClock(1_700_000_000.0)

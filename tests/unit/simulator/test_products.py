@@ -41,6 +41,7 @@ def furnished():
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.api)
+@pytest.mark.slow
 async def test_every_endpoint_is_authenticated_and_can_fail(endpoint):
     """Good, denied, throttled, suspended and not offered, by switches or by faults."""
     cloud, parts = furnished()
@@ -110,6 +111,7 @@ async def test_offsets_that_are_ignored(path, rows):
     assert ignored == first
 
 
+@pytest.mark.slow
 async def test_the_demo_has_something_of_every_product():
     """The truth of every product can be asked for, and is not empty."""
     cloud = demo_cloud()

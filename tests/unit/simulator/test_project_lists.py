@@ -89,6 +89,7 @@ async def test_the_list_has_every_project_with_a_role():
     assert not by_name["eu-de_closed"]["enabled"]
 
 
+@pytest.mark.slow
 async def test_the_list_of_the_account_is_filtered_and_paged():
     """Names are whole names; a page needs both its number and its size."""
     cloud = account()
@@ -114,6 +115,7 @@ async def test_the_list_of_the_account_is_filtered_and_paged():
     assert (cut, repeated) == (whole[2:4], whole[:2])
 
 
+@pytest.mark.slow
 async def test_what_a_credential_may_not_list():
     """Without the permission the account's and others' lists are refused, in two styles."""
     cloud = account()
@@ -293,6 +295,7 @@ async def test_a_cloud_without_an_api():
 
 
 @pytest.mark.parametrize("own_projects", OwnProjects)
+@pytest.mark.slow
 async def test_what_an_agency_may_list(own_projects):
     """Its own list is documented for users only: it may have rows, none, or be refused."""
     cloud = account()
@@ -322,6 +325,7 @@ async def test_what_an_agency_may_list(own_projects):
         assert [row["name"] for row in rows] == expected
 
 
+@pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_projects():
     """The cloud's own SDK reads the lists of projects and accounts."""
     cloud = account()
@@ -348,6 +352,7 @@ async def test_the_official_sdk_lists_the_same_projects():
     assert domains.domains[0].id == cloud.identity.account_id
 
 
+@pytest.mark.slow
 async def test_workspaces():
     """The SDK lists a project's workspaces; the plain API errs as documented."""
     cloud = account()

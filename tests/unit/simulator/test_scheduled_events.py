@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from harness import simulated
 from huaweicloudsdkmodelarts.v1 import ListScheduledEventsRequest
 from simulator_client import connected, modelarts_sdk
@@ -43,6 +45,7 @@ async def test_the_official_sdk_lists_events():
     assert len(answer.x_request_id) > 36
 
 
+@pytest.mark.slow
 async def test_filters_and_pages():
     """Pages count items, and `count` all events of the query."""
     cloud = with_events()

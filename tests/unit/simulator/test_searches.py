@@ -44,6 +44,7 @@ async def only_job(cloud):
 @pytest.mark.parametrize(
     ("flavor", "part", "units"), [(GPU_FLAVOR, "gpu", 8), (NPU_FLAVOR, "npu", "8")]
 )
+@pytest.mark.slow
 async def test_flavors_of_public_pools(flavor, part, units):
     """A GPU's number is a number, an NPU's a text."""
     cloud, job = with_job()
@@ -75,6 +76,7 @@ async def test_jobs_in_pools(told_as):
     assert not others & resource.keys()
 
 
+@pytest.mark.slow
 async def test_what_else_a_job_tells():
     """Its user, priority, restarts in seconds, and roles of its tasks."""
     cloud, job = with_job()

@@ -93,6 +93,7 @@ async def test_v1_rows():
     assert unknown.status_code == 404
 
 
+@pytest.mark.slow
 async def test_v2_lists_other_services():
     """Ten a page by default; an offset is a multiple of the limit."""
     cloud, services = with_services(Service())

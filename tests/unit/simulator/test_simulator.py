@@ -138,6 +138,7 @@ def test_pages_are_the_whole_list(number, size, order, sort):
     assert page - 1 == -(-number // size)
 
 
+@pytest.mark.slow
 async def test_totals_follow_the_filter(cloud):
     """`job_total_count` counts what the query finds."""
     simulated_cloud, client = cloud
@@ -270,6 +271,7 @@ async def test_faults_over_http(cloud):
 
 
 @pytest.mark.parametrize("effect", [e for e in Effect if e is not Effect.HANG])
+@pytest.mark.slow
 async def test_every_fault_has_an_effect(cloud, effect):
     """With a fault the answer is another one, or none."""
     unchanged = {Effect.DELAY, Effect.GZIP, Effect.COOKIE}

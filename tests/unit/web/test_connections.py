@@ -54,6 +54,7 @@ async def test_a_thousand_connections_that_never_shake_hands(tmp_path):
         assert (await exporter.scrape(5)).up()["a", "training"] == 1
 
 
+@pytest.mark.slow
 async def test_a_head_that_takes_too_long(monkeypatch):
     """A connection whose request does not come, or not on, is closed."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
@@ -68,6 +69,7 @@ async def test_a_head_that_takes_too_long(monkeypatch):
                 assert await asyncio.wait_for(reader.read(), 5) == b""
 
 
+@pytest.mark.slow
 async def test_a_second_request_may_come_later(monkeypatch):
     """The limit is on heads: a connection may wait between two requests."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
@@ -119,6 +121,7 @@ async def test_a_head_that_is_too_large(request_head):
             assert answer.startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.slow
 async def test_a_body_that_is_too_large():
     """A body without end is not read to its end."""
     head = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"

@@ -39,6 +39,7 @@ async def targets(exporter):
     return [group["labels"]["__param_project"] for group in response.json()]
 
 
+@pytest.mark.slow
 async def test_the_first_scrape_has_the_discovered_projects(cloud):
     """The start waits for the list; there is a series for each project."""
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
@@ -69,6 +70,7 @@ async def test_before_the_first_list_there_are_no_targets(cloud):
         assert sorted(await targets(exporter)) == sorted(REGION)
 
 
+@pytest.mark.slow
 async def test_once_is_not_complete_without_the_list_of_projects(cloud):
     """No project is collected, and that is no success."""
     cloud.not_offered = {"auth_projects", "projects", "user_projects"}
@@ -81,6 +83,7 @@ async def test_once_is_not_complete_without_the_list_of_projects(cloud):
             assert (await exporter.once(5))[1] is True
 
 
+@pytest.mark.slow
 async def test_once_is_not_complete_without_a_project_that_is_named(cloud):
     """The cloud lists no such project: it is not collected."""
     async with serve(cloud) as url:
@@ -99,6 +102,7 @@ async def test_once_is_not_complete_without_a_project_that_is_named(cloud):
     assert not is_complete
 
 
+@pytest.mark.slow
 async def test_metrics_of_discovery(cloud):
     """Each listed project is counted once, by what becomes of it."""
     async with (
@@ -138,6 +142,7 @@ async def test_metrics_of_discovery(cloud):
     assert later.series("discovery_projects") == scrape.series("discovery_projects")
 
 
+@pytest.mark.slow
 async def test_a_reload_keeps_what_is_known(cloud):
     """Other patterns apply at once, and what is still collected logs in no more."""
     async with serve(cloud) as url:
@@ -154,6 +159,7 @@ async def test_a_reload_keeps_what_is_known(cloud):
             assert cloud.identity.logins == logins
 
 
+@pytest.mark.slow
 async def test_a_new_project_is_collected_and_a_running_scrape_is_not_disturbed(cloud):
     """A scrape under way ends with the projects that it began with."""
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
@@ -189,6 +195,7 @@ def with_named(configured, *project_names):
     )
 
 
+@pytest.mark.slow
 async def test_which_projects_are_discovered(cloud):
     """The information about a project says whether the configuration has it."""
     async with serve(cloud) as url:
@@ -207,6 +214,7 @@ async def test_which_projects_are_discovered(cloud):
     }
 
 
+@pytest.mark.slow
 async def test_a_named_project_that_does_not_exist_is_down(cloud):
     """On every path, with its labels, and without a request; the page says why."""
     async with serve(cloud) as url:
@@ -252,6 +260,7 @@ async def test_a_named_project_is_down_until_it_is_found(cloud):
     assert "its project ID is not known yet" in page.text
 
 
+@pytest.mark.slow
 async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
     """Its ID decides: nothing but the name is different."""
 
@@ -279,6 +288,7 @@ async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
     assert after == before
 
 
+@pytest.mark.slow
 async def test_the_page_says_what_was_found(cloud):
     """By what becomes of it, and when; also while the list fails, and why it does."""
     async with (
@@ -314,6 +324,7 @@ async def test_the_page_says_nothing_of_clouds_that_need_no_list(cloud):
     assert "Projects of" not in page.text
 
 
+@pytest.mark.slow
 async def test_a_list_that_never_comes_delays_no_scrape(cloud):
     """While it is waited for, what was listed before is collected and offered."""
     hang = Fault(effect=Effect.HANG, api="auth_projects")
@@ -332,6 +343,7 @@ async def test_a_list_that_never_comes_delays_no_scrape(cloud):
     assert set(names) == set(REGION)
 
 
+@pytest.mark.slow
 async def test_two_clouds_of_one_account(cloud):
     """The first one collects the projects; for the other they are configured already."""
     async with serve(cloud) as url:
@@ -351,6 +363,7 @@ async def test_two_clouds_of_one_account(cloud):
     assert scrape.value("discovery_projects", cloud="again", state="collected") == 0
 
 
+@pytest.mark.slow
 async def test_every_workspace_is_a_project(cloud):
     """Each is asked for, probed and offered by itself."""
     cloud.projects[1].workspaces.workspaces.append(Workspace("w1", "night shift"))

@@ -39,6 +39,7 @@ def patterns(*texts):
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/probe?project=a", "/exporter-metrics"])
+@pytest.mark.slow
 async def test_denied_metrics_are_left_out(path):
     """Whole names are matched, of the exporter's own metrics as well."""
     everything = await names_of(NameFilter(), path)

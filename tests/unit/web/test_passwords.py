@@ -91,6 +91,7 @@ async def test_what_is_compared():
         assert passwords.remembered(users, user, password) is expected
 
 
+@pytest.mark.slow
 async def test_right_ones_are_not_forgotten_for_wrong_ones():
     """However many wrong ones there are, who was right before is so at once."""
     compared = Compared()

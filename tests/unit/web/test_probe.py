@@ -106,6 +106,7 @@ async def test_a_probe_negotiates_like_metrics():
     assert response.text.endswith("# EOF\n")
 
 
+@pytest.mark.slow
 async def test_a_probe_of_a_broken_project_is_an_answer():
     """A cloud that fails is HTTP 200 and `modelarts_up` 0."""
     cloud = simulated("a")
@@ -187,6 +188,7 @@ def test_a_project_is_in_one_shard_and_moves_only_to_a_new_one(name, number):
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 9])
+@pytest.mark.slow
 def test_a_new_shard_takes_its_share(number):
     """From n shards to n + 1, about 1 / (n + 1) of the projects move."""
     names = [f"project-{index}" for index in range(1500)]

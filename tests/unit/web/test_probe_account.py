@@ -92,6 +92,7 @@ async def test_tries_and_what_a_failure_says():
     assert scrape.up() == {("a", "training"): 0}
 
 
+@pytest.mark.slow
 async def test_a_request_without_an_answer_is_told():
     """The one that hangs at the deadline is what somebody looks for."""
     cloud = simulated("a")
@@ -104,6 +105,7 @@ async def test_a_request_without_an_answer_is_told():
     assert "failed (timeout)" in account
 
 
+@pytest.mark.slow
 async def test_a_probe_that_joins_a_run_shows_the_requests_of_the_run():
     """Those that were sent before it joined, too."""
     cloud = simulated("a")
@@ -138,6 +140,7 @@ async def test_a_recent_result_comes_with_its_requests():
     assert len(rows(account, LISTING)) == 1
 
 
+@pytest.mark.slow
 async def test_many_requests_are_cut():
     """The first 200 are shown, and how many more there were."""
     cloud = simulated("a")

@@ -65,6 +65,7 @@ async def is_gone(reader):
     return True
 
 
+@pytest.mark.slow
 async def test_many_that_do_not_read(ask, monkeypatch):
     """The oldest make room: what is kept for all of them together is limited."""
     monkeypatch.setattr(connection_limiter, "MAX_BUFFERED_BYTES", 2 * LARGE)
@@ -75,6 +76,7 @@ async def test_many_that_do_not_read(ask, monkeypatch):
     assert gone[-1] is False
 
 
+@pytest.mark.slow
 async def test_one_that_does_not_read(ask, monkeypatch):
     """It is closed after a time; one that reads may stay and ask again."""
     monkeypatch.setattr(connections, "READ_SECONDS", 0.5)
@@ -88,6 +90,7 @@ async def test_one_that_does_not_read(ask, monkeypatch):
     assert not await is_gone(reads)
 
 
+@pytest.mark.slow
 async def test_the_next_answer_waits_for_the_last_to_be_read(ask):
     """A client that asks twice at once and reads gets both answers, in turn."""
     reader, writer = await ask()

@@ -28,6 +28,7 @@ async def empty():
         yield exporter
 
 
+@pytest.mark.slow
 async def test_openmetrics():
     """The strict OpenMetrics parser accepts what Prometheus asks for."""
     cloud = simulated("a", 'we "quote" \\ and\nbreak', "<script>")
@@ -93,6 +94,7 @@ async def test_errors_are_there_from_the_start():
     )
 
 
+@pytest.mark.slow
 async def test_project_info():
     """What else is known of a project stands in one series."""
     async with exporting_from(simulated("a")) as exporter:
@@ -112,6 +114,7 @@ async def test_project_info():
     )
 
 
+@pytest.mark.slow
 async def test_the_scrapers_timeout():
     """The last scraper's that said one; who asks for the exporter's own is none."""
     name = "exporter_scrape_timeout_seconds"

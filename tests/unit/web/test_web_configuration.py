@@ -100,6 +100,7 @@ async def test_a_file_that_breaks_opens_nothing(files, logged):
 
 
 @pytest.mark.parametrize("error", [AttributeError, RecursionError, MemoryError])
+@pytest.mark.slow
 async def test_an_error_nobody_thought_of_opens_nothing(
     files, logged, monkeypatch, error
 ):
@@ -133,6 +134,7 @@ async def test_an_error_nobody_thought_of_opens_nothing(
     assert "canary-of-the-error" not in str(lines)
 
 
+@pytest.mark.slow
 async def test_an_impossible_cipher_suite(files):
     """It is an error like any other: at the start, and while the exporter runs."""
     impossible = TLS.replace(
@@ -169,6 +171,7 @@ async def test_a_file_that_was_away(files):
         assert await status(one) == 200
 
 
+@pytest.mark.slow
 async def test_a_client_ca_that_breaks_closes(files, logged):
     """A new CA is for taking the old one's clients out: they are not let in meanwhile."""
     files.issue("client", "client.example")
@@ -187,6 +190,7 @@ async def test_a_client_ca_that_breaks_closes(files, logged):
     assert [line for line in logged() if "client CA not reloaded" in line]
 
 
+@pytest.mark.slow
 async def test_a_new_client_ca_beside_half_a_new_pair(files):
     """The old certificate is shown, but the old CA's clients are out."""
     files.issue("client", "client.example")
@@ -241,6 +245,7 @@ def test_check_says_it_in_one_line(files, tmp_path):
         assert expected in line
 
 
+@pytest.mark.slow
 async def test_tls(files):
     """The listener speaks TLS with its certificate, and nothing else."""
     async with guarded(files, TLS) as one:
@@ -266,6 +271,7 @@ async def test_inline_certificates(files, logged):
     assert [line for line in logged() if "certificate reloaded" in line] == []
 
 
+@pytest.mark.slow
 async def test_certificates_are_read_again(files):
     """A new certificate is shown at the next handshake, also one of another authority."""
     async with guarded(files, TLS) as one:
@@ -322,6 +328,7 @@ CLIENTS = TLS.replace("}", ", client_ca_file: ca.pem, client_auth_type: {}}}").r
 )
 
 
+@pytest.mark.slow
 async def test_clients_with_certificates(files):
     """A client without a certificate, or with one of somebody else, gets nothing."""
     files.issue("client", "client.example")
@@ -343,6 +350,7 @@ async def test_a_certificate_may_be_optional(files):
         assert await status(one) == 200
 
 
+@pytest.mark.slow
 async def test_names_of_clients(files):
     """Of verified clients, only those with one of the names may ask."""
     files.issue("client", "prometheus.example", "other.example")
@@ -595,6 +603,7 @@ def test_what_is_not_followed_in_full_is_logged(files, logged, text, expected):
     assert "level=warn " in line
 
 
+@pytest.mark.slow
 async def test_any_certificate_is_one_that_is_checked(files):
     """`RequireAnyClientCert` with a CA lets only those in whom the CA knows."""
     files.issue("client", "client.example")
@@ -607,6 +616,7 @@ async def test_any_certificate_is_one_that_is_checked(files):
 
 
 @pytest.mark.parametrize("kind", ["VerifyClientCertIfGiven", "RequestClientCert"])
+@pytest.mark.slow
 async def test_no_certificate_is_needed_where_it_is_optional(files, kind):
     """Without a client CA, too: a certificate that is given is the system's to judge."""
     files.issue("stranger", "client.example", authority=trustme.CA())
@@ -625,6 +635,7 @@ async def test_required_certificates_without_a_ca(files):
         assert not await gets_in(one, files, "stranger")
 
 
+@pytest.mark.slow
 async def test_names_of_optional_certificates(files):
     """With `VerifyClientCertIfGiven`, a certificate that is given needs the name."""
     files.issue("client", "2001:DB8::1")
