@@ -269,8 +269,8 @@ TRAINING_ASSUMPTIONS: Final = (
         name="training_v2_offset",
         text="v2's offset counts pages, not jobs",
         why="every page after the first depends on it",
-        otherwise="reports a failure with reason response, since the pages contradict "
-        "each other",
+        otherwise="notices that the pages overlap, counts jobs from then on, and reads the "
+        "list again",
         test=lambda session: _offset_counts_pages(V2TrainingJobs(), session),
     ),
     Assumption(
