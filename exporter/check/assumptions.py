@@ -12,8 +12,8 @@ from ..cloud.assumption import (
     Answer,
     Assumption,
     Verdict,
-    not_told,
     outcome,
+    undecided,
     verdict,
 )
 from ..cloud.client import CloudClient
@@ -28,7 +28,7 @@ from .clients import STEP_SECONDS, open_clients
 
 
 _MAX_PROJECTS: Final = 3
-"""Of a cloud. What cannot be told in one, since it has no jobs, is tested in the next."""
+"""Projects of a cloud that are asked: the next, if the last had too few jobs."""
 
 _TOTAL_SECONDS: Final = 120.0
 
@@ -98,7 +98,7 @@ class _Runner:
                 earlier = verdicts.get(assumption.name)
                 if (
                     earlier is not None
-                    and earlier.verdict.answer is not Answer.NOT_TOLD
+                    and earlier.verdict.answer is not Answer.UNDECIDED
                 ):
                     continue
                 self._progress(assumption.name)
@@ -120,9 +120,9 @@ class _Runner:
                 briefly = replace(session, deadline=Deadline(seconds))
                 return await assumption.test(briefly)
         except CollectionError as error:
-            return not_told(outcome(error.failure))
+            return undecided(outcome(error.failure))
         except TimeoutError:
-            return not_told("no complete answer in time")
+            return undecided("no complete answer in time")
 
 
 def _is_offered(
@@ -137,7 +137,7 @@ def _is_offered(
             return verdict(True, missing or "it answers")
         if failure.not_offered:
             return verdict(False, outcome(failure))
-        return not_told(outcome(failure))
+        return undecided(outcome(failure))
 
     return Assumption(
         name=f"{product.name}_{version}_offered",

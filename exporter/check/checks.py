@@ -62,7 +62,7 @@ async def check_all(
 
     def observe_clock(exchange: Exchange) -> None:
         if exchange.clock_skew is not None:
-            # The first, so that all projects of a cloud are told the same.
+            # The first, so that all projects of a cloud report the same.
             skews.setdefault(exchange.cloud, exchange.clock_skew)
 
     targets = list(registry.targets(configuration.projects))

@@ -1,4 +1,4 @@
-"""Lists the projects that the commands check and projects tell of."""
+"""Lists the projects for the commands check and projects."""
 
 from __future__ import annotations
 

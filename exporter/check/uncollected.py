@@ -25,7 +25,7 @@ async def find_uncollected(
     clients: Mapping[str, CloudClient],
     readable: AbstractSet[str],
 ) -> list[Uncollected]:
-    """Return what there is in the projects named `readable`, as far as it is told soon."""
+    """Return what there is in the projects named `readable`, as far as the answers come soon."""
     targets = [
         target
         for target in _uncollected(configuration, registry)

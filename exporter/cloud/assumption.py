@@ -15,7 +15,7 @@ class Answer(StrEnum):
 
     HELD = "held"
     DID_NOT_HOLD = "did not hold"
-    NOT_TOLD = "could not be told"
+    UNDECIDED = "could not be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def verdict(holds: bool, seen: str) -> Verdict:
     return Verdict(Answer.HELD if holds else Answer.DID_NOT_HOLD, seen)
 
 
-def not_told(why: str) -> Verdict:
-    """Return that it could not be told."""
-    return Verdict(Answer.NOT_TOLD, why)
+def undecided(why: str) -> Verdict:
+    """Return that the assumption could be neither confirmed nor refuted."""
+    return Verdict(Answer.UNDECIDED, why)
 
 
 def outcome(failure: Failure) -> str:

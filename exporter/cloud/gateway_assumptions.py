@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from ..errors import CollectionError
-from .assumption import Assumption, Verdict, not_told, outcome, verdict
+from .assumption import Assumption, Verdict, outcome, undecided, verdict
 from .call import Call
 from .session import Session
 
@@ -29,7 +29,7 @@ async def _has_dates(session: Session) -> Verdict:
     # Those of the tests before this one.
     answered = [each for each in session.record.exchanges if each.status is not None]
     if not answered:
-        return not_told("no answer")
+        return undecided("no answer")
     dated = sum(each.clock_skew is not None for each in answered)
     return verdict(dated == len(answered), f"{dated} of {len(answered)} answers")
 
@@ -37,7 +37,7 @@ async def _has_dates(session: Session) -> Verdict:
 async def _has_request_ids(session: Session) -> Verdict:
     answered = [each for each in session.record.exchanges if each.status is not None]
     if not answered:
-        return not_told("no answer")
+        return undecided("no answer")
     identified = sum(each.request_id is not None for each in answered)
     seen = f"{identified} of {len(answered)} answers"
     return verdict(identified == len(answered), seen)
@@ -63,7 +63,7 @@ async def _lists_projects(session: Session, operation: str, path: str) -> Verdic
     except CollectionError as error:
         failure = error.failure
         if failure.status is None:
-            return not_told(outcome(failure))
+            return undecided(outcome(failure))
         return verdict(False, outcome(failure))
     listed = answer.content.projects
     own = session.project.project_id
@@ -76,7 +76,7 @@ GATEWAY_ASSUMPTIONS: Final = (
     Assumption(
         name="date_header",
         text="every answer has a Date header",
-        why="the machine's clock is compared with it, and new jobs are told from old ones",
+        why="the machine's clock is compared with it, and new jobs are told apart from old ones",
         otherwise="takes the machine's own time, and has no clock skew metric",
         test=_has_dates,
     ),

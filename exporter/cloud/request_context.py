@@ -26,7 +26,7 @@ Bytes of a response, decompressed: 4 KiB for each of 1,000 v1 jobs, which have 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
     """
-    What a request is for, and what users are told if it fails.
+    What a request is for, and what users read if it fails.
 
     `project` is a name, for fair scheduling; `action` the permission that the request
     needs; `credential` what to check if the credential is rejected.

@@ -251,7 +251,7 @@ class Project:
     A ModelArts project that is collected.
 
     `collectors` are the names that the file has; None if it has none, for the default.
-    `is_discovered` tells a project that is not in the file.
+    `is_discovered` means that the project is not in the file.
     """
 
     name: str
@@ -291,7 +291,7 @@ class Configuration:
     A configuration file.
 
     Of `named_projects` only the name is known, and `divided_projects` stand for their
-    workspaces; neither are among the `projects`. `warnings` tell what is likely not
+    workspaces; neither are among the `projects`. `warnings` say what is likely not
     meant as it stands.
     """
 

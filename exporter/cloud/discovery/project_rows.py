@@ -29,7 +29,7 @@ class ListedProject:
 
     def is_in(self, region: str) -> bool:
         """
-        Return whether the project is one of `region`, as its name tells.
+        Return whether the project is one of `region`, judged by its name.
 
         Without a region, every project is.
         """

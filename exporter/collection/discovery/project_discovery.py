@@ -204,7 +204,7 @@ def _list_settings(configuration: Configuration, cloud: Cloud) -> ListSettings |
 
 
 def _account(cloud: Cloud) -> tuple[str, ...]:
-    """Return what tells the account and region that a cloud's lists are of."""
+    """Return what identifies the account and region of a cloud's lists."""
     match cloud.auth:
         case PasswordAuth(username=username, domain=domain):
             holder = (username, domain)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from ...cloud.assumption import Assumption, Verdict, not_told, outcome, verdict
+from ...cloud.assumption import Assumption, Verdict, outcome, undecided, verdict
 from ...cloud.error_codes import rejects_parameter
 from ...cloud.session import Session
 from ...errors import CollectionError
@@ -34,7 +34,7 @@ async def _is_sorted(api: JobsApi, session: Session) -> Verdict:
     oldest = _creation_times(await api.page(session, ALL_JOBS, 1, _SAMPLE))
     newest = _creation_times(await api.page(session, NEWEST_JOBS, 1, _SAMPLE))
     if len(set(oldest)) < 2:  # noqa: PLR2004
-        return not_told("too few jobs")
+        return undecided("too few jobs")
     if oldest != sorted(oldest):
         return verdict(False, "oldest first is not in order")
     if newest != sorted(newest, reverse=True):
@@ -48,7 +48,7 @@ async def _filters_by_status(api: JobsApi, session: Session) -> Verdict:
     statuses = [api.status_of(row.status) for row in first.rows]
     known = [status for status in dict.fromkeys(statuses) if status in api.statuses]
     if len(set(statuses)) < 2 or not known:  # noqa: PLR2004
-        return not_told("too few jobs of different statuses")
+        return undecided("too few jobs of different statuses")
     wanted = known[0]
     try:
         found = await api.page(session, Query((wanted,)), 1, _SAMPLE)
@@ -108,9 +108,9 @@ async def _finds_parts_of_names(api: JobsApi, session: Session) -> Verdict:
         if job_id in found.ids:
             return verdict(True, "the job is found")
         if len(found.rows) == _SAMPLE:
-            return not_told("too many jobs have such a name")
+            return undecided("too many jobs have such a name")
         return verdict(False, f"{len(found.rows)} jobs, and not the one of that name")
-    return not_told("no job with a name to look for")
+    return undecided("no job with a name to look for")
 
 
 async def _statuses_are_known(api: JobsApi, session: Session) -> Verdict:
@@ -119,7 +119,7 @@ async def _statuses_are_known(api: JobsApi, session: Session) -> Verdict:
         *(await api.page(session, NEWEST_JOBS, 1, _SAMPLE)).rows,
     ]
     if not rows:
-        return not_told("no jobs")
+        return undecided("no jobs")
     unknown = {
         str(row.status) for row in rows if api.status_of(row.status) is UNRECOGNIZED
     }
@@ -135,11 +135,11 @@ async def _offset_counts_pages(api: JobsApi, session: Session) -> Verdict:
     first = await api.page(session, NEWEST_JOBS, 1, _OVERLAP)
     second = await api.page(session, NEWEST_JOBS, 2, _OVERLAP)
     if len(first.ids) < _OVERLAP or not second.ids:
-        return not_told("too few jobs")
+        return undecided("too few jobs")
     if second.ids[0] == first.ids[1]:
         return verdict(False, "page 2 begins with page 1's second job: it counts jobs")
     if second.ids[0] in first.ids:
-        return not_told("jobs changed meanwhile")
+        return undecided("jobs changed meanwhile")
     return verdict(True, "page 2 begins behind page 1")
 
 
@@ -153,7 +153,7 @@ async def _versions_are_disjoint(session: Session) -> Verdict:
         # Their IDs differ in form, so that the same job could have two.
         versions.append({job for page in pages for job in _names_and_times(page)})
     if not all(versions):
-        return not_told("not both versions have jobs")
+        return undecided("not both versions have jobs")
     common = len(versions[0] & versions[1])
     return verdict(not common, f"{common} jobs in both")
 
@@ -241,7 +241,7 @@ def _of(
     fields = Assumption(
         name=f"{api}_fields",
         text=f"{title} has no fields but those of the references",
-        why="a new field may tell what the exporter does not collect yet",
+        why="a new field may hold what the exporter does not collect yet",
         otherwise="ignores them",
         test=fields_are_known,
     )

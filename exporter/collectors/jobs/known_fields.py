@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ...cloud.assumption import Verdict, not_told, verdict
+from ...cloud.assumption import Verdict, undecided, verdict
 from ...cloud.call import Call
 from ...cloud.session import Session
 
@@ -93,7 +93,7 @@ async def v2_fields_are_known(session: Session) -> Verdict:
 async def _fields_are_known(call: Call, known: Fields, session: Session) -> Verdict:
     content = (await session.fetch(call, _decoder)).content
     if not content.get("jobs") and not content.get("items"):
-        return not_told("no jobs")
+        return undecided("no jobs")
     unknown = sorted(set(_unknown(content, known, "")))
     if not unknown:
         return verdict(True, "all fields known")
@@ -104,7 +104,7 @@ async def _fields_are_known(call: Call, known: Fields, session: Session) -> Verd
 
 
 def _unknown(content: object, known: Fields, place: str) -> Iterator[str]:
-    """Yield the places of unknown fields; an empty one if its name may tell something."""
+    """Yield the places of unknown fields; an empty one if its name may reveal something."""
     if isinstance(content, list):
         for item in content:
             yield from _unknown(item, known, place)

@@ -117,11 +117,11 @@ class V2Resource(msgspec.Struct):
         info = self._flavor_info
         if info is not None and info.accelerator is None:
             yield 0.0
-        told = [info.accelerator.unit_num] if info and info.accelerator else []
-        told += [container.accelerator_num for container in self._containers]
+        reported = [info.accelerator.unit_num] if info and info.accelerator else []
+        reported += [container.accelerator_num for container in self._containers]
         if self.pool_info is not None:
-            told.append(self.pool_info.accelerator_num)
-        for number in told:
+            reported.append(self.pool_info.accelerator_num)
+        for number in reported:
             units = to_amount(number, "accelerators")
             if units is not None:
                 yield units

@@ -88,7 +88,7 @@ def _auto_stop(lease: Lease) -> AutoStop:
 
 
 def _flavor(row: NotebookRow) -> str:
-    # A flavor of one's own has the same code for all: the node's tells more.
+    # A flavor of one's own has the same code for all: the node's says more.
     custom = row.custom_spec.resource_flavor if row.custom_spec else None
     is_custom = row.flavor in {None, "", _CUSTOM_FLAVOR}
     return (custom if is_custom else None) or row.flavor or ""

@@ -86,13 +86,13 @@ def _series(selected: Sequence[tuple[Labels, Service]]) -> Iterator[Metric]:
     )
     yield _counter(
         "modelarts_service_invocations",
-        "Calls of a service since its creation, where the API tells them (v1).",
+        "Calls of a service since its creation, where the API reports them (v1).",
         selected,
         lambda service: service.invocations,
     )
     yield _counter(
         "modelarts_service_failed_invocations",
-        "Calls of a service that failed, where the API tells them (v1).",
+        "Calls of a service that failed, where the API reports them (v1).",
         selected,
         lambda service: service.failed_invocations,
     )

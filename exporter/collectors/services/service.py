@@ -23,7 +23,7 @@ class Service:
     A service; `changed` is when its status did, in milliseconds since the epoch.
 
     `has_end` says whether it stops by itself. The numbers of calls are since its
-    creation, and None where the API does not tell them.
+    creation, and None where the API does not report them.
     """
 
     service_id: str
