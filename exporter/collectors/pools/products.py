@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..base import Product
+from .assumptions import POOL_ASSUMPTIONS
 from .metric_families import pool_families
 from .poller import PoolPoller
 
@@ -18,4 +19,5 @@ POOLS: Final = Product(
     open=PoolPoller,
     families=pool_families,
     is_default=False,
+    assumptions=POOL_ASSUMPTIONS,
 )

@@ -25,6 +25,7 @@ from exporter.simulator import (
     RequestIds,
     serve,
 )
+from exporter.simulator.pools import NodeFlavor, Pool, PoolNode
 
 
 MANY = 70
@@ -39,7 +40,14 @@ def full_cloud():
     project.visualization.history(MANY, now - 60)
     project.other_training.history(MANY, now - 3600, 86_400.0)
     project.other_training.create_job(8, created=now - 30)
+    project.pools.pools.append(a_pool("nvidia.com/gpu"))
     return cloud
+
+
+def a_pool(accelerator):
+    """Return a pool with accelerators of this kind."""
+    flavor = NodeFlavor("flavor", accelerators=8, accelerator=accelerator)
+    return Pool("pool-1", "gpu", [PoolNode(flavor)])
 
 
 async def checked(cloud, auth=None, **settings):
@@ -243,7 +251,7 @@ async def test_an_answer_that_breaks_an_assumption(fault, broken):
 async def test_every_assumption_can_be_broken():
     """Nothing is in the table that no test above has seen not to hold."""
     verdicts, _ = await checked(full_cloud())
-    broken = {"training_versions"}
+    broken = {"training_versions", "pools_accelerators"}
     for test in (
         test_a_dialect_that_breaks_an_assumption,
         test_an_answer_that_breaks_an_assumption,
@@ -289,6 +297,26 @@ async def test_versions_that_list_the_same_jobs():
     verdicts, _ = await checked(cloud)
 
     assert "training_versions" in not_held(verdicts)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "seen"),
+    [
+        ("nvidia.com/gpu", "all are known"),
+        ("example.com/tpu-v9", "never seen before: example.com/tpu-v9"),
+        ("of user 4711@example.com", "never seen before: one not shown"),
+    ],
+)
+async def test_a_new_kind_of_accelerator_is_named(accelerator, seen):
+    """An issue can report it, unless it does not look like a word of an API."""
+    cloud = full_cloud()
+    cloud.projects[0].pools.pools[:] = [a_pool(accelerator)]
+    verdicts, report = await checked(cloud)
+
+    assert verdicts["pools_accelerators"].seen == seen
+    is_known = accelerator == "nvidia.com/gpu"
+    assert ("pools_accelerators" in not_held(verdicts)) is not is_known
+    assert "4711" not in report
 
 
 @pytest.mark.slow
