@@ -137,9 +137,6 @@ class SignatureAuth(httpx.Auth):
     the account from the key.
     """
 
-    requires_request_body = True
-    requires_response_body = True
-
     def __init__(
         self,
         keys: AccessKeys,

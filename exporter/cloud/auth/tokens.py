@@ -213,8 +213,6 @@ class TokenAuth(httpx.Auth):
     next scrape needs the token too.
     """
 
-    requires_response_body = True
-
     def __init__(
         self,
         issuer: TokenIssuer,
