@@ -106,17 +106,3 @@ def item_page(
     if len(rows) > size:
         raise answer.unexpected(f"it lists {len(rows)}, but {size} were requested")
     return ItemPage(rows, total, answer.answered_at)
-
-
-def check_workspaces(
-    answer: Answer[T], found: Sequence[str | int | None], wanted: str
-) -> None:
-    """
-    Raise `CollectionError` if `answer` has objects `found` in other workspaces.
-
-    Where a cloud spells the parameter differently, it lists the default workspace.
-    """
-    if wanted == "0":
-        return
-    if any(workspace is not None and str(workspace) != wanted for workspace in found):
-        raise answer.unexpected("it is about another workspace than requested")

@@ -19,6 +19,7 @@ from ...cloud.session import Session
 from ...config import Provider
 from ...errors import CollectionError
 from ..numbers import to_limit
+from ..workspaces import check_workspaces
 from .answers import fetch_successful, page_of
 from .api import Query
 from .job import JobId
@@ -143,9 +144,7 @@ async def _answer(session: Session, search: _Search) -> Page:
     )
     answer = await fetch_successful(session, call, v2_search)
     found = answer.content
-    workspace_id = search.workspace_id
-    if workspace_id != "0" and found.workspace_id not in {None, workspace_id}:
-        raise answer.unexpected("it is about another workspace than requested")
+    check_workspaces(answer, [found.workspace_id], search.workspace_id)
     existing = to_limit(found.total, "total")
     total = to_limit(found.count, "count")
     if not search.filters:

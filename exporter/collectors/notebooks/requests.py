@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...config import Provider
-from ..item_pages import ItemPage, check_workspaces, item_page
+from ..item_pages import ItemPage, item_page
 from ..numbers import to_limit
+from ..workspaces import check_workspaces
 from .schema import NOTEBOOKS_DECODER, NotebookRow
 
 

@@ -17,6 +17,7 @@ from ...cloud.call import Call
 from ...cloud.session import Answer, Session
 from ...errors import CollectionError
 from ..numbers import to_millis
+from ..workspaces import check_workspaces
 from .answers import node_use_of, pools_of, usages_of, workloads_of
 from .pool import NamedUsage, NodeUse, Pool, PoolId, WorkloadCounts
 from .schema import (
@@ -47,13 +48,9 @@ async def fetch_pools(session: Session) -> dict[PoolId, Pool]:
     call = _call_for_all(session, POOLS, "pools", expected="a list of pools")
     answer = await session.fetch(call, pool_list)
     items = answer.content.items
-    wanted = session.project.workspace_id
-    if wanted != _DEFAULT_WORKSPACE:
-        for item in items:
-            labels = item.metadata.labels
-            found = labels.workspace_id if labels else None
-            if found is not None and str(found) != wanted:
-                raise answer.unexpected("it is about another workspace than requested")
+    labels = (item.metadata.labels for item in items)
+    workspaces = (found.workspace_id for found in labels if found)
+    check_workspaces(answer, workspaces, session.project.workspace_id)
     return pools_of(items)
 
 

@@ -14,15 +14,14 @@ from urllib.parse import urlencode
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ..contradictions import ContradictionError
-from ..item_pages import ItemPage, check_workspaces, item_page, list_items
+from ..item_pages import ItemPage, item_page, list_items
 from ..numbers import to_limit
+from ..workspaces import check_workspaces
 from .service import Service
 from .v1_schema import V1Service, v1_services
 from .v2_schema import V2Service, v2_services
 
 
-_ACTION: Final = "modelarts:service:list"
-_EXPECTED: Final = "a list of services"
 _V1_PAGE_SIZE: Final = 1000
 _V2_PAGE_SIZE: Final = 500
 
@@ -72,12 +71,7 @@ class V1ServicesApi:
             "sort_by": "publish_at",
             "order": "asc",
         }
-        call = Call(
-            api=self.operation,
-            url=session.url("v1", _path(session, parameters)),
-            expected=_EXPECTED,
-            action=_ACTION,
-        )
+        call = _call(session, self.operation, "v1", parameters)
         answer = await session.fetch(call, v1_services)
         found = answer.content
         total = to_limit(found.total_count, "total_count")
@@ -111,12 +105,7 @@ class V2ServicesApi:
             "sort_key": "create_at",
             "sort_dir": "ASC",
         }
-        call = Call(
-            api=self.operation,
-            url=session.url("v2", _path(session, parameters)),
-            expected=_EXPECTED,
-            action=_ACTION,
-        )
+        call = _call(session, self.operation, "v2", parameters)
         answer = await session.fetch(call, v2_services)
         found = answer.content
         total = to_limit(found.total, "total")
@@ -126,7 +115,14 @@ class V2ServicesApi:
         return page
 
 
-def _path(session: Session, parameters: dict[str, int | str]) -> str:
+def _call(
+    session: Session, operation: str, version: str, parameters: dict[str, int | str]
+) -> Call:
     if session.project.workspace_id != "0":
         parameters["workspace_id"] = session.project.workspace_id
-    return f"services?{urlencode(parameters)}"
+    return Call(
+        api=operation,
+        url=session.url(version, f"services?{urlencode(parameters)}"),
+        expected="a list of services",
+        action="modelarts:service:list",
+    )
