@@ -17,9 +17,9 @@ import httpx
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli import command_line
-from exporter.collectors.jobs.statuses import UNRECOGNIZED
 from exporter.collectors.phases import Phase
 from exporter.collectors.registry import REGISTRY
+from exporter.collectors.statuses import UNRECOGNIZED
 from exporter.config.declaration import DeclaredKey, Form, KeyGroup, keys_of
 from exporter.config.file_keys import KEYS
 

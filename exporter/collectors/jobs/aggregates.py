@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..phases import Phase
-from .statuses import STARTED_PHASES, UNFINISHED_PHASES, JobStatus
+from ..statuses import Status
+from .statuses import STARTED_PHASES, UNFINISHED_PHASES
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class JobCounts:
     bounds: tuple[int, ...]
     """Upper bounds of the duration histograms, in milliseconds."""
 
-    statuses: dict[JobStatus, int]
+    statuses: dict[Status, int]
     """The number of jobs by status, including statuses without jobs."""
 
     durations: dict[Phase, DurationHistogram] = field(init=False)
@@ -71,7 +72,7 @@ class JobCounts:
         }
 
     def add(
-        self, status: JobStatus, number: int, durations: list[int], created: list[int]
+        self, status: Status, number: int, durations: list[int], created: list[int]
     ) -> None:
         """
         Count `number` jobs of one status.
@@ -105,6 +106,6 @@ class JobCounts:
         return sum(self.statuses.values())
 
 
-def empty_counts(bounds: tuple[int, ...], statuses: Iterable[JobStatus]) -> JobCounts:
+def empty_counts(bounds: tuple[int, ...], statuses: Iterable[Status]) -> JobCounts:
     """Return counts of no jobs, with all of `statuses` at zero."""
     return JobCounts(bounds, dict.fromkeys(statuses, 0))

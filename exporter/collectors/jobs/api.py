@@ -7,17 +7,17 @@ from typing import Final, Protocol, TypeAlias
 
 from ...cloud.session import Session
 from ..numbers import Number
+from ..statuses import Status
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
-from .statuses import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """Filters of a listing, which is sorted by creation time; the default is all jobs."""
 
-    statuses: tuple[JobStatus, ...] = ()
+    statuses: tuple[Status, ...] = ()
     name: str = ""
     """A part of the jobs' names."""
 
@@ -26,7 +26,7 @@ class Query:
 
 ALL_JOBS: Final = Query()
 
-Selections: TypeAlias = tuple[tuple[JobStatus, ...], ...]
+Selections: TypeAlias = tuple[tuple[Status, ...], ...]
 
 
 class JobsApi(Protocol):
@@ -35,10 +35,10 @@ class JobsApi(Protocol):
     api: str
     """The operation that lists the jobs."""
 
-    statuses: tuple[JobStatus, ...]
+    statuses: tuple[Status, ...]
     """All statuses in the API reference."""
 
-    representatives: tuple[JobStatus, ...]
+    representatives: tuple[Status, ...]
     """A status of each phase."""
 
     unfinished: Selections
@@ -53,7 +53,7 @@ class JobsApi(Protocol):
 
     reports_remaining_duration: bool
 
-    def status_of(self, api_status: Number) -> JobStatus:
+    def status_of(self, api_status: Number) -> Status:
         """Return the status for the API's value."""
 
     async def page(

@@ -14,11 +14,11 @@ from ...cloud.session import Session
 from ...errors import CollectionError
 from ..contradictions import contradiction_of
 from ..numbers import to_millis
+from ..statuses import UNRECOGNIZED
 from .api import ALL_JOBS, NEWEST_JOBS, JobsApi, Query
 from .kinds import Kind
 from .known_fields import v1_fields_are_known, v2_fields_are_known
 from .pages import Page
-from .statuses import UNRECOGNIZED
 from .v1_requests import V1Jobs
 from .v2_requests import V2TrainingJobs
 

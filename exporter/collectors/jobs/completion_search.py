@@ -10,6 +10,7 @@ from ..concurrency import run_together
 from ..contradictions import raise_if_contradictory
 from ..numbers import to_millis_list
 from ..page_scan import ScanOutcome
+from ..statuses import Status
 from .api import NEWEST_JOBS, Query
 from .completions import CompletionObserver
 from .job import Job
@@ -17,7 +18,6 @@ from .pages import Page
 from .paginator import Paginator
 from .query_scan import list_query
 from .snapshot import Snapshot
-from .statuses import JobStatus
 
 
 _MAX_SEARCH_LENGTH: Final = 64
@@ -54,7 +54,7 @@ async def _list_unfinished_again(
     # A job that starts after the running jobs were listed and before the waiting ones is
     # on neither list; if another job was counted twice, the numbers add up nevertheless.
     # Later, the baseline has such a job. The first time, its end would be missed.
-    async def list_again(selection: tuple[JobStatus, ...]) -> None:
+    async def list_again(selection: tuple[Status, ...]) -> None:
         result = await list_query(paginator, Query(selection))
         if result.outcome is ScanOutcome.COMPLETE:
             observer.unfinished |= result.content.unfinished

@@ -25,13 +25,13 @@ from ...errors import CollectionError
 from ..concurrency import run_together
 from ..contradictions import ContradictionError, contradiction_of, length_of_pages
 from ..page_scan import ScanOutcome
+from ..statuses import Status
 from .api import NEWEST_JOBS, Query
 from .job import JobId
 from .pages import Page
 from .paginator import Paginator, PagingHints
 from .query_scan import list_jobs, list_query
 from .snapshot import Snapshot
-from .statuses import JobStatus
 
 
 log: Final = structlog.get_logger(__name__)
@@ -115,8 +115,8 @@ class Count:
         self._total = 0
         self._is_unsupported = False
         self._newest: Page | None = None
-        self._listed: dict[tuple[JobStatus, ...], Snapshot] = {}
-        self._counted: dict[tuple[JobStatus, ...], int] = {}
+        self._listed: dict[tuple[Status, ...], Snapshot] = {}
+        self._counted: dict[tuple[Status, ...], int] = {}
         self._differences: set[int] = set()
 
     async def take(self) -> CountResult:
@@ -158,7 +158,7 @@ class Count:
         self._is_unsupported |= page.total is None or contradiction is not None
         self._total = page.total or 0
 
-    async def _list(self, selection: tuple[JobStatus, ...]) -> None:
+    async def _list(self, selection: tuple[Status, ...]) -> None:
         try:
             result = await list_query(self._paginator, Query(selection))
         except ContradictionError:
@@ -169,7 +169,7 @@ class Count:
         else:
             self._is_unsupported = True
 
-    async def _count(self, selection: tuple[JobStatus, ...]) -> None:
+    async def _count(self, selection: tuple[Status, ...]) -> None:
         page = await self._paginator.pages(Query(selection), size=1).read(1)
         statuses = {self._api.status_of(row.status) for row in page.rows}
         is_filtered = statuses <= set(selection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ..numbers import _unusable
-from .statuses import JobStatus
+from ..statuses import Status
 
 
 JobId: TypeAlias = int | str
@@ -45,7 +45,7 @@ class Job:
 
     job_id: JobId
     name: str
-    status: JobStatus
+    status: Status
     created: int | None = None
     duration: int | None = None
     resources: Resources | None = None

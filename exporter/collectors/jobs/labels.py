@@ -9,7 +9,8 @@ from prometheus_client.utils import floatToGoString
 from ...metrics.labels import Labels
 from ..base import Target
 from ..phases import Phase
-from .statuses import STARTED_PHASES, UNRECOGNIZED, JobStatus
+from ..statuses import UNRECOGNIZED, Status
+from .statuses import STARTED_PHASES
 
 
 class JobLabels:
@@ -20,7 +21,7 @@ class JobLabels:
     """
 
     def __init__(
-        self, target: Target, statuses: Iterable[JobStatus], bounds: Sequence[float]
+        self, target: Target, statuses: Iterable[Status], bounds: Sequence[float]
     ) -> None:
         limits = (*(floatToGoString(bound) for bound in bounds), "+Inf")
         self.project = Labels(project=target.project.name)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from ..numbers import Number, to_limit, to_millis
+from ..statuses import Status
 from ..texts import plain
 from .job import Job, JobId, Resources, normalize_id, normalize_ids
 from .quota import JobQuota
-from .statuses import JobStatus
 
 
 class Row(Protocol):
@@ -41,7 +41,7 @@ class Row(Protocol):
         """Its resources, if the API reports them."""
 
 
-StatusOf: TypeAlias = Callable[[Number], JobStatus]
+StatusOf: TypeAlias = Callable[[Number], Status]
 """Converts an API's status."""
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..base import Reading
+from ..statuses import Status
 from .completions import Completions
 from .labels import JobLabels
 from .listing import Listing
-from .statuses import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class JobReading(Reading):
     """
 
     job_labels: JobLabels
-    numbers: Mapping[JobStatus, int]
+    numbers: Mapping[Status, int]
     completions: Completions
     has_had_jobs: bool
 

@@ -9,10 +9,10 @@ grouping into phases is the exporter's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from ..phases import Phase
+from ..statuses import UNRECOGNIZED, Status
 
 
 UNFINISHED_PHASES: Final = (Phase.PENDING, Phase.RUNNING, Phase.STOPPING)
@@ -31,56 +31,45 @@ STARTED_PHASES: Final = (
 """Phases of jobs that can have a running duration."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """A status, with its name in the label `status`, and its phase."""
-
-    name: str
-    phase: Phase
-
-
-UNRECOGNIZED: Final = JobStatus("unrecognized", Phase.UNKNOWN)
-"""For every status that is not in the API reference."""
-
-V1_STATUSES: Final[dict[int, JobStatus]] = {
-    0: JobStatus("unknown", Phase.UNKNOWN),
-    1: JobStatus("init", Phase.PENDING),
-    2: JobStatus("image_creating", Phase.PENDING),
-    3: JobStatus("image_failed", Phase.FAILED),
-    4: JobStatus("submit_trying", Phase.PENDING),
-    5: JobStatus("submit_failed", Phase.FAILED),
-    6: JobStatus("delete_failed", Phase.FAILED),
-    7: JobStatus("waiting", Phase.PENDING),
-    8: JobStatus("running", Phase.RUNNING),
-    9: JobStatus("killing", Phase.STOPPING),
-    10: JobStatus("completed", Phase.SUCCEEDED),
-    11: JobStatus("failed", Phase.FAILED),
-    12: JobStatus("killed", Phase.STOPPED),
-    13: JobStatus("canceled", Phase.STOPPED),
-    14: JobStatus("lost", Phase.FAILED),
-    15: JobStatus("scaling", Phase.RUNNING),
-    16: JobStatus("submit_model_failed", Phase.FAILED),
-    17: JobStatus("deploy_service_failed", Phase.FAILED),
-    18: JobStatus("check_init", Phase.PENDING),
-    19: JobStatus("check_running", Phase.PENDING),
-    20: JobStatus("check_running_completed", Phase.PENDING),
-    21: JobStatus("check_failed", Phase.FAILED),
-    22: JobStatus("mount_failed", Phase.FAILED),
+V1_STATUSES: Final[dict[int, Status]] = {
+    0: Status("unknown", Phase.UNKNOWN),
+    1: Status("init", Phase.PENDING),
+    2: Status("image_creating", Phase.PENDING),
+    3: Status("image_failed", Phase.FAILED),
+    4: Status("submit_trying", Phase.PENDING),
+    5: Status("submit_failed", Phase.FAILED),
+    6: Status("delete_failed", Phase.FAILED),
+    7: Status("waiting", Phase.PENDING),
+    8: Status("running", Phase.RUNNING),
+    9: Status("killing", Phase.STOPPING),
+    10: Status("completed", Phase.SUCCEEDED),
+    11: Status("failed", Phase.FAILED),
+    12: Status("killed", Phase.STOPPED),
+    13: Status("canceled", Phase.STOPPED),
+    14: Status("lost", Phase.FAILED),
+    15: Status("scaling", Phase.RUNNING),
+    16: Status("submit_model_failed", Phase.FAILED),
+    17: Status("deploy_service_failed", Phase.FAILED),
+    18: Status("check_init", Phase.PENDING),
+    19: Status("check_running", Phase.PENDING),
+    20: Status("check_running_completed", Phase.PENDING),
+    21: Status("check_failed", Phase.FAILED),
+    22: Status("mount_failed", Phase.FAILED),
 }
 """The v1 API's status numbers, the same for both kinds."""
 
 V1_REPRESENTATIVES: Final = tuple(V1_STATUSES[n] for n in (7, 8, 9, 10, 11, 12, 0))
 """A status of each phase."""
 
-V2_STATUSES: Final[dict[str, JobStatus]] = {
-    "creating": JobStatus("creating", Phase.PENDING),
-    "pending": JobStatus("pending", Phase.PENDING),
-    "running": JobStatus("running", Phase.RUNNING),
-    "terminating": JobStatus("terminating", Phase.STOPPING),
-    "completed": JobStatus("completed", Phase.SUCCEEDED),
-    "failed": JobStatus("failed", Phase.FAILED),
-    "abnormal": JobStatus("abnormal", Phase.FAILED),
-    "terminated": JobStatus("terminated", Phase.STOPPED),
+V2_STATUSES: Final[dict[str, Status]] = {
+    "creating": Status("creating", Phase.PENDING),
+    "pending": Status("pending", Phase.PENDING),
+    "running": Status("running", Phase.RUNNING),
+    "terminating": Status("terminating", Phase.STOPPING),
+    "completed": Status("completed", Phase.SUCCEEDED),
+    "failed": Status("failed", Phase.FAILED),
+    "abnormal": Status("abnormal", Phase.FAILED),
+    "terminated": Status("terminated", Phase.STOPPED),
 }
 """The v2 API's phases, in lower case, for training jobs."""
 

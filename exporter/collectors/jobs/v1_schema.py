@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 
 from ..numbers import DecodedId, Number, to_int, to_limit
+from ..statuses import UNRECOGNIZED, Status
 from .job import Resources
 from .quota import JobQuota
-from .statuses import UNRECOGNIZED, V1_STATUSES, JobStatus
+from .statuses import V1_STATUSES
 
 
 class V1Job(msgspec.Struct, gc=False):
@@ -95,7 +96,7 @@ class V1Detail(_Response):
         return to_limit(self.remaining_duration, "remaining_duration")
 
 
-def v1_status(api_status: Number) -> JobStatus:
+def v1_status(api_status: Number) -> Status:
     """
     Return the status of a v1 number; `UNRECOGNIZED` for any unknown number.
 

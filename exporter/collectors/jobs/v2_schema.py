@@ -13,10 +13,11 @@ from typing import Final
 import msgspec
 
 from ..numbers import DecodedId, Number, to_limit
+from ..statuses import UNRECOGNIZED, Status
 from ..texts import plain
 from .job import JobId, Resources
 from .quota import JobQuota
-from .statuses import UNRECOGNIZED, V2_STATUSES, JobStatus
+from .statuses import V2_STATUSES
 from .v2_resources import V2Resource
 
 
@@ -147,7 +148,7 @@ class V2Quotas(msgspec.Struct):
         return None
 
 
-def v2_status(api_status: Number) -> JobStatus:
+def v2_status(api_status: Number) -> Status:
     """Return the status of a v2 phase; `UNRECOGNIZED` for any unknown one."""
     return V2_STATUSES.get(str(api_status).lower(), UNRECOGNIZED)
 

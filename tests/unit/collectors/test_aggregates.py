@@ -3,7 +3,8 @@
 import pytest
 
 from exporter.collectors.jobs.aggregates import DurationHistogram, empty_counts
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES, Phase
+from exporter.collectors.jobs.statuses import V1_STATUSES, Phase
+from exporter.collectors.statuses import UNRECOGNIZED
 
 
 RUNNING, WAITING, COMPLETED = V1_STATUSES[8], V1_STATUSES[7], V1_STATUSES[10]

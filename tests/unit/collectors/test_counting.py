@@ -21,7 +21,8 @@ from exporter.collectors.jobs.counting import CountingState, collect_jobs
 from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.snapshot import Snapshot
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES, V2_STATUSES
+from exporter.collectors.jobs.statuses import V1_STATUSES, V2_STATUSES
+from exporter.collectors.statuses import UNRECOGNIZED
 from exporter.errors import Failure, Reason
 from exporter.simulator import Dialect, Effect, Fault, Jobs
 

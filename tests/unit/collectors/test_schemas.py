@@ -12,10 +12,11 @@ from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.job import normalize_ids
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.snapshot import Snapshot
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, V1_STATUSES
+from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.jobs.v1_schema import v1_listing, v1_status
 from exporter.collectors.numbers import to_limit, to_millis_list
 from exporter.collectors.phases import Phase
+from exporter.collectors.statuses import UNRECOGNIZED
 
 
 BOUNDS = (60_000, 3_600_000)

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from exporter.collectors.jobs.job import Resources
 from exporter.collectors.jobs.pages import job_of
-from exporter.collectors.jobs.statuses import UNRECOGNIZED, V2_STATUSES
+from exporter.collectors.jobs.statuses import V2_STATUSES
 from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
+from exporter.collectors.statuses import UNRECOGNIZED
 from exporter.config import Provider
 from exporter.simulator import (
     CPU_FLAVOR,
