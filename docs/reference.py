@@ -16,12 +16,12 @@ import httpx
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from exporter.cli import command_line
 from exporter.collectors.phases import Phase
 from exporter.collectors.registry import REGISTRY
 from exporter.collectors.statuses import UNRECOGNIZED
 from exporter.config.declaration import DeclaredKey, Form, KeyGroup, keys_of
 from exporter.config.file_keys import KEYS
+from exporter.flags import build_parser
 
 
 # As people name them: what it is first, then what is particular.
@@ -140,7 +140,7 @@ def flags() -> dict[str, str]:
         action.option_strings[-1]: ""
         if action.default in nothing
         else f"{action.default}".removesuffix(".0")
-        for action in command_line()._actions  # noqa: SLF001 - argparse tells nobody
+        for action in build_parser()._actions  # noqa: SLF001 - argparse tells nobody
         if action.option_strings
     }
 

@@ -1,0 +1,38 @@
+"""Refuses flags that contradict each other or the command, or cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+
+from typing import Final
+
+from .check.command import OutputFormat
+from .flags import Command, Flags
+from .web.paths import OwnPath
+
+
+_FORMATS: Final = {
+    Command.CHECK: {OutputFormat.TABLE, OutputFormat.JSON},
+    Command.PROJECTS: {OutputFormat.TABLE, OutputFormat.YAML},
+}
+
+
+def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
+    """Print the first error of `flags` with the usage, and exit with status 2."""
+    needs_file = set(Command) - {Command.DEMO, Command.SIMULATOR}
+    if flags.command in needs_file and flags.config_file is None:
+        parser.error("--config.file is needed; without a cloud, try the command demo")
+    if flags.config_strict and not flags.config_check:
+        parser.error("--config.strict is for --config.check")
+    if flags.output_format not in _FORMATS.get(flags.command, OutputFormat):
+        parser.error(f"{flags.command} has no format {flags.output_format}")
+    if flags.metrics_allow and flags.metrics_deny:
+        parser.error("give --metrics.allow or --metrics.deny, not both")
+    if flags.assumptions and flags.command is not Command.CHECK:
+        parser.error("--assumptions is for the command check")
+    if not flags.telemetry_path.startswith("/"):
+        parser.error("--web.telemetry-path must start with /")
+    if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
+        parser.error("--web.telemetry-path must not be a path of the exporter's own")
+    if not flags.speed > 0:
+        parser.error("--simulator.speed must be above 0")

@@ -1,0 +1,192 @@
+"""Declares the commands and flags, with their types, defaults and help."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from . import __version__
+from .app import REVISION
+from .check.command import OutputFormat
+from .config.messages import unknown
+from .logs import LogFormat, LogLevel
+
+
+EXPORTER_ADDRESS: Final = ":10198"
+SIMULATOR_ADDRESS: Final = "127.0.0.1:10199"
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Command(StrEnum):
+    """What to do; the default is to serve."""
+
+    SERVE = "serve"
+    DEMO = "demo"
+    SIMULATOR = "simulator"
+    ONCE = "once"
+    CHECK = "check"
+    PROJECTS = "projects"
+
+
+class Flags(argparse.Namespace):
+    """The parsed command line."""
+
+    command: Command
+    config_file: str | None
+    config_check: bool
+    config_strict: bool
+    listen_address: str | None
+    telemetry_path: str
+    metrics_allow: tuple[re.Pattern[str], ...] | None
+    metrics_deny: tuple[re.Pattern[str], ...] | None
+    web_config_file: str
+    log_level: LogLevel
+    log_format: LogFormat
+    speed: float
+    output_format: OutputFormat
+    assumptions: bool
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; it fills in a `Flags`."""
+    parser = argparse.ArgumentParser(
+        prog="modelarts-exporter",
+        description="Prometheus exporter for ModelArts jobs, quotas and durations.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        type=_member_of(Command),
+        default=Command.SERVE,
+        help="serve (default); demo: serve a simulated cloud's jobs; simulator: serve "
+        "only the simulated cloud; once: collect once and print the metrics; check: query "
+        "every API and report problems; projects: list the projects that the credentials "
+        "can read",
+    )
+    parser.add_argument(
+        "--config.file", dest="config_file", metavar="FILE", help="configuration file"
+    )
+    parser.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="check the configuration, report its errors and exit with status 0 or 2",
+    )
+    parser.add_argument(
+        "--config.strict",
+        dest="config_strict",
+        action="store_true",
+        help="with --config.check: exit with status 2 if there are warnings, too",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        metavar="ADDRESS",
+        help=f"host:port or :port (default {EXPORTER_ADDRESS}; the simulator's is "
+        f"{SIMULATOR_ADDRESS})",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="path of the metrics (default /metrics)",
+    )
+    parser.add_argument(
+        "--metrics.allow",
+        dest="metrics_allow",
+        type=_patterns,
+        default=None,
+        metavar="REGEX,...",
+        help="export only metrics whose whole name one of these regular expressions "
+        "matches",
+    )
+    parser.add_argument(
+        "--metrics.deny",
+        dest="metrics_deny",
+        type=_patterns,
+        default=None,
+        metavar="REGEX,...",
+        help="export all but metrics whose whole name one of these matches",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        default="",
+        metavar="FILE",
+        help="TLS, users, headers and rate limit of the listener, in the format of "
+        "Prometheus's exporter-toolkit",
+    )
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        type=_member_of(LogLevel),
+        metavar=_choices(LogLevel),
+        default=LogLevel.INFO,
+        help="minimum level of log messages (default info)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        type=_member_of(LogFormat),
+        metavar=_choices(LogFormat),
+        default=LogFormat.LOGFMT,
+        help="format of log lines (default logfmt)",
+    )
+    parser.add_argument(
+        "--simulator.speed",
+        dest="speed",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="demo and simulator: speed of simulated time, as a factor (default 1)",
+    )
+    parser.add_argument(
+        "--format",
+        dest="output_format",
+        type=_member_of(OutputFormat),
+        metavar=_choices(OutputFormat),
+        default=OutputFormat.TABLE,
+        help="check: table (default) or json; projects: table, or yaml to paste into "
+        "the configuration",
+    )
+    parser.add_argument(
+        "--assumptions",
+        action="store_true",
+        help="check: test what is assumed of the APIs; its report can be published",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"modelarts-exporter, version {__version__} (revision: {REVISION}, "
+        f"python: {platform.python_version()})",
+    )
+    return parser
+
+
+def _member_of(choices: type[E]) -> Callable[[str], E]:
+    def convert(text: str) -> E:
+        if text not in list(choices):
+            raise argparse.ArgumentTypeError(unknown(text, text, list(choices)))
+        return choices(text)
+
+    return convert
+
+
+def _patterns(text: str) -> tuple[re.Pattern[str], ...]:
+    try:
+        return tuple(re.compile(part.strip()) for part in text.split(",") if part)
+    except re.error as error:
+        message = f"{text!r} is not a regular expression: {error}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _choices(choices: type[StrEnum]) -> str:
+    return f"{{{','.join(choices)}}}"
