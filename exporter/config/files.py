@@ -35,7 +35,10 @@ def read_file(path: Path) -> bytes:
     """
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    descriptor = os.open(path, flags)
+    try:
+        descriptor = os.open(path, flags)
+    except PermissionError as error:
+        raise PermissionError(error.errno, _why_denied(path)) from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -49,3 +52,14 @@ def read_file(path: Path) -> bytes:
         mebibytes = MAX_FILE_BYTES // 1024**2
         raise OSError(errno.EFBIG, f"larger than {mebibytes} MiB")
     return content
+
+
+def _why_denied(path: Path) -> str:
+    """Say which user may not read a file that belongs to which: in containers, they differ."""
+    user = f"permission denied for uid {os.geteuid()}"
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{user}: it may not enter the folder"
+    mode = stat.S_IMODE(status.st_mode)
+    return f"{user}: the file belongs to uid {status.st_uid} and has mode {mode:03o}"
