@@ -33,7 +33,7 @@ BELOW = {
     "simulator": set(),
 }
 # What puts them together may import all of them.
-TOP = {"__main__", "app", "cli", "demo", "flag_checks", "flags", "logs"}
+TOP = {"__main__", "app", "cli", "demo", "flag_checks", "flags", "health_check", "logs"}
 # Pure tables, which are true of the API and so of the simulated one, too.
 ALSO_SIMULATED = {
     "collectors.jobs.kinds",

@@ -1,0 +1,98 @@
+"""The image's health check: it finds the exporter's port, and asks it."""
+
+import subprocess
+import sys
+
+from pathlib import Path
+
+import pytest
+
+from programs import free_port
+from web_files import TLS, Files
+
+
+CONFIGURATION = Path(__file__).parents[2] / "deploy/compose/simulated.yml"
+
+
+@pytest.fixture(params=["127.0.0.1:{}", ":{}", "0.0.0.0:{}"])
+def address(request):
+    """Return an address to listen on, in the forms that a port is given in."""
+    return request.param.format(free_port())
+
+
+def check(process):
+    """Check the health of a process as the image does; return status and message."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter.health_check", str(process.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def demo(*flags):
+    """Start the demo as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "exporter", "demo", *flags],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_health_check_follows_the_port(address):
+    """Whatever the exporter listens on; it is not healthy once it has stopped listening."""
+    with demo("--web.listen-address", address) as process:
+        try:
+            next(line for line in process.stdout if line.startswith("Press"))
+            assert check(process) == (0, "")
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+def test_a_health_check_with_tls(tmp_path):
+    """It does not need the certificate's authority: it asks nobody but the exporter."""
+    web = Files(tmp_path).write(TLS)
+    flags = [f"--config.file={CONFIGURATION}", f"--web.config.file={web}"]
+    address = f"--web.listen-address=127.0.0.1:{free_port()}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *flags, address],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            next(line for line in process.stderr if "url=https://" in line)
+            assert check(process) == (0, "")
+        finally:
+            process.kill()
+            process.stderr.close()
+
+
+def test_a_health_check_of_another_port():
+    """Nothing answers there: the reason is the connection's."""
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "input()",
+            f"--web.listen-address=127.0.0.1:{free_port()}",
+        ],
+        stdin=subprocess.PIPE,
+    ) as process:
+        status, message = check(process)
+        process.stdin.close()
+
+    assert status == 1
+    assert message.startswith("not healthy: ")
+    assert "refused" in message
+
+
+def test_a_health_check_of_no_process():
+    """It says so."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+        status, message = check(process)
+
+    assert status == 1
+    assert "No such file" in message
