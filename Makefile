@@ -28,7 +28,8 @@ help:
 	@echo "                notices: ARGS='--sample 40 --module scheduler'; all takes hours"
 	@echo "make image-test builds the image with buildah, runs it and scrapes it (root)"
 	@echo "make release    audit of what is locked, and the packages (make audit, make packages):"
-	@echo "                wheel, source distribution, chart, SBOM and checksums in dist/"
+	@echo "                wheel, source distribution, chart, dashboards with rules, SBOM and"
+	@echo "                checksums in dist/"
 	@echo "make lock       resolve the dependencies anew, into requirements/"
 
 demo: $(VENV)/runtime.stamp
@@ -104,6 +105,8 @@ packages: $(VENV)/test.stamp
 	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --output-reproducible \
 		-o dist/modelarts-exporter.cdx.json build/installed/bin/python
 	helm package deploy/helm/modelarts-exporter --destination dist
+	git archive --prefix=modelarts-exporter/ HEAD 'dashboards/*.json' deploy/prometheus/rules \
+		| gzip -9n > dist/modelarts-exporter-dashboards.tar.gz
 	cd dist && sha256sum * > SHA256SUMS
 
 lock: $(VENV)/test.stamp

@@ -155,3 +155,44 @@ def test_the_workflow_runs_what_has_to_pass():
     steps = workflow["jobs"]["ci"]["steps"]
 
     assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.needs("actionlint")
+def test_actionlint_has_nothing_to_say():
+    """About the workflows, which do not run here."""
+    assert run("actionlint", *WORKFLOWS) == ""
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_actions_are_pinned_by_digest(file):
+    """With the version beside it, which Renovate reads; our own workflow is no action."""
+    uses = re.findall(r"uses: (.*)", file.read_text())
+
+    assert uses
+    for one in uses:
+        assert re.fullmatch(
+            r"\./\.github/workflows/ci\.yml|[\w/-]+@[0-9a-f]{40} # v[\d.]+", one
+        )
+
+
+def test_images_are_pinned_by_digest():
+    """The base of ours, those of the stack, and that of the workflow's container."""
+    images = re.findall(
+        r"^ARG BASE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    for file in [*COMPOSE, *WORKFLOWS]:
+        images += re.findall(r"^ +image: (.+)$", file.read_text(), re.MULTILINE)
+    foreign = [image for image in images if image != "modelarts-exporter:compose"]
+
+    assert len(foreign) == 5
+    for image in foreign:
+        assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)
+
+
+def test_the_renewal_of_what_is_pinned():
+    """The configuration of Renovate has the form of its schema."""
+    checker = Path(sys.executable).parent / "check-jsonschema"
+    run(checker, "--builtin-schema", "vendor.renovate", ROOT / "renovate.json")

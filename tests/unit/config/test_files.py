@@ -62,9 +62,8 @@ def test_a_secret_that_becomes_readable(folder):
     file.chmod(0)
     secret = Secret.from_file(file)
 
-    with without_privileges():
-        with pytest.raises(SecretError):
-            secret.reveal()
+    with without_privileges(), pytest.raises(SecretError):
+        secret.reveal()
     file.chmod(0o644)
     with without_privileges():
         assert secret.reveal() == "hunter2"
