@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
+.PHONY: help demo demo-stack test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
+	@echo "make demo-stack the demo with Prometheus and Alertmanager, where they are installed"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make test-unit  the quick ones, without other programs: the loop to work in"
 	@echo "make lint       formatting, lint and types"
@@ -34,6 +35,9 @@ help:
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/modelarts-exporter demo $(ARGS)
+
+demo-stack: $(VENV)/runtime.stamp
+	$(BIN)/python deploy/demo_stack.py $(ARGS)
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)

@@ -52,7 +52,16 @@ The exporter's demo: {projects} projects of a simulated cloud.
   Metrics    {exporter}{path}
   Cloud      {cloud}/  (inspect it, inject faults)
 
-Press Ctrl-C to stop.
+Try next:
+
+  curl -s {exporter}{path} | grep '^modelarts_jobs{{'
+  curl -s '{exporter}/probe?project={broken}&debug=true'
+  curl -d '{{"effect": "status", "status": 503, "project_id": "{broken_id}"}}' {cloud}/simulator/faults
+  curl -s {exporter}{path} | grep '^modelarts_up{{.*{broken}'
+  curl -X DELETE {cloud}/simulator/faults
+
+They count jobs, list one project's requests, break that project, show that it is down
+while the others are up, and repair it. Press Ctrl-C to stop.
 """
 
 
@@ -71,6 +80,8 @@ async def run_demo(
                 exporter=url_of(listener),
                 path=telemetry_path,
                 cloud=url,
+                broken=cloud.projects[0].name,
+                broken_id=cloud.projects[0].project_id,
             )
         )
         sys.stdout.flush()

@@ -44,7 +44,7 @@ def test_a_health_check_follows_the_port(address):
     """Whatever the exporter listens on; it is not healthy once it has stopped listening."""
     with demo("--web.listen-address", address) as process:
         try:
-            next(line for line in process.stdout if line.startswith("Press"))
+            next(line for line in process.stdout if "Press" in line)
             assert check(process) == (0, "")
         finally:
             process.kill()
