@@ -88,9 +88,15 @@ def _key_schema(key: DeclaredKey) -> Json:
     value = _value_schema(key)
     return {
         Shape.SINGLE: value,
-        Shape.LIST: {"type": "array", "items": value},
+        Shape.LIST: _list_schema(value, key.key.instead),
         Shape.MAPPING: {"type": "object", "additionalProperties": value},
     }[key.shape]
+
+
+def _list_schema(value: Json, instead: str) -> Json:
+    several: Json = {"type": "array", "items": value}
+    word: Json = {"enum": [instead]}
+    return {"anyOf": [word, _VARIABLE, several]} if instead else several
 
 
 def _value_schema(key: DeclaredKey) -> Json:

@@ -99,9 +99,10 @@ def _key_rows(prefix: str) -> Iterator[list[str]]:
 
 def _value(key: DeclaredKey) -> str:
     one, several = _form(key)
+    instead = f"`{key.key.instead}`, or " if key.key.instead else ""
     return {
         Shape.SINGLE: one,
-        Shape.LIST: f"a list of {several}",
+        Shape.LIST: f"{instead}a list of {several}",
         Shape.MAPPING: f"mapping to {one}",
     }[key.shape]
 

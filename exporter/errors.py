@@ -81,7 +81,7 @@ class Failure:
     `method` and `path` are of the request that failed, if it was a request; `status`,
     `error_code` and `request_id` from the API's response, if any. The response's message is
     omitted because gateways quote signed headers in theirs. `not_offered` means that the
-    cloud does not have the API. `consequence` is what the exporter does about it, if
+    cloud does not have the API, `not_permitted` that the credential lacks a permission. `consequence` is what the exporter does about it, if
     anything. `transient` means that a retry may succeed, after
     `retry_after` seconds if the API says so.
     """
@@ -97,6 +97,7 @@ class Failure:
     error_code: str | None = None
     request_id: str | None = None
     not_offered: bool = False
+    not_permitted: bool = False
     transient: bool = False
     retry_after: float | None = None
 

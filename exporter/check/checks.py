@@ -14,7 +14,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..cloud.client import CloudClient
-from ..collection.offers import NotOffered, judged, required
+from ..collection.offers import Absent, NotOffered, NotPermitted, judged, required
 from ..collectors.base import Registry, Target
 from ..collectors.examination import Examination, Problem
 from ..collectors.registry import REGISTRY
@@ -80,7 +80,7 @@ async def check_all(
                 _Check(target, client, settings, skews, deadline) for target in versions
             ]
             await asyncio.gather(*(one.run(connectivity[cloud]) for one in checks))
-            failing = required({one.target for one in checks if one.not_offered})
+            failing = required({one.target for one in checks if one.is_missing})
             found = [one.finding(is_required=one.target in failing) for one in checks]
             for finding in found:
                 progress(finding)
@@ -123,7 +123,7 @@ class _Check:
         deadline: Deadline,
     ) -> None:
         self.target = target
-        self.not_offered: NotOffered | None = None
+        self._absent: Absent | None = None
         self._client = client
         self._settings = settings
         self._skews = skews
@@ -132,6 +132,11 @@ class _Check:
         self._problems: list[Problem] = []
         self._number: int | None = None
         self._seconds = 0.0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the cloud does not offer the API."""
+        return isinstance(self._absent, NotOffered)
 
     async def run(self, connectivity: Connectivity) -> None:
         """Ask, if the cloud can be connected to."""
@@ -148,11 +153,10 @@ class _Check:
 
     def finding(self, *, is_required: bool) -> Finding:
         """Return what was found; an API that is not offered fails if it is required."""
-        if self.not_offered and is_required:
-            self._failed(self.not_offered.failure)
-        elif self.not_offered:
-            self._steps[Step.JOBS] = Result(None, "not offered")
-            self._check_clock()
+        if self._absent and is_required:
+            self._failed(self._absent.failure)
+        elif self._absent:
+            self._is_absent(self._absent)
         target = self.target
         return Finding(
             target.project.name,
@@ -188,11 +192,11 @@ class _Check:
             self._steps[Step.PAGE_SIZE] = Result(True, found.page_size)
         if found.failure is not None:
             operation = self.target.product.open(self.target, self._settings).operation
-            why = judged(found.failure, operation)
-            if isinstance(why, NotOffered):
-                self.not_offered = why
-            else:
+            why = judged(found.failure, self.target, operation)
+            if isinstance(why, Failure):
                 self._failed(why)
+            else:
+                self._absent = why
             return
         self._steps[Step.CREDENTIALS] = self._steps[Step.PERMISSION] = Result(
             True, "ok"
@@ -208,6 +212,15 @@ class _Check:
         self._number = found.number
         words = f"{found.number} ({found.note})" if found.note else f"{found.number}"
         self._steps[Step.JOBS] = Result(found.problem is None, words)
+
+    def _is_absent(self, why: Absent) -> None:
+        words = why.title
+        if isinstance(why, NotPermitted):
+            self._steps[Step.CREDENTIALS] = Result(True, "ok")
+            self._steps[Step.PERMISSION] = Result(None, "no")
+            words += f": {why.failure.advice}"
+        self._steps[Step.JOBS] = Result(None, words)
+        self._check_clock()
 
     def _failed(self, failure: Failure) -> None:
         step = _FAILED_STEP.get(failure.reason, Step.JOBS)

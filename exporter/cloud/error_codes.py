@@ -201,6 +201,8 @@ def failure_of(response: httpx.Response) -> Failure | None:
         error_code=code,
         request_id=request_id(response),
         not_offered=(status, _as_on_otc(code)) in _NOT_OFFERED,
+        # Without a code, it may be the refusal of a proxy.
+        not_permitted=meaning is _NO_PERMISSION and code is not None,
         transient=meaning in _TRANSIENT or status == HTTPStatus.REQUEST_TIMEOUT,
         retry_after=retry_after(response),
     )

@@ -20,7 +20,7 @@ from ..errors import Failure
 from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .grouped_log import GroupedLog
-from .offers import NotOffered, required
+from .offers import Absent, NotOffered, required
 from .results import Latest, Outcome, Report
 from .target import Run, TargetState
 
@@ -243,15 +243,15 @@ class Collector:
 
 def _reports(outcomes: Mapping[TargetState, Outcome]) -> list[Report]:
     missing = {
-        state
+        state.target
         for state, outcome in outcomes.items()
         if isinstance(outcome.result, NotOffered)
     }
-    failing = required({state.target for state in missing})
+    failing = required(missing)
     return [
         state.report(
-            state.not_offered(outcome, is_failure=state.target in failing)
-            if state in missing
+            state.absent(outcome, is_failure=state.target in failing)
+            if isinstance(outcome.result, Absent)
             else outcome
         )
         for state, outcome in outcomes.items()

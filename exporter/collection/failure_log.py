@@ -17,6 +17,7 @@ import structlog
 from ..collectors.base import Target
 from ..errors import Failure
 from .grouped_log import FailureLine, GroupedLog, RecoveryLine
+from .offers import Absent, NotPermitted
 
 
 log: Final = structlog.get_logger(__name__)
@@ -36,13 +37,13 @@ class FailureLog:
             f"{target.product.noun} collected, but not everything else",
             log,
         )
-        self._is_offered = True
+        self._absence: type[Absent] | None = None
 
     def succeeded(
         self, number: int, seconds: float, partial_failures: Sequence[Failure] = ()
     ) -> None:
         """Log a complete collection: at level debug, or info after a failure."""
-        self._is_offered = True
+        self._absence = None
         self._failures.ended("collection recovered")
         if partial_failures:
             self._partial_failures.occurred(partial_failures[0])
@@ -59,15 +60,16 @@ class FailureLog:
 
     def failed(self, failure: Failure) -> None:
         """Log a failure, unless the same one was logged in the last ten minutes."""
-        self._is_offered = True
+        self._absence = None
         self._failures.occurred(failure)
 
-    def not_offered(self, failure: Failure) -> None:
-        """Log that the cloud does not offer the API, once until that changes."""
+    def absent(self, why: Absent) -> None:
+        """Log why there is nothing to collect, once until that changes."""
         self._failures.ended("collection ended")
-        if self._is_offered:
+        failure = why.failure
+        if self._absence is not type(why):
             log.info(
-                "not offered by the cloud; asked again every hour",
+                why.event,
                 project=self._target.project.name,
                 cloud=self._target.project.cloud.name,
                 kind=self._target.kind,
@@ -77,8 +79,9 @@ class FailureLog:
                 status=failure.status,
                 error_code=failure.error_code,
                 request_id=failure.request_id,
+                advice=failure.advice if isinstance(why, NotPermitted) else None,
             )
-        self._is_offered = False
+        self._absence = type(why)
 
 
 class _Ongoing:

@@ -42,7 +42,7 @@ def up(reports: Sequence[Report]) -> Metric:
                 float(not isinstance(report.outcome.result, Failure)),
             )
             for report in reports
-            if report.is_offered
+            if not report.is_absent
         ],
     )
 
@@ -138,6 +138,6 @@ def families(
         offered(reports),
         *registry.families(readings),
         listing_complete(readings),
-        *collection_families([report for report in reports if report.is_offered]),
+        *collection_families([report for report in reports if not report.is_absent]),
         project_info(projects),
     ]

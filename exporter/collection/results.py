@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ..collectors.base import Reading, Snapshot, Target
 from ..errors import Failure, Reason
 from ..exchange import RequestRecord
-from .offers import NotOffered
+from .offers import Absent, NotOffered
 from .target_labels import TargetLabels
 
 
@@ -20,7 +20,7 @@ class Outcome:
     `started` is on the event loop's clock, and the collection took `seconds`.
     """
 
-    result: Snapshot | Failure | NotOffered
+    result: Snapshot | Failure | Absent
     seconds: float
     started: float = 0.0
     record: RequestRecord = field(default_factory=RequestRecord, repr=False)
@@ -38,12 +38,17 @@ class Report:
     """Unix time of the last complete collection."""
 
     reading: Reading | None = None
-    """What becomes metrics; None if the API is not offered, or after an internal error."""
+    """What becomes metrics; None if there is nothing to read, or after an internal error."""
 
     @property
     def is_offered(self) -> bool:
         """Whether the cloud offers the API, or it is not known yet."""
         return not isinstance(self.outcome.result, NotOffered)
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing to collect, so that nothing can fail."""
+        return isinstance(self.outcome.result, Absent)
 
     def failed(self, why: Failure) -> Report:
         """Return this report with a failure in place of its outcome."""

@@ -23,7 +23,7 @@ from ..metrics.telemetry import Telemetry
 from .containment import INTERNAL_ERROR
 from .failure_log import FailureLog
 from .grouped_log import GroupedLog
-from .offers import NotOffered, judged
+from .offers import Absent, NotPermitted, judged
 from .results import Latest, Outcome, Report
 from .shared_run import SharedRun, SharedRuns
 from .target_labels import TargetLabels
@@ -32,8 +32,8 @@ from .target_labels import TargetLabels
 log: Final = structlog.get_logger(__name__)
 
 
-_SECONDS_WHILE_NOT_OFFERED: Final = 3600.0
-"""How long an API that the cloud does not offer is not asked for again."""
+_SECONDS_WHILE_ABSENT: Final = 3600.0
+"""How long an API that is not offered, or may not be read, is not asked for again."""
 
 
 @dataclass(slots=True)
@@ -93,14 +93,14 @@ class TargetState:
         """
         Return the last outcome if it need not be renewed yet.
 
-        That is for `min_interval`, and for an hour if the API was not offered.
+        That is for `min_interval`, and for an hour if there was nothing to collect.
         """
         finished = self._finished
         if finished is None or finished.is_expired:
             return None
-        if isinstance(finished.outcome.result, NotOffered):
+        if isinstance(finished.outcome.result, Absent):
             age = self._clock() - finished.timestamp
-            is_recent = 0 <= age < _SECONDS_WHILE_NOT_OFFERED
+            is_recent = 0 <= age < _SECONDS_WHILE_ABSENT
         else:
             is_recent = _now() - finished.at < self._settings.min_interval
         return finished.outcome if is_recent else None
@@ -154,10 +154,10 @@ class TargetState:
         return True
 
     def expire_failure(self) -> None:
-        """Ask again what failed or was not offered: its cause may have been fixed."""
+        """Ask again what failed or was absent: its cause may have been fixed."""
         finished = self._finished
         if finished is not None and isinstance(
-            finished.outcome.result, Failure | NotOffered
+            finished.outcome.result, Failure | Absent
         ):
             self._finished = replace(finished, is_expired=True)
 
@@ -179,7 +179,7 @@ class TargetState:
             dict(self._errors),
             self._last_success,
         )
-        if isinstance(result, NotOffered):
+        if isinstance(result, Absent):
             return report
         try:
             reading = self._poller.reading(
@@ -196,13 +196,13 @@ class TargetState:
             return self.replace_outcome(report.failed(INTERNAL_ERROR))
         return replace(report, reading=reading)
 
-    def not_offered(self, outcome: Outcome, *, is_failure: bool) -> Outcome:
-        """Take note that the API is not offered; return what a scrape reports of it."""
+    def absent(self, outcome: Outcome, *, is_failure: bool) -> Outcome:
+        """Take note that there is nothing to collect; return what a scrape reports."""
         result = outcome.result
-        if not isinstance(result, NotOffered):
+        if not isinstance(result, Absent):
             return outcome
         if not is_failure:
-            self._log.not_offered(result.failure)
+            self._log.absent(result)
             return outcome
         failed = replace(outcome, result=result.failure)
         # Scrapes that share a run report the same failure, which is counted once.
@@ -236,7 +236,7 @@ class TargetState:
             self._count(outcome)
         return outcome
 
-    async def _poll(self, progress: RunProgress) -> Snapshot | Failure | NotOffered:
+    async def _poll(self, progress: RunProgress) -> Snapshot | Failure | Absent:
         if self.known_failure is not None:
             return self.known_failure
         session = self._client.session(
@@ -245,7 +245,7 @@ class TargetState:
         try:
             return await self._poller.poll(session, progress)
         except CollectionError as error:
-            return judged(error.failure, self._poller.operation)
+            return self._judged(error.failure)
         except Exception:
             # An unexpected error must not affect the other targets.
             target = self.target
@@ -257,6 +257,13 @@ class TargetState:
             )
             return INTERNAL_ERROR
 
+    def _judged(self, failure: Failure) -> Failure | Absent:
+        found = judged(failure, self.target, self._poller.operation)
+        if isinstance(found, NotPermitted) and self._last_success is not None:
+            # It was permitted before, so somebody has to know.
+            return failure
+        return found
+
     def _finish(self, run: Run, outcome: Outcome) -> None:
         # An overdue run may end after a newer one.
         if self._finished is None or self._finished.started <= run.started:
@@ -264,7 +271,7 @@ class TargetState:
 
     def _count(self, outcome: Outcome) -> None:
         result = outcome.result
-        if isinstance(result, NotOffered):
+        if isinstance(result, Absent):
             return
         if isinstance(result, Failure):
             self._errors[result.reason] += 1
@@ -280,7 +287,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _outcome(run: Run, result: Snapshot | Failure | NotOffered) -> Outcome:
+def _outcome(run: Run, result: Snapshot | Failure | Absent) -> Outcome:
     return Outcome(result, _now() - run.started, run.started, run.progress.record)
 
 

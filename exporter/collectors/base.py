@@ -157,7 +157,13 @@ class Target:
         """Whether the configuration asks for it: the collector, or this API version."""
         versions = [target.api_version for target in self.product.targets(self.project)]
         is_chosen = len(versions) < len(self.product.api_versions)
-        return is_chosen or self.project.collectors is not None
+        has_list = self.project.collectors is not None
+        return is_chosen or (has_list and not self.project.collects_all)
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it is collected only if the credential may read it."""
+        return self.project.collects_all and not self.product.is_default
 
     def labels(self) -> Labels:
         """Return the labels of all its series; they cost less if they are kept."""
@@ -188,9 +194,7 @@ class Registry:
     def targets(self, projects: Iterable[Project]) -> Iterator[Target]:
         """Yield what is collected of each of the projects."""
         for project in projects:
-            names = self.names.default
-            if project.collectors is not None:
-                names = project.collectors
+            names = self.names.of(project.collectors)
             for product in self.products:
                 if product.name in names:
                     yield from product.targets(project)

@@ -7,12 +7,12 @@ from .collection_settings import (
     NotebookSeries,
     ServiceSeries,
 )
+from .collector_names import ALL_COLLECTORS, CollectorNames
 from .model import (
     ALL_WORKSPACES,
     AccessKeyAuth,
     Auth,
     Cloud,
-    CollectorNames,
     Configuration,
     Discovery,
     EcsAgencyAuth,
@@ -32,6 +32,7 @@ from .secret import Secret
 
 
 __all__ = [
+    "ALL_COLLECTORS",
     "ALL_WORKSPACES",
     "DEFAULT_TIMEOUT",
     "AccessKeyAuth",

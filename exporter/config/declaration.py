@@ -43,6 +43,7 @@ class Key:
     What the type of a field does not say of its key. Goes into `Annotated`.
 
     `help` and `default`, if the field's own default does not say it, are Markdown.
+    `instead` is a word that may stand in place of a list; it is read as a list of it.
     `convert`, and `check_name` for the names of a mapping, raise `ValueError`.
     """
 
@@ -52,6 +53,7 @@ class Key:
     between: tuple[int, int] = (0, 0)
     convert: Callable[[Scalar], object] | None = None
     check_name: Callable[[str], None] | None = None
+    instead: str = ""
 
 
 class KeyGroup:

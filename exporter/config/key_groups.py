@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +11,7 @@ from .document import Scalar
 from .scalars import (
     as_boolean,
     as_duration,
+    as_instead,
     as_integer,
     as_member,
     as_one_of,
@@ -83,6 +84,9 @@ def _values(section: Section, key: DeclaredKey) -> object:
         return tuple(inner.entries(convert, key.key.check_name))
     if key.shape is Shape.SINGLE:
         return section.value(key.name, _placeholder(key), convert)
+    if key.key.instead and section.is_text(key.name):
+        as_word = as_instead(key.key.instead, section.document.collectors)
+        return (section.value(key.name, "", as_word),)
     if key.default == () and section.is_blank_list(key.name):
         return ()
     found_list = section.listed(key.name, convert)
@@ -93,9 +97,20 @@ def _values(section: Section, key: DeclaredKey) -> object:
 
 def _converter(section: Section, key: DeclaredKey) -> Callable[[Scalar], object]:
     if key.form is Form.COLLECTOR:
-        return as_one_of(section.document.collectors)
+        return _as_collector(key.key.instead, section.document.collectors)
     if key.form is Form.INTEGER:
         return as_integer(*key.key.between)
     if issubclass(key.kind, StrEnum):
         return as_member(key.kind)
     return _CONVERTERS[key.form]
+
+
+def _as_collector(word: str, known: Sequence[str]) -> Callable[[Scalar], str]:
+    as_name = as_one_of(known)
+
+    def convert(value: Scalar) -> str:
+        if value.text == word:
+            raise ValueError(f"{word} stands alone, in place of the list")
+        return as_name(value)
+
+    return convert

@@ -16,6 +16,7 @@ from typing import Annotated, Final, TypeAlias
 
 from ..errors import FileError
 from .collection_settings import CollectionSettings
+from .collector_names import ALL_COLLECTORS
 from .declaration import Form, Key, KeyGroup
 from .scalars import (
     as_any_text,
@@ -134,14 +135,6 @@ class RateLimit(KeyGroup):
             object.__setattr__(self, "burst", burst)
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorNames:
-    """The names of all collectors, and of those that projects have by default."""
-
-    known: tuple[str, ...]
-    default: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSettings(KeyGroup):
     """What is collected of a project, however it is known: configured or discovered."""
@@ -155,7 +148,12 @@ class ProjectSettings(KeyGroup):
         ),
     ] = "0"
     collectors: Annotated[
-        tuple[str, ...] | None, Key("what is collected", form=Form.COLLECTOR)
+        tuple[str, ...] | None,
+        Key(
+            "what is collected; [`all`](#all-collectors) is all that can be",
+            form=Form.COLLECTOR,
+            instead=ALL_COLLECTORS,
+        ),
     ] = None
     training_api: Annotated[
         TrainingApi,
@@ -250,7 +248,7 @@ class Project:
     """
     A ModelArts project that is collected.
 
-    `collectors` are the names that the file has; None if it has none, for the default.
+    `collectors` are the names that the file has, or `all` alone; None for the default.
     `is_discovered` means that the project is not in the file.
     """
 
@@ -262,6 +260,11 @@ class Project:
     training_api: TrainingApi = TrainingApi.AUTO
     labels: tuple[tuple[str, str], ...] = ()
     is_discovered: bool = False
+
+    @property
+    def collects_all(self) -> bool:
+        """Whether it has every collector, without naming any."""
+        return self.collectors == (ALL_COLLECTORS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .collector_names import CollectorNames
 from .file_keys import NO_WORKSPACE_LIST, ProjectKeys
 from .key_groups import read_group
 from .likely_errors import warn_of_project
 from .messages import quoted, suggestion
-from .model import ALL_WORKSPACES, Cloud, NamedProject, Project, Provider
+from .model import (
+    ALL_WORKSPACES,
+    Cloud,
+    NamedProject,
+    Project,
+    Provider,
+)
 from .regions import is_in_region
 from .section import Section
 
 
 def read_projects(
-    root: Section, clouds: Mapping[str, Cloud], default_collectors: tuple[str, ...]
+    root: Section, clouds: Mapping[str, Cloud], names: CollectorNames
 ) -> list[Project | NamedProject]:
     """Return the projects of the file; those of an unknown cloud are left out."""
     is_discovered = any(cloud.discovery for cloud in clouds.values())
@@ -22,7 +29,7 @@ def read_projects(
         return []
     sections = root.items("projects")
     keys = [read_group(section, ProjectKeys) for section in sections]
-    _check_duplicates(sections, keys, default_collectors)
+    _check_duplicates(sections, keys, names)
     found = [
         _project(section, one, clouds)
         for section, one in zip(sections, keys, strict=True)
@@ -68,7 +75,7 @@ def _check_region(section: Section, project_name: str, cloud: Cloud) -> None:
 def _check_duplicates(
     sections: list[Section],
     projects: list[ProjectKeys],
-    default_collectors: tuple[str, ...],
+    collectors: CollectorNames,
 ) -> None:
     names: dict[str, int] = {}
     listings: dict[tuple[str, str, str], dict[str, int]] = {}
@@ -79,10 +86,8 @@ def _check_duplicates(
             section.error(f"the name is that of projects[{named}] already", "name")
         way = "project_id" if project.project_id else "project_name"
         project_id = project.project_id or project.project_name or ""
-        collectors = project.collectors
-        if collectors is None:
-            collectors = default_collectors
-        for collector in collectors if project_id else ():
+        chosen = collectors.of(project.collectors) if project_id else ()
+        for collector in chosen:
             workspaces = listings.setdefault((project.cloud, project_id, collector), {})
             first = _first(workspaces, project.workspace_id)
             workspaces.setdefault(project.workspace_id, index)

@@ -8,12 +8,12 @@ from pathlib import Path
 from ..errors import ConfigurationError, FileError
 from .clouds import read_clouds
 from .collection_settings import CollectionSettings
+from .collector_names import CollectorNames
 from .document import Document, parse
 from .files import read_file
 from .key_groups import read_group
 from .model import (
     ALL_WORKSPACES,
-    CollectorNames,
     Configuration,
     NamedProject,
     Prices,
@@ -58,7 +58,7 @@ def load(
     """
     document, root = open_document(file, environment, collectors.known)
     clouds = read_clouds(root)
-    found = read_projects(root, clouds, collectors.default)
+    found = read_projects(root, clouds, collectors)
     projects = [one for one in found if isinstance(one, Project)]
     section = root.section("prices")
     prices = None if section is None else read_group(section, Prices)

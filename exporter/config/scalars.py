@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from .document import Scalar
-from .messages import quoted, unknown
+from .messages import quoted, suggestion, unknown
 from .secret import Secret
 
 
@@ -149,6 +149,20 @@ def as_one_of(known: Sequence[str]) -> Callable[[Scalar], str]:
         if value.text not in known:
             raise ValueError(unknown(value.shown, value.text, known))
         return value.text
+
+    return convert
+
+
+def as_instead(word: str, known: Sequence[str]) -> Callable[[Scalar], str]:
+    """Return a function that takes nothing but `word` for a list of `known` names."""
+
+    def convert(value: Scalar) -> str:
+        if value.text == word:
+            return word
+        hint = suggestion(value.text, [word])
+        if value.text in known:
+            hint = f"; write [{value.text}]"
+        raise ValueError(f"{quoted(value.shown)} is neither a list nor {word}{hint}")
 
     return convert
 

@@ -113,6 +113,11 @@ class Section:
             self._values.get(key) if key in self else None, yaml.SequenceNode
         )
 
+    def is_text(self, key: str) -> bool:
+        """Return whether a key has a single value that is not empty."""
+        node = self._values.get(key) if key in self else None
+        return isinstance(node, yaml.ScalarNode) and not is_empty(node)
+
     def is_blank_list(self, key: str) -> bool:
         """Return whether a key is absent, or its value is null or an empty list."""
         node = self._values.get(key) if key in self else None

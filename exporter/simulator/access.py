@@ -31,6 +31,8 @@ class Access:
     """Whether the list of its accounts has the account."""
 
     own_projects: OwnProjects = OwnProjects.LISTED
+    denied: set[str] = field(default_factory=set)
+    """ModelArts' APIs, by the names of their endpoints, that it has no permission for."""
 
     def has_role_in(self, project_id: str) -> bool:
         """Return whether it has a role in a project."""

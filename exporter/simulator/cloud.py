@@ -130,6 +130,9 @@ class SimulatedCloud:
             refusal = _refusal(caller, received, project)
             if project is None or refusal is not None:
                 return refusal or _denied("The project does not exist.")
+            if endpoint.api in caller.access.denied:
+                message = "You are not authorized to perform the operation."
+                return gateway_error(403, "ModelArts.0108", message)
             return endpoint.answer(project, self._call(caller, received))
 
         return reply

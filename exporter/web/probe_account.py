@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..collection.offers import NotOffered
+from ..collection.offers import NotOffered, NotPermitted
 from ..collection.results import Outcome, Report
 from ..config import Project
 from ..errors import Failure
@@ -44,8 +44,8 @@ def _collection(report: Report) -> Iterator[str]:
         case Failure():
             ended = f"failed ({result.reason})"
             failures = [("failure", result)]
-        case NotOffered():
-            ended = "not offered"
+        case NotOffered() | NotPermitted():
+            ended = result.title
             failures = [("not a failure", result.failure)]
         case _:
             ended = f"{result.number} {report.target.product.noun}"

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from ... import __version__
 from ...collection.causes import Cause, CommonFailure, by_cause, cause_of
 from ...collection.containment import INTERNAL_ERROR, failing_alone
-from ...collection.offers import NotOffered
+from ...collection.offers import Absent, NotOffered, NotPermitted
 from ...collection.results import Latest, Outcome
 from ...collectors.overview import Bar, Longest, QuotaUse
 from ...collectors.phases import Phase
@@ -127,7 +127,9 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
     projects.sort(
         key=lambda project: all(target.state != "down" for target in project.targets)
     )
-    states = [target.state for project in projects for target in project.targets]
+    targets = [target for project in projects for target in project.targets]
+    states = [target.state for target in targets]
+    words = [target.state_words for target in targets]
     text = _template().render(
         style=_style(),
         paths=OwnPath,
@@ -144,7 +146,8 @@ def _render(latest: Sequence[Latest], status: ExporterStatus) -> bytes:
         collected=states.count("up"),
         failing=states.count("down"),
         waiting=states.count("waiting"),
-        absent=states.count("absent"),
+        not_offered=words.count(NotOffered.title),
+        not_permitted=words.count(NotPermitted.title),
     )
     return text.encode()
 
@@ -231,14 +234,14 @@ def _target(latest: Latest, now: float, causes: Sequence[Cause]) -> _Target:
             when=when,
             failure=result,
         )
-    if isinstance(result, NotOffered):
+    if isinstance(result, Absent):
         return _Target(
             title=title,
             noun=noun,
             state="absent",
-            state_words="not offered",
-            when=f"The cloud does not offer this API to the project. {when} It is asked "
-            "again every hour, and after a reload.",
+            state_words=result.title,
+            when=f"{result.explanation} {when} It is asked again every hour, and after "
+            "a reload.",
         )
     overview = result.overview()
     numbers = {phase: overview.phases.get(phase, 0) for phase in Phase}

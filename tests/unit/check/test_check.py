@@ -159,6 +159,27 @@ async def test_an_api_that_is_not_offered():
     assert [words(one)[Step.JOBS] for one in findings] == ["FAILED", "FAILED"]
 
 
+async def test_what_may_not_be_read_of_all_collectors():
+    """It is one line, which says what is missing, and no problem; the jobs are one."""
+    cloud = simulated("a")
+    access = cloud.identity.users[0].access
+    access.denied = {"pools"}
+    findings, _ = await checked(cloud, with_projects(collectors=("all",)))
+
+    (pools,) = [one for one in findings if one.collector == "pools"]
+    said = "not permitted: grant the exporter's user modelarts:pool:list"
+    assert words(pools)[Step.PERMISSION] == "no"
+    assert words(pools)[Step.JOBS] == said
+    text = table(findings)
+    assert text.count(said) == 1
+    assert text.endswith("all well\n")
+
+    access.denied = {"pools", "visualization_jobs"}
+    findings, _ = await checked(cloud, with_projects(collectors=("all",)))
+
+    assert [one.collector for one in findings if not one.ok] == ["visualization_jobs"]
+
+
 async def test_an_empty_project_is_well():
     """No jobs in either API are no error."""
     cloud = simulated("a")

@@ -403,6 +403,54 @@ def test_discovery(tmp_path):
     assert project.collectors == ("training_jobs",)
 
 
+def test_all_collectors(tmp_path):
+    """One word in place of the list, in projects and for those that are discovered."""
+    text = DISCOVERY + "          defaults: {collectors: all}\n"
+    text += """\
+projects:
+  - {name: a, cloud: otc, project_id: "1", collectors: all}
+  - {name: b, cloud: otc, project_id: "2", collectors: "${WHAT}"}
+"""
+    configuration = read(tmp_path, text, WHAT="all")
+    discovery = configuration.clouds[0].discovery
+    assert discovery is not None
+    discovered = discovery.defaults.project("p", configuration.clouds[0], "3")
+
+    for project in (*configuration.projects, discovered):
+        assert project.collects_all
+        assert REGISTRY.names.of(project.collectors) == REGISTRY.names.known
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("al", 'collectors: "al" is neither a list nor all; did you mean "all"?'),
+        ("pools", 'collectors: "pools" is neither a list nor all; write [pools]'),
+        ('""', 'collectors: "" is neither a list nor all'),
+        ('"${WHAT}"', 'collectors: "${WHAT}" is neither a list nor all'),
+        ("[all, pools]", "collectors[0]: all stands alone, in place of the list"),
+        ("", "collectors: expected a list, got nothing"),
+        ("{all: true}", "collectors: expected a list, got a mapping"),
+    ],
+)
+def test_what_is_not_all_collectors(tmp_path, given, message):
+    """What was meant is suggested; the environment is not repeated."""
+    text = MINIMAL + f"    collectors: {given}\n"
+
+    (line,) = mistakes(tmp_path, text, WHAT="canary")
+    assert f"projects[0].{message}" in line
+
+
+def test_all_collectors_include_each(tmp_path):
+    """What `all` collects of a project, another entry must not collect again."""
+    text = MINIMAL + "    collectors: all\n"
+    text += "  - {name: b, cloud: otc, project_id: 0123456789abcdef0123456789abcdef, "
+    text += "collectors: [pools]}\n"
+
+    (line,) = mistakes(tmp_path, text)
+    assert "projects[0] lists the pools of this project" in line
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
