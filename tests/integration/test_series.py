@@ -3,28 +3,41 @@
 import asyncio
 import re
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from harness import configuration, exporting, simulated, with_projects
+from harness import configuration, exporting, simulated
 from programs import a_prometheus, wait_until
 
 from exporter.collectors.jobs.statuses import V1_STATUSES
-from exporter.config import TrainingApi
+from exporter.collectors.notebooks.statuses import NOTEBOOK_STATUSES
+from exporter.collectors.services.statuses import SERVICE_STATUSES
+from exporter.config import ALL_COLLECTORS, TrainingApi
 from exporter.simulator import FLAVORS, Jobs, serve
+from exporter.simulator.notebooks import Lease, Notebook
+from exporter.simulator.services import Service
 
 
 pytestmark = pytest.mark.needs("prometheus")
 
 EXPORTER = "the exporter itself"
+COLLECTORS = {
+    "all": (ALL_COLLECTORS,),
+    "notebooks": ("notebooks",),
+    "services": ("services",),
+}
+"""Of the projects that do not have the default ones."""
+
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
 
 
 def a_cloud():
-    """Return a cloud with a project without jobs, and two with one busy kind."""
-    cloud = simulated("empty", "old", "current")
-    _, old, current = cloud.projects
+    """Return a cloud with projects that have nothing, or one busy kind."""
+    cloud = simulated("empty", "old", "current", *COLLECTORS)
+    _, old, current, _, notebooks, services = cloud.projects
     current.training_api = "v2"
     now = cloud.clock.now()
     for project in cloud.projects:
@@ -32,6 +45,11 @@ def a_cloud():
         project.training.jobs.clear()
     for project in (old, current):
         fill(project.training, now)
+    notebooks.notebooks.notebooks += some_notebooks(now)
+    services.services.v1 += [
+        Service(status=status.name, type=of_type)
+        for status, of_type in product(SERVICE_STATUSES, ("real-time", "batch"))
+    ]
     return cloud
 
 
@@ -44,12 +62,33 @@ def fill(jobs: Jobs, now):
         jobs.create_job(8, created=now - 50).flavor = flavor
 
 
+def some_notebooks(now):
+    """Return notebooks of all statuses, and running ones of three flavors."""
+    lease = Lease(now - 9000)
+    found = [
+        Notebook(status=status.name.upper(), lease=lease)
+        for status in NOTEBOOK_STATUSES
+    ]
+    stops = (lease, replace(lease, type="idle"), replace(lease, enabled=False))
+    return found + [
+        Notebook(flavor=flavor, lease=stop) for flavor, stop in product("abc", stops)
+    ]
+
+
 async def test_a_project_costs_few_series(tmp_path):
     """Prometheus stores no more than the budget, which is what the document says."""
     cloud = a_cloud()
     async with serve(cloud) as url:
-        change = with_projects(training_api=TrainingApi.AUTO)
-        async with exporting(change(configuration(cloud, url))) as exporter:
+        configured = configuration(cloud, url)
+        projects = tuple(
+            replace(
+                project,
+                training_api=TrainingApi.AUTO,
+                collectors=COLLECTORS.get(project.name),
+            )
+            for project in configured.projects
+        )
+        async with exporting(replace(configured, projects=projects)) as exporter:
             target = exporter.url.removeprefix("http://")
             found = await asyncio.to_thread(stored, tmp_path, target)
 
@@ -59,6 +98,17 @@ async def test_a_project_costs_few_series(tmp_path):
         ("empty", "a project without jobs", 80),
         ("old", "one with v1 training jobs of every status", 250),
         ("current", "one with v2 training jobs of every status, on three flavors", 250),
+        ("all", "a project with nothing at all, and `collectors: all`", 180),
+        (
+            "notebooks",
+            "notebooks of every status, on three flavors, and nothing else",
+            70,
+        ),
+        (
+            "services",
+            "services of every status and two types, all of v1, and nothing else",
+            80,
+        ),
         # Those of Python and of the process differ a little.
         (EXPORTER, "the exporter itself, with one cloud", 150),
     ):
