@@ -16,10 +16,11 @@ from ..collection.discovery.selection import (
     Selection,
     unmatched_patterns,
 )
-from ..config import Cloud, Configuration
+from ..config import ALL_COLLECTORS, Cloud, Configuration, ProjectSettings
 from ..errors import Failure
 
 
+_USUAL: Final = ProjectSettings()
 _HEAD: Final = ("cloud", "project", "project ID", "state")
 
 
@@ -77,6 +78,7 @@ class ProjectReport:
                     f"  - name: {_quoted(prefix + decision.listed.name)}",
                     f"    cloud: {_quoted(name)}",
                     f"    project_id: {_quoted(decision.listed.project_id)}",
+                    *(_settings(cloud.discovery.defaults) if cloud.discovery else ()),
                 ]
         if len(lines) == 1:
             lines = ["# no project that is not configured"]
@@ -117,6 +119,23 @@ class ProjectReport:
 def _near(names: Sequence[str]) -> Iterator[str]:
     if names:
         yield f"     near: {', '.join(names)}"
+
+
+def _settings(settings: ProjectSettings) -> Iterator[str]:
+    """Yield the keys of a project that have other values than usual."""
+    if settings.workspace_id != _USUAL.workspace_id:
+        yield f"    workspace_id: {_quoted(settings.workspace_id)}"
+    if settings.collectors == (ALL_COLLECTORS,):
+        yield f"    collectors: {ALL_COLLECTORS}"
+    elif settings.collectors is not None:
+        yield f"    collectors: [{', '.join(settings.collectors)}]"
+    if settings.training_api is not _USUAL.training_api:
+        yield f"    training_api: {settings.training_api}"
+    if settings.labels:
+        labels = (
+            f"{_quoted(name)}: {_quoted(value)}" for name, value in settings.labels
+        )
+        yield f"    labels: {{{', '.join(labels)}}}"
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,13 @@ from discovering import account
 from harness import configuration, key_auth
 
 from exporter.check import find_projects, list_projects
-from exporter.config import Cloud, Discovery, NamedProject, ProjectSettings
+from exporter.config import (
+    Cloud,
+    Discovery,
+    NamedProject,
+    ProjectSettings,
+    TrainingApi,
+)
 from exporter.simulator import Workspace, serve
 
 
@@ -79,6 +85,34 @@ async def test_the_configuration_can_be_pasted():
         "cloud": "otc",
         "project_id": f"{2:032x}",
     }
+
+
+@pytest.mark.parametrize(
+    ("defaults", "expected"),
+    [
+        (
+            ProjectSettings(collectors=("all",), labels=(("team", "1"), ("on", "yes"))),
+            {"collectors": "all", "labels": {"team": "1", "on": "yes"}},
+        ),
+        (
+            ProjectSettings(
+                collectors=("pools", "notebooks"), training_api=TrainingApi.V2
+            ),
+            {"collectors": ["pools", "notebooks"], "training_api": "v2"},
+        ),
+        (ProjectSettings(workspace_id="7"), {"workspace_id": "7"}),
+        (ProjectSettings(), {}),
+    ],
+)
+async def test_the_configuration_has_the_defaults_of_discovery(defaults, expected):
+    """Else the same projects would be collected differently once they are pasted."""
+    found = await report(account(), discovering(defaults=defaults))
+    pasted = yaml.safe_load(found.as_configuration())["projects"]
+
+    for project in pasted:
+        assert {"name", "cloud", "project_id"} <= project.keys()
+        assert expected.items() <= project.items()
+        assert len(project) == 3 + len(expected)
 
 
 async def test_a_cloud_that_lists_nothing():
