@@ -11,7 +11,7 @@ from typing import Final
 
 from ..cloud.client import CloudClient
 from ..collectors.base import Registry, Target
-from ..config import CollectionSettings, Configuration
+from ..config import ALL_COLLECTORS, CollectionSettings, Configuration
 from .clients import examine as examine_target
 from .findings import Uncollected
 
@@ -35,9 +35,9 @@ async def find_uncollected(
 
 
 def _uncollected(configuration: Configuration, registry: Registry) -> list[Target]:
-    everything = tuple(product.name for product in registry.products)
     all_targets = registry.targets(
-        replace(project, collectors=everything) for project in configuration.projects
+        replace(project, collectors=(ALL_COLLECTORS,))
+        for project in configuration.projects
     )
     collected = {
         (target.project.name, target.product.name)

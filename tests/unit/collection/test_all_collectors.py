@@ -1,5 +1,7 @@
 """`collectors: all`: what the cloud offers and the credential may read, and no more."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness import configuration, exporting, simulated, with_projects
@@ -7,6 +9,7 @@ from harness import configuration, exporting, simulated, with_projects
 from exporter.collectors.registry import REGISTRY
 from exporter.config import ALL_COLLECTORS, TrainingApi
 from exporter.simulator import Effect, Fault, ManualClock, serve
+from exporter.simulator.lite_servers import LiteServer
 
 
 ALL = {"collectors": (ALL_COLLECTORS,), "training_api": TrainingApi.AUTO}
@@ -210,3 +213,22 @@ async def test_a_probe_of_a_kind():
 
     assert "not permitted after" in account.text
     assert "grant the exporter's user modelarts:pool:list" in account.text
+
+
+@pytest.mark.slow
+async def test_lite_servers_count_once():
+    """They belong to no workspace, so one of a project's workspaces has them."""
+    cloud = simulated("a")
+    cloud.projects[0].lite_servers.servers.append(LiteServer())
+    async with serve(cloud) as url:
+        configured = with_projects(**ALL)(configuration(cloud, url))
+        (project,) = configured.projects
+        other = replace(project, name="a/team", workspace_id="7")
+        both = replace(configured, projects=(project, other))
+        async with exporting(both) as exporter:
+            scrape = await exporter.scrape()
+
+    servers = scrape.series("lite_servers")
+    assert sum(servers.values()) == 1
+    assert {dict(labels)["project"] for labels in servers} == {"a"}
+    assert scrape.series("up", project="a/team", kind="notebook")
