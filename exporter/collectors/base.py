@@ -123,7 +123,11 @@ class Product:
     """What is assumed of its API, for `check --assumptions`."""
 
     is_default: bool = True
-    """Whether projects that name no collectors have this one."""
+    """
+    Whether projects that say nothing of collectors have this one.
+
+    The others need not be permitted where a project collects all.
+    """
 
     def targets(self, project: Project) -> Iterator[Target]:
         """Yield what is collected of a project."""
