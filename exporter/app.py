@@ -10,6 +10,7 @@ import time
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -63,12 +64,15 @@ async def serve_exporter(
         configuration = exporter.collector.configuration
         _warn_of_plain_http(configuration)
         raise_open_files_limit()
+        shard = configuration.shard
         scheme = "https" if web is not None and web.has_tls else "http"
         log.info(
             "listening",
             url=f"{url_of(listener, scheme)}{telemetry_path}",
             projects=len(configuration.projects),
             version=__version__,
+            shard=shard.index if shard else None,
+            total_shards=shard.number if shard else None,
         )
         app = create_app(exporter, telemetry_path)
         guarded = app if web is None else AccessMiddleware(app, web)
@@ -110,7 +114,10 @@ async def open_exporter(
     """
     configuration = load()
     telemetry = Telemetry(REVISION)
-    collector = Collector(configuration, telemetry, registry, clock)
+    # The projects follow from the configuration, the lists and the shard.
+    collector = Collector(
+        replace(configuration, projects=()), telemetry, registry, clock
+    )
     watchdog = asyncio.create_task(watch(collector.scheduler, telemetry))
 
     def collect(selection: Selection) -> None:

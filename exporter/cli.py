@@ -13,7 +13,7 @@ from typing import Final
 from .app import collect_once, serve_exporter
 from .check.command import check_apis, check_assumptions, show_projects
 from .collectors.registry import REGISTRY
-from .config import Configuration, load
+from .config import Configuration, for_shard, load
 from .config.summary import summary_of
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
@@ -64,7 +64,7 @@ def _run(flags: Flags) -> int:
             run_demo(listener, flags.telemetry_path, flags.speed, _names(flags))
         )
         return _SUCCEEDED
-    read = partial(load, flags.config_file or "", os.environ, REGISTRY.names)
+    read = partial(_read, flags)
     if flags.config_check:
         return _check_configuration(flags, read())
     if flags.command is not Command.SERVE:
@@ -84,6 +84,13 @@ def _run(flags: Flags) -> int:
         )
     )
     return _SUCCEEDED
+
+
+def _read(flags: Flags) -> Configuration:
+    """Return the configuration; a reload has the same shard."""
+    configuration = load(flags.config_file or "", os.environ, REGISTRY.names)
+    shard = flags.own_shard
+    return for_shard(configuration, shard) if shard else configuration
 
 
 def _check_configuration(flags: Flags, configuration: Configuration) -> int:

@@ -7,6 +7,7 @@ import argparse
 from typing import Final
 
 from .check.command import OutputFormat
+from .config import MAX_SHARDS
 from .flags import Command, Flags
 from .web.paths import OwnPath
 
@@ -19,8 +20,8 @@ _FORMATS: Final = {
 
 def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
     """Print the first error of `flags` with the usage, and exit with status 2."""
-    needs_file = set(Command) - {Command.DEMO, Command.SIMULATOR}
-    if flags.command in needs_file and flags.config_file is None:
+    needs_file = flags.command not in {Command.DEMO, Command.SIMULATOR}
+    if needs_file and flags.config_file is None:
         parser.error("--config.file is needed; without a cloud, try the command demo")
     if flags.config_strict and not flags.config_check:
         parser.error("--config.strict is for --config.check")
@@ -36,3 +37,27 @@ def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("--web.telemetry-path must not be a path of the exporter's own")
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")
+    _check_shard(parser, flags)
+
+
+def _check_shard(parser: argparse.ArgumentParser, flags: Flags) -> None:
+    total, shard = flags.total_shards, flags.own_shard
+    if flags.shard is None and flags.pod_ordinal is None:
+        if total is not None:
+            parser.error("--total-shards needs --shard or --shard-from-pod")
+        return
+    if flags.shard is not None and flags.pod_ordinal is not None:
+        parser.error("give --shard or --shard-from-pod, not both")
+    flag = "--shard-from-pod" if flags.shard is None else "--shard"
+    if shard is None:
+        parser.error(f"{flag} needs --total-shards")
+    if not 1 <= shard.number <= MAX_SHARDS:
+        parser.error(f"--total-shards must be 1 to {MAX_SHARDS}")
+    if not shard.is_valid:
+        last = shard.number - 1
+        parser.error(
+            f"{flag}: there is no shard {shard.index}; with --total-shards="
+            f"{shard.number}, the last is {last}"
+        )
+    if flags.command in {Command.DEMO, Command.SIMULATOR}:
+        parser.error(f"{flags.command} has no shards")

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from . import __version__
 from .app import REVISION
 from .check.command import OutputFormat
+from .config import Shard
 from .config.messages import unknown
 from .logs import LogFormat, LogLevel
 
@@ -51,6 +52,17 @@ class Flags(argparse.Namespace):
     speed: float
     output_format: OutputFormat
     assumptions: bool
+    shard: int | None
+    total_shards: int | None
+    pod_ordinal: int | None
+
+    @property
+    def own_shard(self) -> Shard | None:
+        """The part of the projects that this process has; None for all of them."""
+        index = self.pod_ordinal if self.shard is None else self.shard
+        if index is None or self.total_shards is None:
+            return None
+        return Shard(index, self.total_shards)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -125,6 +137,28 @@ def build_parser() -> argparse.ArgumentParser:
         "Prometheus's exporter-toolkit",
     )
     parser.add_argument(
+        "--shard",
+        type=_whole_number,
+        metavar="INDEX",
+        help="collect and serve only this part of the projects, counted from 0; needs "
+        "--total-shards",
+    )
+    parser.add_argument(
+        "--total-shards",
+        dest="total_shards",
+        type=_whole_number,
+        metavar="N",
+        help="the number of processes that share the projects of this configuration",
+    )
+    parser.add_argument(
+        "--shard-from-pod",
+        dest="pod_ordinal",
+        type=_pod_ordinal,
+        metavar="NAME",
+        help="instead of --shard: the name of this StatefulSet's pod, such as "
+        "exporter-0, whose ordinal is the shard",
+    )
+    parser.add_argument(
         "--log.level",
         dest="log_level",
         type=_member_of(LogLevel),
@@ -178,6 +212,21 @@ def _member_of(choices: type[E]) -> Callable[[str], E]:
         return choices(text)
 
     return convert
+
+
+def _whole_number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        message = f"{text!r} is not a whole number from 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _pod_ordinal(name: str) -> int:
+    ordinal = re.search("-([0-9]{1,9})$", name)
+    if ordinal is None:
+        message = f"{name!r} does not end with an ordinal, as exporter-0 does"
+        raise argparse.ArgumentTypeError(message)
+    return int(ordinal[1])
 
 
 def _patterns(text: str) -> tuple[re.Pattern[str], ...]:

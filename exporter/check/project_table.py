@@ -54,7 +54,7 @@ class ProjectReport:
                 name,
                 decision.listed.name or "-",
                 decision.listed.project_id,
-                decision.fate.replace("_", " "),
+                self._state(name, decision),
             )
             for name, decision in self._decisions()
         ]
@@ -71,11 +71,9 @@ class ProjectReport:
         """Return the projects that are not configured yet, to paste into a file."""
         lines = ["projects:"]
         for name, decision in self._decisions():
-            if decision.fate is Fate.COLLECTED:
-                cloud = self._cloud(name)
-                prefix = cloud.discovery.name_prefix if cloud.discovery else ""
+            if decision.fate is Fate.COLLECTED and self._owner(name, decision) is None:
                 lines += [
-                    f"  - name: {_quoted(prefix + decision.listed.name)}",
+                    f"  - name: {_quoted(self._collected_name(name, decision))}",
                     f"    cloud: {_quoted(name)}",
                     f"    project_id: {_quoted(decision.listed.project_id)}",
                     *(_settings(cloud.discovery.defaults) if cloud.discovery else ()),
@@ -89,6 +87,20 @@ class ProjectReport:
         for name, decisions in self.selection.decisions.items():
             for decision in decisions:
                 yield name, decision
+
+    def _state(self, cloud: str, decision: Decision) -> str:
+        owner = self._owner(cloud, decision)
+        if decision.fate is Fate.COLLECTED and owner is not None:
+            return f"collected by shard {owner}"
+        return decision.fate.replace("_", " ")
+
+    def _owner(self, cloud: str, decision: Decision) -> int | None:
+        """Return the other shard that collects a project, if one does."""
+        return self.selection.elsewhere.get(self._collected_name(cloud, decision))
+
+    def _collected_name(self, cloud: str, decision: Decision) -> str:
+        discovery = self._cloud(cloud).discovery
+        return (discovery.name_prefix if discovery else "") + decision.listed.name
 
     def _remarks(self) -> Iterator[str]:
         for name, found in self.lists.items():

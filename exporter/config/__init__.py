@@ -29,12 +29,15 @@ from .model import (
 from .reading import load
 from .regions import is_in_region
 from .secret import Secret
+from .shard import MAX_SHARDS, Shard
+from .sharding import for_shard, shard_key
 
 
 __all__ = [
     "ALL_COLLECTORS",
     "ALL_WORKSPACES",
     "DEFAULT_TIMEOUT",
+    "MAX_SHARDS",
     "AccessKeyAuth",
     "Auth",
     "Cloud",
@@ -54,8 +57,11 @@ __all__ = [
     "RateLimit",
     "Secret",
     "ServiceSeries",
+    "Shard",
     "Tls",
     "TrainingApi",
+    "for_shard",
     "is_in_region",
     "load",
+    "shard_key",
 ]

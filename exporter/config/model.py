@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -26,6 +26,7 @@ from .scalars import (
     check_label_name,
 )
 from .secret import Secret
+from .shard import Shard
 
 
 ALL_WORKSPACES: Final = "all"
@@ -249,7 +250,8 @@ class Project:
     A ModelArts project that is collected.
 
     `collectors` are the names that the file has, or `all` alone; None for the default.
-    `is_discovered` means that the project is not in the file.
+    `is_discovered` means that the project is not in the file, and `is_looked_up` that
+    the file has its name there instead of its ID.
     """
 
     name: str
@@ -260,6 +262,8 @@ class Project:
     training_api: TrainingApi = TrainingApi.AUTO
     labels: tuple[tuple[str, str], ...] = ()
     is_discovered: bool = False
+    # Not compared: it is the same project, however its ID is known.
+    is_looked_up: bool = field(default=False, compare=False)
 
     @property
     def collects_all(self) -> bool:
@@ -275,6 +279,11 @@ class NamedProject:
     name: str
     cloud: Cloud
     settings: ProjectSettings
+
+    def project(self, project_id: str) -> Project:
+        """Return the project once its ID is known; it is empty while that is not."""
+        project = self.settings.project(self.name, self.cloud, project_id)
+        return replace(project, is_looked_up=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +304,7 @@ class Configuration:
 
     Of `named_projects` only the name is known, and `divided_projects` stand for their
     workspaces; neither are among the `projects`. `warnings` say what is likely not
-    meant as it stands.
+    meant as it stands. Without a `shard`, this process collects all projects.
     """
 
     clouds: tuple[Cloud, ...]
@@ -305,3 +314,4 @@ class Configuration:
     collection: CollectionSettings = field(default_factory=CollectionSettings)
     prices: Prices | None = None
     warnings: tuple[FileError, ...] = ()
+    shard: Shard | None = None

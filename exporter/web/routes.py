@@ -15,11 +15,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ..cloud.watchdog import is_stalled
-from ..config import Project
+from ..config import MAX_SHARDS, Project, Shard, shard_key
 from ..errors import ConfigurationError
 from ..metrics.exposition import accepts_gzip, choose_format
 from .connection_limiter import connection_limit
-from .discovery import Shard, discover, shard_key
+from .discovery import discover
 from .paths import OwnPath
 from .scrape_limit import ScrapeLimit, scrape_limits
 from .scrape_timeout import SCRAPE_TIMEOUT_HEADER, scrape_seconds, scraper_timeout
@@ -29,7 +29,6 @@ from .status_page.listed_clouds import listed_clouds
 
 
 _CLIENT_CLOSED_REQUEST: Final = 499
-_MAX_SHARDS: Final = 1000
 _ACCOUNT_HEADERS: Final = {
     "Content-Type": "text/plain; charset=utf-8",
     "Cache-Control": "no-store",
@@ -164,7 +163,17 @@ class _Answers:
         for project in self._exporter.collector.configuration.projects:
             if project.name == names[0]:
                 return project
-        raise HTTPException(404, "No project of that name is configured.\n")
+        raise HTTPException(404, self._no_such_project(names[0]))
+
+    def _no_such_project(self, name: str) -> str:
+        shard = self._exporter.collector.configuration.shard
+        owner = self._exporter.discovery.selection.elsewhere.get(name)
+        if shard is None or owner is None:
+            return "No project of that name is configured.\n"
+        return (
+            f"This project belongs to shard {owner} of {shard.number}, and this process "
+            f"is shard {shard.index}.\n"
+        )
 
     def _kinds(self, request: Request, project: Project) -> Collection[str]:
         registry = self._exporter.collector.registry
@@ -214,11 +223,11 @@ def _shard(request: Request) -> Shard | None:
         shard = Shard(int(index), int(number))
     except ValueError:
         shard = Shard(0, 0)
-    if not 0 <= shard.index < shard.number <= _MAX_SHARDS:
+    if not shard.is_valid:
         raise HTTPException(
             400,
             "Give both shard and shards, such as ?shard=0&shards=3: "
-            f"0 <= shard < shards <= {_MAX_SHARDS}.\n",
+            f"0 <= shard < shards <= {MAX_SHARDS}.\n",
         )
     return shard
 

@@ -125,7 +125,8 @@ class Exporter:
         self.discovery.configure(configuration)
         self.configuration_read, self.errors = self.clock(), ()
         self.telemetry.configuration_read(self.configuration_read)
-        log.info("configuration reloaded", projects=len(configuration.projects))
+        projects = self.collector.configuration.projects
+        log.info("configuration reloaded", projects=len(projects))
 
     def _own(self) -> list[Metric]:
         """Return the families that are of no project, but for those of telemetry."""

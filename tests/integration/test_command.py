@@ -106,6 +106,9 @@ def test_help_names_every_flag():
         "--web.telemetry-path",
         "--metrics.allow",
         "--metrics.deny",
+        "--shard",
+        "--total-shards",
+        "--shard-from-pod",
         "--log.level",
         "--log.format",
         "--version",
@@ -129,6 +132,42 @@ def test_help_names_every_flag():
         (("--log.level=loud",), "loud"),
         (("--config",), "--config"),
         (("demo", "--simulator.speed=0"), "above 0"),
+        (("--config.file=x", "--shard=1"), "--shard needs --total-shards"),
+        (
+            ("--config.file=x", "--shard-from-pod=exporter-1"),
+            "--shard-from-pod needs --total-shards",
+        ),
+        (
+            ("--config.file=x", "--total-shards=3"),
+            "--total-shards needs --shard or --shard-from-pod",
+        ),
+        (
+            ("--config.file=x", "--shard=3", "--total-shards=3"),
+            "--shard: there is no shard 3; with --total-shards=3, the last is 2",
+        ),
+        (
+            ("--config.file=x", "--shard-from-pod=exporter-4", "--total-shards=4"),
+            "--shard-from-pod: there is no shard 4; with --total-shards=4, the last is 3",
+        ),
+        (
+            ("--config.file=x", "--shard-from-pod=$(POD_NAME)", "--total-shards=3"),
+            "'$(POD_NAME)' does not end with an ordinal, as exporter-0 does",
+        ),
+        (("--shard=-1", "--total-shards=3"), "'-1' is not a whole number from 0"),
+        (
+            ("--config.file=x", "--shard=0", "--total-shards=0"),
+            "--total-shards must be 1 to 1000",
+        ),
+        (
+            (
+                "--config.file=x",
+                "--shard=0",
+                "--shard-from-pod=exporter-0",
+                "--total-shards=3",
+            ),
+            "give --shard or --shard-from-pod, not both",
+        ),
+        (("demo", "--shard=0", "--total-shards=3"), "demo has no shards"),
     ],
     ids=str,
 )
@@ -260,6 +299,38 @@ def test_once(cloud, tmp_path):
     )
     assert "process_" not in result.stdout
     assert result.stderr == ""
+
+
+def test_shards(cloud, tmp_path):
+    """Each command asks for the shard's own projects; the first line says which it is."""
+    argument = written(tmp_path, cloud)
+    file = Path(argument.partition("=")[2])
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("projects:", "    discovery: {}\nprojects:"), encoding="utf-8"
+    )
+    printed, checked, pasted = [], [], []
+    for index in range(2):
+        flags = (argument, f"--shard={index}", "--total-shards=2")
+        once = run("once", *flags)
+        check = run("check", "--format=json", *flags)
+        shown = run("projects", *flags)
+        yaml_text = run("projects", "--format=yaml", *flags).stdout
+        printed += set(re.findall(r'modelarts_up.*project="(.+?)"', once.stdout))
+        checked += {each["project"] for each in json.loads(check.stdout)["targets"]}
+        pasted += [each["name"] for each in yaml.safe_load(yaml_text)["projects"]]
+        assert (once.returncode, check.returncode, shown.returncode) == (0, 0, 0)
+        assert f"collected by shard {1 - index}\n" in shown.stdout
+        assert re.search(
+            r"\d collected \(\d by this shard\), 2 configured", shown.stdout
+        )
+
+    whole = re.findall(r'modelarts_up.*project="(.+?)"', run("once", argument).stdout)
+    assert sorted(printed) == sorted(checked) == sorted(set(whole))
+    assert sorted([*pasted, "vision", "sandbox"]) == sorted(set(whole))
+    pod = ("--shard-from-pod=exporter-1", "--total-shards=3")
+    with running(argument, *pod, "--web.listen-address=127.0.0.1:0") as process:
+        assert wait_for(process, r"listening .*(shard=1 total_shards=3)")
 
 
 def test_once_with_some_metrics(cloud, tmp_path):

@@ -24,6 +24,8 @@ from ...config import (
     Discovery,
     NamedProject,
     Project,
+    Shard,
+    shard_key,
 )
 from ...errors import Failure, Reason
 from .workspace_projects import workspace_projects
@@ -68,23 +70,21 @@ class Selection:
     The projects to collect, and why the others are not.
 
     Of the `divided` projects, `projects` has the workspaces. `decisions` are by the name
-    of the cloud, for clouds with discovery that have been listed.
+    of the cloud, for clouds with discovery that have been listed; they are the same in
+    all shards. `elsewhere` has the shards to which the projects that this one leaves out
+    belong, by the names of the projects.
     """
 
     projects: tuple[Project, ...]
     divided: tuple[Project, ...] = ()
     missing: tuple[MissingProject, ...] = ()
     decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def unavailable(self) -> dict[Project, Failure]:
         """The missing projects, without an ID, and why they cannot be collected."""
-        return {
-            each.project.settings.project(
-                each.project.name, each.project.cloud, ""
-            ): each.failure
-            for each in self.missing
-        }
+        return {each.project.project(""): each.failure for each in self.missing}
 
     def counts(self, cloud: str) -> dict[Fate, int]:
         """Return the number of a cloud's listed projects by fate, zeros included."""
@@ -95,12 +95,23 @@ class Selection:
         """Return those numbers in words, without zeros; empty if there is no list."""
         if cloud not in self.decisions:
             return ""
-        parts = [
-            f"{number} {fate.replace('_', ' ')}"
+        parts = {
+            fate: f"{number} {fate.replace('_', ' ')}"
             for fate, number in self.counts(cloud).items()
             if number
-        ]
-        return ", ".join(parts) or "no project"
+        }
+        own = len(self._discovered(cloud))
+        if own < self.counts(cloud)[Fate.COLLECTED]:
+            parts[Fate.COLLECTED] += f" ({own} by this shard)"
+        return ", ".join(parts.values()) or "no project"
+
+    def _discovered(self, cloud: str) -> set[str]:
+        """Return the IDs of a cloud's discovered projects that this shard collects."""
+        return {
+            each.project_id
+            for each in self.projects
+            if each.is_discovered and each.cloud.name == cloud
+        }
 
 
 def select(
@@ -143,12 +154,14 @@ def select(
             for decision in decided
             if decision.fate is Fate.COLLECTED
         )
-    return Selection(
+    selection = Selection(
         tuple(_with_workspaces(projects, workspaces)),
         tuple(project for project in projects if _is_divided(project)),
         tuple(missing),
         decisions,
     )
+    shard = configuration.shard
+    return selection if shard is None else _of_shard(selection, shard)
 
 
 def unmatched_patterns(
@@ -163,6 +176,28 @@ def unmatched_patterns(
         pattern
         for pattern in patterns
         if not any(fnmatchcase(name, pattern) for name in names)
+    )
+
+
+def _of_shard(selection: Selection, shard: Shard) -> Selection:
+    """Return the selection with the shard's own projects only, found and missing."""
+    owners = {
+        project.name: shard.owner(shard_key(project))
+        for project in (*selection.projects, *selection.unavailable)
+    }
+    return replace(
+        selection,
+        projects=tuple(
+            each for each in selection.projects if owners[each.name] == shard.index
+        ),
+        missing=tuple(
+            each
+            for each in selection.missing
+            if owners[each.project.name] == shard.index
+        ),
+        elsewhere={
+            name: owner for name, owner in owners.items() if owner != shard.index
+        },
     )
 
 
@@ -246,7 +281,7 @@ def _look_up(
     ]
     for each in present:
         if each.name == named.project_name:
-            return named.settings.project(named.name, named.cloud, each.project_id)
+            return named.project(each.project_id)
     near = difflib.get_close_matches(
         named.project_name, [each.name for each in present]
     )

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from harness import password_auth
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.cloud.discovery.project_rows import ListedProject
+from exporter.cloud.discovery.workspaces import Workspace
 from exporter.collection.discovery import selection as selecting
 from exporter.collection.discovery.selection import Fate, unmatched_patterns
 from exporter.config import (
@@ -19,6 +20,9 @@ from exporter.config import (
     NamedProject,
     Project,
     ProjectSettings,
+    Shard,
+    for_shard,
+    shard_key,
 )
 
 
@@ -312,3 +316,98 @@ def test_every_row_has_one_fate_and_no_project_is_collected_twice(data, clouds, 
             assert len(own) <= each.discovery.max_projects
     resolved = len(found.projects) - len(projects) - len(discovered)
     assert resolved + len(found.missing) == len(named)
+
+
+IDS = st.sampled_from([f"{number}" for number in range(12)])
+LISTS = st.lists(
+    st.builds(
+        ListedProject,
+        st.sampled_from(["eu-de", *(f"eu-de_{letter}" for letter in "abcdefgh")]),
+        IDS,
+    ),
+    unique_by=lambda each: each.project_id,
+)
+
+
+@given(
+    LISTS,
+    LISTS,
+    st.sets(IDS, max_size=4),
+    st.sets(st.sampled_from("abcxyz"), max_size=4),
+    st.sets(IDS, max_size=3),
+    st.integers(1, 5),
+    st.integers(1, 8),
+)
+def test_shards_select_each_project_once(
+    first, second, configured, named, divided, room, number
+):
+    """Together they collect what one process would; so it is with what is missing."""
+    clouds = (cloud("one", max_projects=room), cloud("two", name_prefix="x-"))
+    whole = Configuration(
+        clouds=clouds,
+        projects=tuple(
+            Project(name=f"c{one}", cloud=clouds[0], project_id=one)
+            for one in configured - divided
+        ),
+        divided_projects=tuple(
+            Project(name=f"d{one}", cloud=clouds[0], project_id=one, workspace_id="all")
+            for one in divided
+        ),
+        named_projects=tuple(
+            named_project(f"n{one}", clouds[0], f"eu-de_{one}") for one in named
+        ),
+    )
+    lists = {"one": first, "two": second}
+    workspaces = {one: [Workspace(f"w{n}", f"{n}") for n in "123"] for one in divided}
+    alone = select(whole, lists, workspaces)
+    parts = [
+        select(for_shard(whole, Shard(index, number)), lists, workspaces)
+        for index in range(number)
+    ]
+
+    def sorted_names(projects):
+        return sorted(each.name for each in projects)
+
+    assert sorted_names(alone.projects) == sorted_names(
+        each for part in parts for each in part.projects
+    )
+    assert sorted_names(each.project for each in alone.missing) == sorted_names(
+        each.project for part in parts for each in part.missing
+    )
+    for index, part in enumerate(parts):
+        own = {each.name for each in (*part.projects, *part.unavailable)}
+        assert part.counts("one") == alone.counts("one")
+        assert part.divided == alone.divided
+        assert not own & part.elsewhere.keys()
+        assert index not in part.elsewhere.values()
+        assert len(own) + len(part.elsewhere) == len(
+            (*alone.projects, *alone.unavailable)
+        )
+
+
+def test_a_project_keeps_its_shard():
+    """Renamed, discovered or configured; one that is looked up has that of its name."""
+    discovered = select(configuration(OTC), {"otc": [VISION]}).projects
+    renamed = select(
+        configuration(OTC), {"otc": [replace(VISION, name="eu-de_other")]}
+    ).projects
+    by_id = Project(name="mine", cloud=OTC, project_id="1")
+    missing = select(configuration(OTC, named=[named_project()]), {}).unavailable
+    found = select(configuration(OTC, named=[named_project()]), {"otc": [VISION]})
+
+    assert {shard_key(each) for each in (*discovered, *renamed, by_id)} == {"1/0"}
+    assert {shard_key(each) for each in (*missing, *found.projects)} == {"vision"}
+
+
+@given(st.lists(st.uuids(), min_size=1000, max_size=1000, unique=True))
+@settings(max_examples=5)
+def test_from_three_shards_to_four_moves_a_quarter(ids):
+    """All that moves, moves to the new one; what a shard has is about its share."""
+    keys = [f"{each.hex}/0" for each in ids]
+    before = [Shard(0, 3).owner(key) for key in keys]
+    after = [Shard(0, 4).owner(key) for key in keys]
+    moved = [new for old, new in zip(before, after, strict=True) if old != new]
+
+    assert set(moved) == {3}
+    assert 0.19 < len(moved) / len(keys) < 0.31
+    assert all(0.26 < before.count(index) / len(keys) < 0.41 for index in range(3))

@@ -9,8 +9,8 @@ from harness import Scrape, exporting_from, simulated
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.config import Shard
 from exporter.simulator import Effect, Fault
-from exporter.web.discovery import Shard
 
 
 async def get(exporter, path, **headers):
