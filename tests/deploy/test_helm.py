@@ -90,11 +90,17 @@ def test_the_version():
     assert chart["appVersion"] == f"v{__version__}"
 
 
+def workload(manifests):
+    """Return what makes the exporter's pods: a Deployment, or a StatefulSet of shards."""
+    (found,) = of_kind(manifests, "Deployment") + of_kind(manifests, "StatefulSet")
+    return found
+
+
 @pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
 def test_pods_are_restricted(values):
     """They follow the Pod Security Standard *restricted*, and have no token."""
     for manifest in rendered(values):
-        if manifest["kind"] not in {"Deployment", "Pod"}:
+        if manifest["kind"] not in {"Deployment", "StatefulSet", "Pod"}:
             continue
         spec = manifest["spec"].get("template", manifest)["spec"]
         (container,) = spec["containers"]
@@ -115,12 +121,12 @@ def test_pods_are_restricted(values):
 def test_selectors_select(values):
     """Service, policy, budget and monitor mean the exporter's pod, and no other."""
     manifests = rendered(values)
-    (deployment,) = of_kind(manifests, "Deployment")
+    exporter = workload(manifests)
     (service,) = of_kind(manifests, "Service")
-    pod = deployment["spec"]["template"]
+    pod = exporter["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     labels = pod["metadata"]["labels"]
-    selectors = [deployment["spec"]["selector"]["matchLabels"]]
+    selectors = [exporter["spec"]["selector"]["matchLabels"]]
     selectors += [service["spec"]["selector"]]
     for one in of_kind(manifests, "NetworkPolicy"):
         selectors.append(one["spec"]["podSelector"]["matchLabels"])
@@ -144,8 +150,8 @@ def test_selectors_select(values):
 
 def laid_out(folder, manifests, existing):
     """Write the pod's files as the kubelet does; return the exporter's arguments."""
-    (deployment,) = of_kind(manifests, "Deployment")
-    spec = deployment["spec"]["template"]["spec"]
+    exporter = workload(manifests)
+    spec = exporter["spec"]["template"]["spec"]
     for source in spec["volumes"][0]["projected"]["sources"]:
         ((form, wanted),) = source.items()
         kind = {"configMap": "ConfigMap", "secret": "Secret"}[form]
@@ -166,16 +172,24 @@ def laid_out(folder, manifests, existing):
             assert not file.exists()
             file.write_text(data[item["key"]])
     (container,) = spec["containers"]
-    return [one.replace(FOLDER, str(folder)) for one in container["args"]]
+    pod = f"{exporter['metadata']['name']}-0"
+    return [
+        one.replace(FOLDER, str(folder)).replace("$(POD_NAME)", pod)
+        for one in container["args"]
+    ]
 
 
-@pytest.mark.parametrize("name", ["operator", "probes", "discovery", "plain"])
+@pytest.mark.parametrize("name", ["operator", "probes", "discovery", "shards", "plain"])
 def test_the_pods_files_are_a_configuration(name, tmp_path, certificate):
     """The exporter accepts its arguments, with the files where the kubelet puts them."""
     example = (ROOT / "deploy/compose/simulated.yml").read_text()
     existing = {
         "huawei-credentials": {"huawei-secret-key": "secret"},
-        "otc-credentials": {"otc-password": "secret", "listener.yml": ""},
+        "otc-credentials": {
+            "otc-password": "secret",
+            "otc-secret-key": "secret",
+            "listener.yml": "",
+        },
         "exporter-certificate": certificate,
         "modelarts": {"modelarts.yml": example},
         "modelarts-exporter-credentials": {"otc-password": "secret"},
@@ -191,7 +205,11 @@ def test_the_pods_files_are_a_configuration(name, tmp_path, certificate):
         check=False,
         capture_output=True,
         text=True,
-        env={"HUAWEI_ACCESS_KEY": "key", "PROXY_URL": "http://u:p@proxy:3128"},
+        env={
+            "HUAWEI_ACCESS_KEY": "key",
+            "OTC_ACCESS_KEY": "key",
+            "PROXY_URL": "http://u:p@proxy:3128",
+        },
         cwd=ROOT,
     )
 
@@ -244,6 +262,11 @@ def test_values_stay_what_they_are():
         (['credentials={"modelarts.yml": "a"}'], "that name is the chart's own"),
         (["replicas=2"], "'/replicas': value must be one of 0, 1"),
         (["serviceMonitor.enable=true"], "'enable' not allowed"),
+        (["shards=0"], "'/shards': minimum: got 0, want 1"),
+        (["shards=2.5"], "'/shards'"),
+        (["shards=2", "config={}", "demo=true"], "shards: the demo has none"),
+        (["shards=2", "probe.enabled=true"], "use scrapeConfig, which finds them"),
+        (["shards=2", 'service.type="NodePort"'], "with shards it must be ClusterIP"),
         (["probe.enabled=true", "scrapeConfig.enabled=true"], "counted twice"),
         (['scrape.timeout="30"'], "'/scrape/timeout'"),
         (
@@ -299,6 +322,85 @@ def test_a_change_replaces_the_pod():
     assert template('credentials.otc-password="other"') != usual
     assert template('config.collection.min_interval="30s"') != usual
     assert template('scrape.interval="2m"') == usual
+
+
+SHARDS = CHART / "ci/shards-values.yaml"
+
+
+def test_each_pod_knows_its_shard():
+    """By its name's ordinal, as many as there are; none waits for another."""
+    manifests = rendered(SHARDS)
+    (found,) = of_kind(manifests, "StatefulSet")
+    (service,) = of_kind(manifests, "Service")
+    spec = found["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+
+    assert not of_kind(manifests, "Deployment")
+    assert spec["replicas"] == 3
+    assert spec["podManagementPolicy"] == "Parallel"
+    assert spec["serviceName"] == service["metadata"]["name"]
+    assert service["spec"]["clusterIP"] == "None"
+    assert {"--shard-from-pod=$(POD_NAME)", "--total-shards=3"} < set(container["args"])
+    assert container["env"][0] == {
+        "name": "POD_NAME",
+        "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+    }
+    assert workload(rendered(SHARDS, settings=["replicas=0"]))["spec"]["replicas"] == 0
+
+
+def test_shards_are_on_several_nodes_and_evicted_one_by_one():
+    """Unless the values say where they are."""
+    manifests = rendered(SHARDS)
+    template = workload(manifests)["spec"]["template"]
+    (budget,) = of_kind(manifests, "PodDisruptionBudget")
+    (spread,) = template["spec"]["topologySpreadConstraints"]
+    other = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    mine = rendered(
+        SHARDS, settings=[f"topologySpreadConstraints=[{json.dumps(other)}]"]
+    )
+
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    selected = spread["labelSelector"]["matchLabels"]
+    assert selected.items() <= template["metadata"]["labels"].items()
+    assert workload(mine)["spec"]["template"]["spec"]["topologySpreadConstraints"] == [
+        other
+    ]
+
+
+def test_prometheus_has_an_instance_for_each_shard():
+    """Each keeps its name when its pod is replaced; without shards it is the release."""
+
+    def instance(*values):
+        (monitor,) = of_kind(rendered(*values), "ServiceMonitor")
+        (endpoint,) = monitor["spec"]["endpoints"]
+        (found,) = [
+            one
+            for one in endpoint["relabelings"]
+            if one.get("targetLabel") == "instance"
+        ]
+        return found
+
+    assert instance(SHARDS)["sourceLabels"] == ["__meta_kubernetes_pod_name"]
+    assert instance(CHART / "ci/operator-values.yaml") == {
+        "targetLabel": "instance",
+        "replacement": "jobs-modelarts-exporter",
+    }
+
+
+def test_each_shard_is_asked_for_its_projects():
+    """Service discovery asks each pod, at the port of the pod: the Service maps none."""
+    manifests = rendered(
+        SHARDS, settings=["scrapeConfig.enabled=true", "service.port=80"]
+    )
+    (found,) = of_kind(manifests, "ScrapeConfig")
+    validate(found)
+
+    assert [one["url"] for one in found["spec"]["httpSDConfigs"]] == [
+        f"http://jobs-modelarts-exporter-{index}.jobs-modelarts-exporter-headless"
+        ".monitoring.svc:10198/sd"
+        for index in range(3)
+    ]
 
 
 def shipped_rules():

@@ -81,6 +81,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if and .Values.web.config .Values.web.existingFile }}
 {{- fail "give web.config or web.existingFile, not both" }}
 {{- end }}
+{{- if include "modelarts-exporter.isSharded" . }}
+{{- if .Values.demo }}
+{{- fail "shards: the demo has none; each would simulate a cloud of its own" }}
+{{- end }}
+{{- if .Values.probe.enabled }}
+{{- fail "probe: a Probe cannot know in which of the shards its project is; use scrapeConfig, which finds them" }}
+{{- end }}
+{{- if ne .Values.service.type "ClusterIP" }}
+{{- fail "service.type: with shards it must be ClusterIP; the Service is headless, since each shard has other projects" }}
+{{- end }}
+{{- end }}
 {{- if and .Values.probe.enabled .Values.scrapeConfig.enabled }}
 {{- fail "probe and scrapeConfig would each scrape all projects, and their jobs would be counted twice: enable one" }}
 {{- end }}
@@ -159,10 +170,6 @@ tolerations:
 {{- define "modelarts-exporter.containerSettings" -}}
 image: {{ include "modelarts-exporter.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
-{{- with .Values.extraEnv }}
-env:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
 {{- with .Values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -190,8 +197,30 @@ volumeMounts:
 {{- default (ternary "https" "http" (not (empty $tls))) .Values.web.scheme }}
 {{- end }}
 
+{{- define "modelarts-exporter.isSharded" -}}
+{{- if gt (int .Values.shards) 1 }}true{{ end }}
+{{- end }}
+
+{{/* A Service cannot become headless, so with shards it has another name. */}}
+{{- define "modelarts-exporter.serviceName" -}}
+{{ include "modelarts-exporter.fullname" . }}{{ if include "modelarts-exporter.isSharded" . }}-headless{{ end }}
+{{- end }}
+
 {{- define "modelarts-exporter.address" -}}
 {{ include "modelarts-exporter.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Values.service.port }}
+{{- end }}
+
+{{/* The address, or with shards the address of each: a headless Service maps no ports. */}}
+{{- define "modelarts-exporter.addresses" -}}
+{{- if include "modelarts-exporter.isSharded" . }}
+{{- $addresses := list }}
+{{- range $index := until (int .Values.shards) }}
+{{- $addresses = append $addresses (printf "%s-%d.%s.%s.svc:10198" (include "modelarts-exporter.fullname" $) $index (include "modelarts-exporter.serviceName" $) $.Release.Namespace) }}
+{{- end }}
+{{- join " " $addresses }}
+{{- else }}
+{{- include "modelarts-exporter.address" . }}
+{{- end }}
 {{- end }}
 
 {{/* Metadata of an object for Prometheus or Grafana: context, its section of the values, a name. */}}
