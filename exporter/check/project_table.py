@@ -72,11 +72,12 @@ class ProjectReport:
         lines = ["projects:"]
         for name, decision in self._decisions():
             if decision.fate is Fate.COLLECTED and self._owner(name, decision) is None:
+                discovery = self._cloud(name).discovery
                 lines += [
                     f"  - name: {_quoted(self._collected_name(name, decision))}",
                     f"    cloud: {_quoted(name)}",
                     f"    project_id: {_quoted(decision.listed.project_id)}",
-                    *(_settings(cloud.discovery.defaults) if cloud.discovery else ()),
+                    *(_settings(discovery.defaults) if discovery else ()),
                 ]
         if len(lines) == 1:
             lines = ["# no project that is not configured"]
