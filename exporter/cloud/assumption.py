@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from ..errors import Failure
 from .session import Session
+
+
+_PUBLISHABLE: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,31}|-?[0-9]{1,4}")
+"""A status, which is a word or a small number; nothing else is repeated."""
+
+_MAX_WORDS: Final = 10
 
 
 class Answer(StrEnum):
@@ -60,3 +69,10 @@ def outcome(failure: Failure) -> str:
     """Return a failure in words that may be published."""
     status = "" if failure.status is None else f" HTTP {failure.status}"
     return f"{failure.reason}{status} {failure.error_code or ''}".rstrip()
+
+
+def published(words: set[str]) -> str:
+    """Return statuses that were seen, without what may be no status."""
+    shown = sorted(word for word in words if _PUBLISHABLE.fullmatch(word))[:_MAX_WORDS]
+    hidden = len(words) - len(shown)
+    return ", ".join([*shown, *([f"{hidden} that are not shown"] if hidden else [])])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from ...cloud.assumption import Assumption, Verdict, outcome, undecided, verdict
+from ...cloud.assumption import (
+    Assumption,
+    Verdict,
+    outcome,
+    published,
+    undecided,
+    verdict,
+)
 from ...cloud.error_codes import rejects_parameter
 from ...cloud.session import Session
 from ...errors import CollectionError
@@ -26,8 +31,6 @@ from .v2_requests import V2TrainingJobs
 _SAMPLE: Final = 50
 _OVERLAP: Final = 3
 _MIN_NAME: Final = 4
-_PUBLISHABLE: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,31}|-?[0-9]{1,4}")
-"""A status, which is a word or a small number; nothing else is repeated."""
 
 
 async def _is_sorted(api: JobsApi, session: Session) -> Verdict:
@@ -124,7 +127,7 @@ async def _statuses_are_known(api: JobsApi, session: Session) -> Verdict:
         str(row.status) for row in rows if api.status_of(row.status) is UNRECOGNIZED
     }
     if unknown:
-        return verdict(False, f"never seen before: {_published(unknown)}")
+        return verdict(False, f"never seen before: {published(unknown)}")
     return verdict(
         True, f"{len({str(row.status) for row in rows})} statuses, all known"
     )
@@ -173,12 +176,6 @@ def _creation_times(page: Page) -> list[int]:
 def _names_and_times(page: Page) -> Iterator[tuple[str, int | None]]:
     for row in page.rows:
         yield str(row.job_name), to_millis(row.create_time, "create_time")
-
-
-def _published(words: set[str]) -> str:
-    shown = sorted(word for word in words if _PUBLISHABLE.fullmatch(word))[:10]
-    hidden = len(words) - len(shown)
-    return ", ".join([*shown, *([f"{hidden} that are not shown"] if hidden else [])])
 
 
 Test = Callable[[JobsApi, Session], Awaitable[Verdict]]

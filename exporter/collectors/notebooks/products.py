@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..base import Product
+from .assumptions import NOTEBOOK_ASSUMPTIONS
 from .metric_families import notebook_families
 from .poller import NotebookPoller
 
@@ -17,5 +18,6 @@ NOTEBOOKS: Final = Product(
     api_versions=("v1",),
     open=NotebookPoller,
     families=notebook_families,
+    assumptions=NOTEBOOK_ASSUMPTIONS,
     is_default=False,
 )

@@ -25,6 +25,7 @@ from exporter.simulator import (
     RequestIds,
     serve,
 )
+from exporter.simulator.notebooks import Lease, Notebook
 from exporter.simulator.pools import NodeFlavor, Pool, PoolNode
 
 
@@ -41,6 +42,9 @@ def full_cloud():
     project.other_training.history(MANY, now - 3600, 86_400.0)
     project.other_training.create_job(8, created=now - 30)
     project.pools.pools.append(a_pool("nvidia.com/gpu"))
+    project.notebooks.notebooks += [
+        Notebook(lease=Lease(now - 3600 + number)) for number in range(25)
+    ]
     return cloud
 
 
@@ -252,6 +256,7 @@ async def test_every_assumption_can_be_broken():
     """Nothing is in the table that no test above has seen not to hold."""
     verdicts, _ = await checked(full_cloud())
     broken = {"training_versions", "pools_accelerators"}
+    broken |= {"notebooks_offset", "notebooks_statuses"}
     for test in (
         test_a_dialect_that_breaks_an_assumption,
         test_an_answer_that_breaks_an_assumption,
@@ -430,3 +435,37 @@ projects:
         by_name = {each["name"]: each for each in found["assumptions"]}
         assert by_name["training_v2_offset"]["verdict"] == "did not hold"
         assert by_name["training_v2_offset"]["the_exporter"]
+
+
+@pytest.mark.slow
+async def test_notebooks_that_are_not_as_assumed():
+    """A status that nobody knows, and an offset that starts elsewhere."""
+    cloud = full_cloud()
+    found = cloud.projects[0].notebooks.notebooks
+    found[0].status = "THINKING"
+    found[1].status = "secret-name-1"
+    cloud.faults.add(
+        Fault(
+            effect=Effect.FIELDS,
+            api="notebooks",
+            query="offset=10",
+            fields={"data": "[]"},
+        )
+    )
+    verdicts, _ = await checked(cloud)
+
+    assert not_held(verdicts) == {"notebooks_offset", "notebooks_statuses"}
+    seen = verdicts["notebooks_statuses"].seen
+    assert seen == "never seen before: THINKING, 1 that are not shown"
+
+
+@pytest.mark.parametrize("number", [0, 10])
+@pytest.mark.slow
+async def test_too_few_notebooks_to_tell(number):
+    """Ten fit on the smallest page."""
+    cloud = full_cloud()
+    del cloud.projects[0].notebooks.notebooks[number:]
+    verdicts, _ = await checked(cloud)
+
+    assert verdicts["notebooks_offset"].answer == "could not be told"
+    assert not not_held(verdicts)
