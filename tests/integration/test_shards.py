@@ -20,6 +20,12 @@ NAMES = [f"eu-de_p{number:02}" for number in range(40)]
 # Each project has this series once.
 COLLECTED = 'modelarts_up{kind="visualization"} == 1'
 TWICE = 'count by (project) (modelarts_up{kind="visualization"}) > 1'
+# As in docs/scaling.md.
+MISSING = """\
+max by (job, cloud) (modelarts_discovery_projects{state="collected"})
+> on (job, cloud)
+count by (job, cloud) (modelarts_project_info{discovered="true"})
+"""
 
 
 @dataclass
@@ -127,8 +133,10 @@ scrape_configs:
         wait_until(lambda: is_down("exporter-1"))
         left = {name: shard for name, shard in three.items() if shard != "exporter-1"}
         assert wait_until(lambda: owners() == left)
+        assert query(MISSING)
         shards.start(addresses[1], 1, 3)
         assert wait_until(whole) == three
+        wait_until(lambda: not query(MISSING))
 
         for address in addresses[:3]:
             shards.stop(address)
