@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo demo-stack test test-unit lint docs dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
+.PHONY: help demo test test-unit lint docs site dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-unit  the quick ones, without other programs: the loop to work in"
 	@echo "make lint       formatting, lint and types"
 	@echo "make docs       write into the documents' tables what the code says"
+	@echo "make site       the documents as a web site, in build/site"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
 	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
 	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10',"
@@ -53,6 +54,9 @@ lint: $(VENV)/test.stamp
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python -m docs.build
+
+site: $(VENV)/test.stamp
+	$(BIN)/mkdocs build --quiet --strict
 
 dashboards: $(VENV)/test.stamp
 	$(BIN)/python dashboards/build.py
@@ -121,6 +125,8 @@ lock: $(VENV)/test.stamp
 		--custom-compile-command "make lock" -c requirements/runtime.txt --extra test -o requirements/test.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
 		--custom-compile-command "make lock" -c requirements/test.txt -o requirements/build.txt requirements/build.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-find-links \
+		--custom-compile-command "make lock" -c requirements/test.txt -o requirements/docs.txt requirements/docs.in
 
 clean:
 	rm -rf $(VENV) build dist
@@ -134,6 +140,7 @@ $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
-$(VENV)/test.stamp: requirements/test.txt $(VENV)/runtime.stamp
+$(VENV)/test.stamp: requirements/test.txt requirements/docs.txt $(VENV)/runtime.stamp
 	$(BIN)/pip install --quiet --require-hashes -r requirements/test.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements/docs.txt
 	touch $@
