@@ -56,7 +56,7 @@ docs: $(VENV)/test.stamp
 	$(BIN)/python -m docs.build
 
 site: $(VENV)/test.stamp
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 dashboards: $(VENV)/test.stamp
 	$(BIN)/python dashboards/build.py
