@@ -20,11 +20,11 @@ class JobSeries(KeyGroup):
     """Whether unfinished jobs have individual series, and the limit per project and kind."""
 
     enabled: Annotated[
-        bool, Key("[series of single jobs](metrics.md#series-of-single-jobs)")
+        bool, Key("export [per-job metrics](metrics.md#per-job-metrics)")
     ] = False
     max_per_project: Annotated[
         int,
-        Key("for so many jobs of a project and kind at most", between=(1, 10_000)),
+        Key("of how many jobs at most, per project and kind", between=(1, 10_000)),
     ] = 50
 
 
@@ -32,9 +32,9 @@ class JobSeries(KeyGroup):
 class NotebookSeries(KeyGroup):
     """Whether notebooks have individual series, and the limit per project."""
 
-    enabled: Annotated[bool, Key("series of single notebooks")] = False
+    enabled: Annotated[bool, Key("export per-notebook metrics")] = False
     max_per_project: Annotated[
-        int, Key("for so many notebooks of a project at most", between=(1, 10_000))
+        int, Key("of how many notebooks at most, per project", between=(1, 10_000))
     ] = 50
 
 
@@ -42,9 +42,9 @@ class NotebookSeries(KeyGroup):
 class ServiceSeries(KeyGroup):
     """Whether services have individual series, and the limit per project."""
 
-    enabled: Annotated[bool, Key("series of single services")] = False
+    enabled: Annotated[bool, Key("export per-service metrics")] = False
     max_per_project: Annotated[
-        int, Key("for so many services of a project at most", between=(1, 10_000))
+        int, Key("of how many services at most, per project", between=(1, 10_000))
     ] = 50
 
 
@@ -61,8 +61,8 @@ class CollectionSettings(KeyGroup):
     timeout: Annotated[
         float | None,
         Key(
-            "how long a collection may take where the scraper does not say; "
-            "if it is given, never longer",
+            "how long a collection may take if the scraper sends no timeout; "
+            "if set, the limit for every scraper",
             f"`{DEFAULT_TIMEOUT:g}s`",
             form=Form.DURATION,
         ),
@@ -70,32 +70,32 @@ class CollectionSettings(KeyGroup):
     timeout_offset: Annotated[
         float,
         Key(
-            "taken off the scraper's timeout, so that the answer arrives in time",
+            "subtracted from the scraper's timeout, so that the answer arrives in time",
             form=Form.DURATION,
         ),
     ] = 0.5
     max_concurrent_requests: Annotated[
-        int, Key("requests in flight, over all clouds", between=(1, 10_000))
+        int, Key("API requests in flight, of all clouds together", between=(1, 10_000))
     ] = 32
     min_interval: Annotated[
         float,
         Key(
-            "a result younger than this is served again, failures too",
+            "a result younger than this is served again, also a failure",
             form=Form.DURATION,
         ),
     ] = 0.0
     page_size: Annotated[
         int,
         Key(
-            "jobs a page; where the API refuses it, 100 are asked for from then on. "
-            "v2 gives 50 at most",
+            "jobs per page. If the API refuses it, 100 from then on; "
+            "v2 returns at most 50",
             between=(1, 1000),
         ),
     ] = 1000
     listing_limit: Annotated[
         int | None,
         Key(
-            "jobs of a project and kind; above it, those that ended are "
+            "with more jobs than this, per project and kind, finished jobs are "
             "[only counted](metrics.md#which-numbers-come-from-where)",
             "v1: 20000, v2: 500",
             between=(1, 100_000_000),
@@ -106,15 +106,18 @@ class CollectionSettings(KeyGroup):
     service_series: Annotated[ServiceSeries, Key("")] = ServiceSeries()
     user_series: Annotated[
         bool,
-        Key("accelerators by user. User names are personal data"),
+        Key("export accelerators by user; user names are personal data"),
     ] = False
     pool_nodes: Annotated[
         bool,
-        Key("free accelerators by node: one request more for each pool"),
+        Key("export free accelerators by node; costs one request per pool"),
     ] = False
     duration_buckets: Annotated[
         tuple[float, ...],
-        Key("upper bounds of the duration histogram, rising", form=Form.DURATION),
+        Key(
+            "upper bounds of the duration histogram, in ascending order",
+            form=Form.DURATION,
+        ),
     ] = (
         60.0,
         300.0,

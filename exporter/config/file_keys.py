@@ -64,22 +64,22 @@ def _ways() -> str:
 class CloudKeys(KeyGroup):
     """`clouds.*`."""
 
-    provider: Annotated[Provider | None, Key("gives the two URLs from the region")] = (
+    provider: Annotated[Provider | None, Key("derives both URLs from the region")] = (
         None
     )
     region: Annotated[
         str | None,
         Key(
-            "such as `eu-de`; also the label `cloud_region`. Without `provider` it may "
-            "be left out",
+            "such as `eu-de`; also the label `cloud_region`. Optional without "
+            "`provider`",
             convert=as_region,
         ),
     ] = None
     iam_url: Annotated[
-        str | None, Key("where tokens are issued", _FROM_REGION, convert=as_endpoint)
+        str | None, Key("the API that issues tokens", _FROM_REGION, convert=as_endpoint)
     ] = None
     modelarts_url: Annotated[
-        str | None, Key("where jobs are listed", _FROM_REGION, convert=as_endpoint)
+        str | None, Key("the API that lists jobs", _FROM_REGION, convert=as_endpoint)
     ] = None
     auth: Annotated[
         AuthKeys | None,
@@ -89,7 +89,7 @@ class CloudKeys(KeyGroup):
     proxy_url: Annotated[
         Secret | None,
         Key(
-            "an HTTP proxy, perhaps with `user:password@`",
+            "an HTTP proxy, with `user:password@` if needed",
             "`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`",
             form=Form.TEXT,
             convert=as_proxy_url,

@@ -87,11 +87,11 @@ class Tls(KeyGroup):
     """How the API's certificate is verified, and the exporter's client certificate."""
 
     ca_file: Annotated[
-        Path | None, Key("trust these certificates instead", "the usual authorities")
+        Path | None, Key("CA certificates to trust instead", "the system CA bundle")
     ] = None
-    cert_file: Annotated[Path | None, Key("present this certificate", "none")] = None
+    cert_file: Annotated[Path | None, Key("client certificate", "none")] = None
     key_file: Annotated[Path | None, Key("its key", "in `cert_file`")] = None
-    insecure_skip_verify: Annotated[bool, Key("check no certificates")] = False
+    insecure_skip_verify: Annotated[bool, Key("skip TLS verification")] = False
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Load the certificates as the transport will."""
@@ -118,12 +118,12 @@ class RateLimit(KeyGroup):
 
     requests_per_second: Annotated[
         float,
-        Key("at most so many requests on average, fractions allowed", "none"),
+        Key("average number of requests at most; may be a fraction", "none"),
     ]
     burst: Annotated[
         int,
         Key(
-            "so many at once after a rest",
+            "how many at once after a pause",
             "twice that, at least 1",
             between=(1, 100_000),
         ),
@@ -143,8 +143,8 @@ class ProjectSettings(KeyGroup):
     workspace_id: Annotated[
         str,
         Key(
-            "the API lists one workspace: give a project once for each, or on Huawei "
-            "Cloud `all`, which makes a project of each",
+            "the API lists one workspace at a time: list the project once for each, or "
+            "on Huawei Cloud give `all`, which makes a project of each",
             convert=as_identifier,
         ),
     ] = "0"
@@ -190,31 +190,31 @@ class Discovery(KeyGroup):
     include: Annotated[
         tuple[str, ...],
         Key(
-            "shell patterns (`*`, `?`) of the names of projects to collect",
+            "names of the projects to collect, as shell patterns (`*`, `?`)",
             convert=as_pattern,
         ),
     ] = ("*",)
     exclude: Annotated[
         tuple[str, ...],
-        Key("patterns of those to leave out of them", "none", convert=as_pattern),
+        Key("names of projects to leave out, likewise", "none", convert=as_pattern),
     ] = ()
     refresh_interval: Annotated[
         float,
-        Key("how often the cloud is asked for its projects", form=Form.DURATION),
+        Key("how often the projects are listed", form=Form.DURATION),
     ] = 3600.0
     max_projects: Annotated[
         int,
         Key(
-            "so many are collected, the first by name; the others are counted",
+            "how many are collected, the first by name; the others are only counted",
             between=(1, 10_000),
         ),
     ] = 500
     name_prefix: Annotated[
-        str, Key("put before each name, to tell clouds apart", "none")
+        str, Key("prefix of each name, to distinguish clouds", "none")
     ] = ""
     defaults: Annotated[
         ProjectSettings,
-        Key("any key of [a project](#projects) but its names, ID and cloud"),
+        Key("any key of [a project](#projects), except its names, ID and cloud"),
     ] = ProjectSettings()
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -293,7 +293,7 @@ class Prices(KeyGroup):
     currency: Annotated[str, Key("the label `currency`, such as `EUR`")]
     flavors: Annotated[
         tuple[tuple[str, float], ...],
-        Key("a flavor's name, and what a node of it costs an hour"),
+        Key("flavor names, and what a node of each costs per hour"),
     ]
 
 
