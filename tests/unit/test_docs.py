@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from docs.build import DOCUMENTS, built
+from documents import DOCUMENTS, blocks, slugs
+
+from docs.build import DOCUMENTS as BUILT
+from docs.build import built
 from docs.reference import configuration_keys
 from exporter.collectors.registry import REGISTRY
 from exporter.config import load
@@ -44,18 +47,21 @@ ALSO_SIMULATED = {
 REGISTRY_MODULE = "collectors.registry"
 
 
-def test_the_readmes_configuration(tmp_path):
-    """The README's configuration is one, apart from secrets that are yours."""
-    text = (ROOT / "README.md").read_text()
-    yaml = re.search(r"<!-- The tests.*?```yaml\n(.*?)```", text, re.DOTALL)[1]
-    for name in ("otc-password", "huawei-secret-key"):
-        (tmp_path / name).write_text("secret")
+@pytest.mark.parametrize(
+    "block",
+    [block for block in blocks("yaml") if block.text.startswith("clouds:")],
+    ids=str,
+)
+def test_documented_configurations(block, tmp_path):
+    """They are as complete as they look, apart from secrets that are yours."""
+    (tmp_path / "otc-password").write_text("secret")
     file = tmp_path / "modelarts.yml"
-    file.write_text(yaml.replace("/run/secrets/", f"{tmp_path}/"))
+    file.write_text(block.text)
 
-    configuration = load(str(file), {"HUAWEI_ACCESS_KEY": "key"}, REGISTRY.names)
+    configuration = load(str(file), {}, REGISTRY.names)
 
-    assert [project.name for project in configuration.projects] == ["vision", "speech"]
+    assert not configuration.warnings
+    assert configuration.clouds[0].discovery is not None
 
 
 def test_the_example_configuration(tmp_path):
@@ -73,7 +79,7 @@ def test_the_example_configuration(tmp_path):
     assert not [key for key in keys if not re.search(f"{key}(_file)?:", text)]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", BUILT, ids=lambda path: path.name)
 @pytest.mark.slow
 def test_references_are_what_the_code_says(document):
     """Keys, flags, metrics and statuses, with their types, labels and defaults."""
@@ -96,14 +102,15 @@ def test_a_reference_is_corrected():
 
 
 @pytest.mark.parametrize(
-    "document",
-    ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))],
+    "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_links_lead_somewhere(document):
-    """Every link to a file of the project leads to one."""
-    path = ROOT / document
-    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target
+    """Every link to a file of the project leads to one, and to a heading of it."""
+    text = document.read_text()
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text):
+        path = document.parent / target if target else document
+        assert path.exists(), target
+        assert not anchor or anchor in slugs(path), f"{target}#{anchor}"
 
 
 @functools.cache
@@ -210,3 +217,17 @@ def test_the_policies_have_the_actions_that_the_exporter_names():
 
     assert actions["1.1"] == named | {"modelarts:trainJob:get"}
     assert actions["5.0"] < actions["1.1"]
+    for line in re.findall(r"^\| .*`modelarts:.*", page, re.MULTILINE):
+        assert set(re.findall(r"modelarts:\w+:\w+", line)) <= actions["1.1"]
+
+
+def test_the_quick_starts_policy():
+    """It has the actions of the default collectors, and no others."""
+    (policy,) = (
+        json.loads(block.text)
+        for block in blocks("json")
+        if block.document.name == "quick-start.md"
+    )
+    actions = {action.split(":")[1] for action in policy["Statement"][0]["Action"]}
+
+    assert actions == {"trainJob", "tensorboard"}

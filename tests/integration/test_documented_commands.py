@@ -1,0 +1,169 @@
+"""
+Every command in the documents works.
+
+A block of commands runs in a folder that has the documents' files, against a simulated
+cloud. A comment above it says where that cannot be: `<!-- needs: kubernetes -->`. Programs
+that serve have `<!-- runs: until stopped -->`. `make` is only asked what it would do, since
+CI runs its targets by themselves, except in a block that runs until it is stopped.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from documents import ROOT, blocks
+from programs import an_alertmanager, an_exporter, wait_until
+
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.prefix) / "bin"
+COMMANDS = blocks("sh")
+# Where a test cannot provide it.
+NOT_HERE = {"docker", "kubernetes", "network", "root", "terminal"}
+PROGRAMS = {
+    "alertmanager": ("amtool", "prometheus-alertmanager"),
+    "helm": ("helm",),
+    "promtool": ("promtool",),
+}
+
+
+def with_marker(*markers):
+    """Return the blocks with one of some markers, as a test's parameters."""
+    return pytest.mark.parametrize(
+        "block", [one for one in COMMANDS if one.marker in markers], ids=str
+    )
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=str)
+def test_what_a_block_needs_is_known(block):
+    """A marker with a slip in it would let its block go untested."""
+    known = {f"needs: {name}" for name in NOT_HERE | PROGRAMS.keys()}
+
+    assert block.marker in known | {None, "runs: until stopped"}
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """Run the simulated cloud as a program; return its URL."""
+    command = [BIN / "modelarts-exporter", "simulator"]
+    with subprocess.Popen(
+        [*command, "--web.listen-address=127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process.stdout.readline().split()[-1].rstrip("/")
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def folder(cloud, tmp_path_factory):
+    """Return a folder like a clone's, with the files that the documents let one write."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("dashboards", "deploy", "requirements"):
+        (folder / name).symlink_to(ROOT / name)
+    for block in blocks("yaml"):
+        if block.title:
+            (folder / block.title).write_text(block.text)
+    # The same, of a cloud that is there.
+    simulated = (ROOT / "deploy/compose/simulated.yml").read_text()
+    file = folder / "modelarts.yml"
+    file.write_text(simulated.replace("http://simulator:10199", cloud))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exporter(folder):
+    """Run an exporter with the folder's configuration; return its address."""
+    with an_exporter(folder / "modelarts.yml") as address:
+        yield address
+
+
+def run(block, folder, make, *, addresses=None):
+    """Start a block's commands in a shell that stops at the first error."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    wrapper = programs / "make"
+    stamps = " ".join(f"-o {sys.prefix}/{name}.stamp" for name in ("runtime", "test"))
+    makefile = f"-C {ROOT} VENV={sys.prefix} {stamps}"
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("make")} {makefile} {make} "$@"')
+    wrapper.chmod(0o755)
+    text = block.text
+    for documented, actual in (addresses or {}).items():
+        text = text.replace(documented, actual)
+    return subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{programs}:{BIN}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ends_well(process):
+    """Assert that commands end with status 0, or show what they printed."""
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+
+
+@with_marker(None)
+def test_commands(block, folder, exporter):
+    """Commands that need nothing but the exporter."""
+    addresses = {"localhost:10198": exporter}
+
+    ends_well(run(block, folder, "--dry-run", addresses=addresses))
+
+
+@with_marker("runs: until stopped")
+def test_commands_that_serve(block, folder, tmp_path):
+    """They serve until Ctrl-C."""
+    anywhere = "--web.listen-address=127.0.0.1:0"
+    commands = {"modelarts-exporter ": f"modelarts-exporter {anywhere} "}
+    with run(block, folder, f"ARGS={anywhere}", addresses=commands) as process:
+        try:
+            found = iter(process.stdout.readline, "")
+            url = next(
+                re.search(r"http://[^/\s]+", line) for line in found if "http" in line
+            )
+            assert wait_until(lambda: httpx.get(f"{url[0]}/-/healthy").is_success)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.needs("promtool")
+@with_marker("needs: promtool")
+def test_commands_of_prometheus(block, folder):
+    """Prometheus's tool accepts the documents' files."""
+    ends_well(run(block, folder, "--dry-run"))
+
+
+@pytest.mark.needs("helm")
+@with_marker("needs: helm")
+def test_commands_of_helm(block, folder):
+    """Helm accepts the documents' values."""
+    ends_well(run(block, folder, "--dry-run"))
+
+
+@pytest.mark.needs("amtool", "prometheus-alertmanager")
+@with_marker("needs: alertmanager")
+def test_commands_of_alertmanager(block, folder, tmp_path):
+    """Alertmanager has the alert afterwards."""
+    configuration = (folder / "alertmanager.yml").read_text()
+    with an_alertmanager(tmp_path, configuration) as address:
+        wait_until(lambda: httpx.get(f"http://{address}/-/ready").is_success)
+        ends_well(
+            run(block, folder, "--dry-run", addresses={"localhost:9093": address})
+        )
+        alerts = httpx.get(f"http://{address}/api/v2/alerts").json()
+
+    assert [alert["labels"]["alertname"] for alert in alerts] == ["ModelArtsTest"]
