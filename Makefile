@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-unit lint docs site dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
+.PHONY: help demo demo-stack test test-unit lint docs site dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
