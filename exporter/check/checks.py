@@ -31,7 +31,7 @@ from .uncollected import find_uncollected
 _TOTAL_SECONDS: Final = 25.0
 _MANY_PROJECTS: Final = 100
 _PROJECT_SECONDS: Final = 0.2
-"""For each project beyond those: logins go four at a time."""
+"""For each project beyond those: logins may go four at a time only."""
 
 _REQUESTS_OF_TARGET: Final = 3
 

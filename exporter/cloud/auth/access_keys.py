@@ -19,6 +19,7 @@ from ...errors import CollectionError, Failure, Reason, SecretError
 from ..error_codes import failure_of
 from ..request_context import with_request
 from .lockout_guard import LockoutGuard
+from .lockout_policy import LockoutLimits
 from .signature import DATE_FORMAT, Signable, authorization
 
 
@@ -97,7 +98,7 @@ class AccessKeys:
 
     def __init__(self, source: KeySource) -> None:
         self.source = source
-        self.lockout_guard = LockoutGuard(cooldown_seconds=_LOCK_SECONDS)
+        self.lockout_guard = LockoutGuard(LockoutLimits(cooldown_seconds=_LOCK_SECONDS))
         self._rejections: dict[str, _Rejection] = {}
 
     def rejection(self, path: str, key: AccessKey) -> Failure | None:

@@ -117,6 +117,7 @@ class TokenCredential:
 
     async def aclose(self) -> None:
         """Cancel running logins."""
+        await self._issuer.aclose()
         await self._forget(set(self._auths))
 
     async def _forget(self, keys: set[ProjectKey]) -> None:

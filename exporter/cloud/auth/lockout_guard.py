@@ -1,35 +1,28 @@
 """
 Keeps a wrong credential from locking the account.
 
-Five wrong passwords lock an IAM user for 15 minutes, and more than five rejected
-signatures lock an access key for five. So one request tries a credential that is not
-accepted yet while the others wait for its outcome. A rejected credential is not sent
-again until it changes, the cooldown is over, or the user reloads the configuration.
-
-At most four requests may be in flight with a credential that is not accepted yet or
-rejected within the cooldown, in total. A success resets the count, as it does in the
-cloud. A request that ends without a response does not count: the usual cause is a cloud
-that hangs, not a wrong credential, and the exporter must continue when it recovers.
+One request tries a credential that is not accepted yet while the others wait for its
+outcome, first in, first out. A rejected credential is not sent again until it changes, the
+cooldown is over, or the user reloads the configuration. `lockout_policy` says how many go
+at a time, and why that is safe.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ...errors import CollectionError, Failure, Reason
+from .lockout_policy import LockoutLimits, LockoutPolicy, Sent
 
 
-# A request that hangs must not block all others, but the number of unaccepted requests
-# must stay below the limit that locks.
+# A request that hangs must not block all others.
 _PATIENCE_SECONDS: Final = 1.0
-_MAX_UNACCEPTED: Final = 4
-_YIELD_SECONDS: Final = 60.0
 
 _CHANGED: Final = Failure(
     reason=Reason.AUTHENTICATION,
@@ -43,18 +36,25 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _never() -> bool:
+    return False
+
+
 class Attempt:
     """One use of a credential; the user reports the outcome, if known."""
 
-    def __init__(self, lockout_guard: LockoutGuard, secret: str, project: str) -> None:
+    def __init__(
+        self, lockout_guard: LockoutGuard, secret: str, project: str, sent: Sent
+    ) -> None:
         self._lockout_guard = lockout_guard
         self._secret = secret
         self._project = project
+        self._sent = sent
 
     def accepted(self) -> None:
         """Report that the credential was accepted."""
         if self._lockout_guard.concerns(self._secret):
-            self._lockout_guard.accept()
+            self._lockout_guard.accept(self._sent)
 
     def rejected(self, failure: Failure) -> None:
         """Report that the credential was rejected, with `failure`."""
@@ -67,56 +67,69 @@ class _Waiter:
     """A request that waits for admission; `answer` is None, or why it is denied."""
 
     project: str
+    may_burst: Callable[[], bool]
     patient_until: float
     answer: asyncio.Future[Failure | None]
 
 
 class LockoutGuard:
-    """
-    Admits requests to a credential, one at a time until it is accepted.
-
-    A rejected credential is not used for `cooldown_seconds`. An accepted one counts as
-    accepted for `accepted_seconds`, with up to `max_in_flight` requests in flight. `now`
-    is a monotonic clock, in seconds.
-    """
+    """Admits requests to a credential, as far as `limits` allow."""
 
     def __init__(
-        self,
-        *,
-        cooldown_seconds: float,
-        accepted_seconds: float = float("inf"),
-        max_in_flight: float = float("inf"),
-        now: Callable[[], float] = _loop_time,
+        self, limits: LockoutLimits, now: Callable[[], float] = _loop_time
     ) -> None:
-        self._cooldown_seconds = cooldown_seconds
-        self._accepted_seconds = accepted_seconds
-        self._max_in_flight = max_in_flight
+        self._limits = limits
         self._now = now
         self._secret: str | None = None
-        self._accepted_until = float("-inf")
-        self._was_accepted = False
-        self._cooldown_until = float("-inf")
-        self._rejected_at: deque[float] = deque(maxlen=_MAX_UNACCEPTED)
-        self._rejection: Failure | None = None
-        self._rejected_project = ""
+        self._policy = LockoutPolicy(limits, now)
         self._projects: set[str] = set()
         self._in_flight = 0
         self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
+        # Admitted, but their tasks have not run since: part of what is in flight.
+        self._admitted: dict[_Waiter, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait to use the credential."""
+        return len(self._waiting)
+
     @asynccontextmanager
-    async def attempt(self, secret: str, project: str) -> AsyncIterator[Attempt]:
+    async def attempt(
+        self,
+        secret: str,
+        project: str,
+        *,
+        may_burst: Callable[[], bool] = _never,
+        is_first: bool = False,
+    ) -> AsyncIterator[Attempt]:
         """
         Wait until `secret` may be used, and use it for `project`.
 
-        Raises `CollectionError` if `secret` is in cooldown, or changes while it waits.
+        `may_burst` is asked when it is the request's turn; `is_first` puts it before all
+        others. Raises `CollectionError` if `secret` is in cooldown, or changes while it
+        waits.
         """
         self._projects.add(project)
         if not self.concerns(secret):
             self._change(secret)
-        await self._enter(secret, project)
+        waiter = _Waiter(
+            project,
+            may_burst,
+            self._now() + _PATIENCE_SECONDS,
+            asyncio.get_running_loop().create_future(),
+        )
+        self._waiting[waiter] = None
+        if is_first:
+            self._waiting.move_to_end(waiter, last=False)
+        # Behind another, nothing has changed.
+        if waiter is next(iter(self._waiting)):
+            self._admit_waiting()
+        failure = await self._answer_to(waiter)
+        if failure is not None:
+            raise CollectionError(failure)
         try:
-            yield Attempt(self, secret, project)
+            yield Attempt(self, secret, project, self._policy.sent())
         finally:
             self._in_flight -= 1
             self._admit_waiting()
@@ -129,66 +142,55 @@ class LockoutGuard:
         """Return whether another secret than `secret` was used last."""
         return self._secret is not None and secret != self._secret
 
-    def accept(self) -> None:
-        """Record that the credential was accepted."""
-        self._accepted_until = self._now() + self._accepted_seconds
-        self._was_accepted = True
-        self._cooldown_until = float("-inf")
-        self._rejected_at.clear()
+    def accept(self, sent: Sent) -> None:
+        """Record that a request was accepted."""
+        self._policy.accept(sent)
         self._admit_waiting()
 
     def reject(self, failure: Failure, project: str) -> None:
-        """
-        Record a rejection: the cooldown starts, or, if the last outcome was that the
-        credential was accepted, it must be accepted again.
-        """
-        now = self._now()
-        self._rejected_at.append(now)
-        self._rejection = failure
-        self._rejected_project = project
-        if not self._was_accepted:
-            self._cooldown_until = now + self._cooldown_seconds
-        # It may be this project's fault: another project's success accepts it again.
-        self._was_accepted = False
-        self._accepted_until = float("-inf")
+        """Record that the credential was rejected, with `failure`."""
+        self._policy.reject(failure, project)
+        self._take_back()
         self._admit_waiting()
 
     def try_again(self) -> None:
         """End the cooldown, unless another attempt could lock the account."""
-        self._cooldown_until = float("-inf")
+        self._policy.try_again()
 
     def _change(self, secret: str) -> None:
         self._secret = secret
-        self._was_accepted = False
-        self._accepted_until = self._cooldown_until = float("-inf")
-        self._rejected_at.clear()
+        self._policy = LockoutPolicy(self._limits, self._now)
         # Waiting requests hold the old secret, whose outcome no longer matters.
+        self._take_back()
         while self._waiting:
             self._answer(next(iter(self._waiting)), _CHANGED)
 
-    async def _enter(self, secret: str, project: str) -> None:
-        """Wait for admission, which counts in `_in_flight` until the attempt ends."""
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(project, self._now() + _PATIENCE_SECONDS, loop.create_future())
-        self._waiting[waiter] = None
-        self._admit_waiting()
-        try:
-            failure = await waiter.answer
-        except asyncio.CancelledError:
-            if waiter.answer.cancelled():
-                self._waiting.pop(waiter, None)
-            elif waiter.answer.result() is None:
-                self._in_flight -= 1
-            self._admit_waiting()
-            raise
-        if failure is None:
-            # The state may have changed between the answer and this task's resumption.
-            failure = self._failure(project) if self.concerns(secret) else _CHANGED
-            if failure is None:
-                return
+    def _take_back(self) -> None:
+        """Let requests that were admitted, but not sent yet, wait again."""
+        while self._admitted:
+            waiter, _ = self._admitted.popitem()
             self._in_flight -= 1
-            self._admit_waiting()
-        raise CollectionError(failure)
+            waiter.answer = asyncio.get_running_loop().create_future()
+            self._waiting[waiter] = None
+            self._waiting.move_to_end(waiter, last=False)
+
+    async def _answer_to(self, waiter: _Waiter) -> Failure | None:
+        """Wait for the answer; None counts in `_in_flight` until the attempt ends."""
+        while True:
+            answer = waiter.answer
+            try:
+                failure = await answer
+            except asyncio.CancelledError:
+                self._waiting.pop(waiter, None)
+                if waiter in self._admitted:
+                    del self._admitted[waiter]
+                    self._in_flight -= 1
+                self._admit_waiting()
+                raise
+            # It is another one if the answer was taken back.
+            if waiter.answer is answer:
+                self._admitted.pop(waiter, None)
+                return failure
 
     def _admit_waiting(self) -> None:
         """Answer waiting requests in order, as far as the limits allow."""
@@ -197,14 +199,20 @@ class LockoutGuard:
             self._timer = None
         while self._waiting:
             waiter = next(iter(self._waiting))
-            failure = self._failure(waiter.project)
-            if failure is None and self._in_flight >= self._free_places(waiter):
+            failure = self._policy.failure(
+                waiter.project, is_only=len(self._projects) == 1
+            )
+            if failure is None and self._in_flight >= self._max_in_flight(waiter):
                 wait = waiter.patient_until - self._now()
                 self._timer = asyncio.get_running_loop().call_later(
                     wait if wait > 0 else _PATIENCE_SECONDS, self._admit_waiting
                 )
                 return
             self._answer(waiter, failure)
+
+    def _max_in_flight(self, waiter: _Waiter) -> float:
+        is_patient = self._now() < waiter.patient_until
+        return self._policy.max_in_flight(waiter.may_burst, is_patient=is_patient)
 
     def _answer(self, waiter: _Waiter, failure: Failure | None) -> None:
         del self._waiting[waiter]
@@ -213,32 +221,5 @@ class LockoutGuard:
             return
         if failure is None:
             self._in_flight += 1
+            self._admitted[waiter] = None
         waiter.answer.set_result(failure)
-
-    def _free_places(self, waiter: _Waiter) -> float:
-        now = self._now()
-        if now < self._accepted_until:
-            return self._max_in_flight
-        since = now - self._cooldown_seconds
-        left = _MAX_UNACCEPTED - sum(at > since for at in self._rejected_at)
-        return left if now >= waiter.patient_until else min(1, left)
-
-    def _failure(self, project: str) -> Failure | None:
-        """Return why `project` may not use the credential now, or None if it may."""
-        now = self._now()
-        if self._rejection is None or now < self._accepted_until:
-            return None
-        until = self._cooldown_until
-        if len(self._rejected_at) == _MAX_UNACCEPTED:
-            until = max(until, self._rejected_at[0] + self._cooldown_seconds)
-        if project == self._rejected_project and len(self._projects) > 1:
-            # The project itself may be the cause: let others try first.
-            until += _YIELD_SECONDS
-        if now >= until:
-            return None
-        return replace(
-            self._rejection,
-            consequence=f"not sent again for {until - now:.0f} s, so that the account is "
-            "not locked",
-            transient=False,
-        )

@@ -37,16 +37,22 @@ class SingleFlight(Generic[T]):
 
         Raises what the call raises, or `CollectionError` if this is closed.
         """
-        if self._is_closed:
+        task = self.start()
+        if task is None:
             raise CollectionError(_CLOSED)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._call())
-        task = self._task
         # Unlike awaiting the task, this does not cancel it together with the waiter.
         await asyncio.wait([task])
         if task.cancelled():
             raise CollectionError(_CLOSED)
         return task.result()
+
+    def start(self) -> asyncio.Task[T] | None:
+        """Start a call, or return the running one; None if this is closed."""
+        if self._is_closed:
+            return None
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._call())
+        return self._task
 
     async def aclose(self) -> None:
         """Cancel the running call, and allow no more calls."""

@@ -10,28 +10,26 @@ from __future__ import annotations
 import asyncio
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Final
 
 import httpx
-import msgspec
 
 from ...clock import Clock
 from ...config import PasswordAuth
 from ...errors import CollectionError, Failure, Reason, SecretError
 from ...exchange import RequestRecord
-from ..decoding import JsonError, decode_json
-from ..error_body import request_id
 from ..error_codes import check, is_credential_rejected
-from ..request_context import RequestContext, context_of, with_request
-from .access_keys import fits_header, unreadable_secret
+from ..request_context import RequestContext, context_of
+from .access_keys import unreadable_secret
+from .issued_token import Token, read_token
+from .listed_projects import ListedProjects
 from .lockout_guard import Attempt, LockoutGuard
+from .lockout_policy import LockoutLimits
 from .rejected_scopes import RejectedScopes
 from .single_flight import SingleFlight
 
 
-_LOCK_SECONDS: Final = 900.0
 _OPERATION: Final = "auth_tokens"
 _ACTION: Final = "the right to log in with a password and programmatic access"
 _CREDENTIAL: Final = (
@@ -41,44 +39,17 @@ _CREDENTIAL: Final = (
 _PATH: Final = "/v3/auth/tokens"
 _MAX_BODY_BYTES: Final = 1024 * 1024
 _LOGIN_SECONDS: Final = 10.0
-# A password accepted recently is probably still right; if not, four concurrent
-# rejections do not lock the account.
-_ACCEPTED_SECONDS: Final = 60.0
 _MAX_LOGINS: Final = 4
-_MAX_MARGIN_SECONDS: Final = 900.0
+# Of many projects that start together, sixteen at a time: 100 take seven round trips.
+_LIMITS: Final = LockoutLimits(
+    cooldown_seconds=900.0,
+    accepted_seconds=60.0,
+    max_in_flight=_MAX_LOGINS,
+    burst_seconds=5.0,
+    max_in_burst=16,
+)
 # A new token that is rejected at once is not replaced right away: IAM throttles.
 _RENEWAL_COOLDOWN_SECONDS: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token for one project or the account; times are Unix time."""
-
-    text: str = field(repr=False)
-    issued_at: float
-    expires_at: float
-    user_id: str = ""
-
-    def is_due(self, now: float) -> bool:
-        """Return whether the token should be renewed."""
-        margin = min(_MAX_MARGIN_SECONDS, (self.expires_at - self.issued_at) / 10)
-        return now >= self.expires_at - margin
-
-
-class _TokenUser(msgspec.Struct):
-    id: str | None = None
-
-
-class _TokenBody(msgspec.Struct):
-    expires_at: datetime
-    user: _TokenUser | None = None
-
-
-class _TokenAnswer(msgspec.Struct):
-    token: _TokenBody
-
-
-_decoder: Final = msgspec.json.Decoder(_TokenAnswer)
 
 
 class TokenIssuer:
@@ -98,10 +69,9 @@ class TokenIssuer:
         self.user_id = ""
         """The user's ID, once it has logged in."""
 
-        self._lockout_guard = LockoutGuard(
-            cooldown_seconds=_LOCK_SECONDS,
-            accepted_seconds=_ACCEPTED_SECONDS,
-            max_in_flight=_MAX_LOGINS,
+        self._lockout_guard = LockoutGuard(_LIMITS)
+        self._listed = ListedProjects(
+            iam_url, client, lambda: self.token(None, project="")
         )
         self._rejected_scopes = RejectedScopes()
 
@@ -116,8 +86,15 @@ class TokenIssuer:
             password = self._auth.password.reveal()
             if failure := self._rejected_scopes.failure(project_id, password):
                 return replace(failure, operation=_OPERATION, method="POST", path=_PATH)
+            if project_id is not None:
+                self._prepare_burst()
             async with (
-                self._lockout_guard.attempt(password, project) as attempt,
+                self._lockout_guard.attempt(
+                    password,
+                    project,
+                    may_burst=lambda: self._may_burst(project_id),
+                    is_first=project_id is None,
+                ) as attempt,
                 # Not for the wait above: the logins of many projects take long.
                 asyncio.timeout(_LOGIN_SECONDS),
             ):
@@ -155,6 +132,18 @@ class TokenIssuer:
         """Forget that a login to a project was rejected."""
         self._rejected_scopes.forget(project_id)
 
+    async def aclose(self) -> None:
+        """Cancel a running list of projects."""
+        await self._listed.aclose()
+
+    def _prepare_burst(self) -> None:
+        if self._lockout_guard.waiting >= _MAX_LOGINS:
+            self._listed.refresh()
+
+    def _may_burst(self, project_id: str | None) -> bool:
+        self._prepare_burst()
+        return project_id in self._listed
+
     async def _log_in(
         self,
         password: str,
@@ -182,10 +171,12 @@ class TokenIssuer:
             if is_credential_rejected(response):
                 attempt.rejected(error.failure)
                 self._rejected_scopes.rejected(project_id, password)
+                if project_id in self._listed:
+                    self._listed.distrust()
             raise
         attempt.accepted()
         self._rejected_scopes.accepted(project_id, password)
-        token = _token(response, self.clock())
+        token = read_token(response, self.clock())
         self.user_id = token.user_id
         return token
 
@@ -292,27 +283,3 @@ class TokenAuth(httpx.Auth):
             self._token = new
             self._expiry_changed(new.expires_at)
         return new
-
-
-def _token(response: httpx.Response, now: float) -> Token:
-    text = response.headers.get("X-Subject-Token", "")
-    try:
-        body = decode_json(_decoder, response.content).token
-        expires_at = body.expires_at
-        # Without a time zone, it would be taken as local time.
-        expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
-        timestamp = expires_at.timestamp()
-    except (JsonError, ValueError, OverflowError):
-        body = None
-    if body is None or not fits_header(text):
-        # The body may contain the token, so nothing of it is quoted or chained.
-        failure = Failure(
-            reason=Reason.RESPONSE,
-            problem="the login response has no usable token, or no expiry time",
-            advice="check the cloud's iam_url",
-            status=response.status_code,
-            request_id=request_id(response),
-        )
-        raise CollectionError(with_request(failure, response.request))
-    user_id = body.user.id if body.user else None
-    return Token(text, now, timestamp, user_id or "")
