@@ -29,8 +29,8 @@ class Snapshot(Protocol):
     def partial_failures(self) -> tuple[Failure, ...]:
         """Why something is missing that the rest does not depend on."""
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
 
 
 class PartialResult(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .alerts import Alert
 from .phases import Phase
 
 
@@ -43,6 +44,14 @@ class Bar:
     parts: tuple[BarPart, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an alert is about, found without its `for`; `words` are a sentence."""
+
+    alert: Alert
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """
@@ -56,4 +65,5 @@ class Overview:
     quotas: tuple[QuotaUse, ...] = ()
     bars: tuple[Bar, ...] = ()
     longest: Longest | None = None
+    problems: tuple[Problem, ...] = ()
     note: str = ""

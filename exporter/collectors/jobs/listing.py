@@ -10,6 +10,7 @@ from ..overview import Longest, Overview, QuotaUse
 from ..phases import Phase
 from .aggregates import JobCounts
 from .job import Job, JobId, Resources
+from .problems import job_problems
 from .quota import JobQuota
 from .statuses import UNFINISHED_PHASES
 
@@ -49,15 +50,17 @@ class Listing:
         """The number of all jobs."""
         return self.counts.number
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
         phases = dict.fromkeys(Phase, 0)
         for status, number in self.counts.statuses.items():
             phases[status.phase] += number
+        longest = _longest(self.longest)
         return Overview(
             phases=phases,
             quotas=tuple(_quotas(self.quota, phases[Phase.RUNNING])),
-            longest=_longest(self.longest),
+            longest=longest,
+            problems=tuple(job_problems(self.counts, self.quota, longest, now)),
             note="" if self.complete else "Finished jobs were counted, not listed.",
         )
 

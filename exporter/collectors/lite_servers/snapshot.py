@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import Failure
-from ..overview import Overview
+from ..alerts import LITE_SERVER_FAILED
+from ..overview import Overview, Problem
 from ..phases import Phase
 from ..statuses import Status
 
@@ -33,9 +34,13 @@ class LiteServerSnapshot:
         """The number of servers."""
         return sum(self.counts.values())
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():
             phases[kind.status.phase] += number
-        return Overview(phases=phases)
+        failed = phases[Phase.FAILED]
+        words = f"Lite Servers that have failed: {failed}."
+        problems = (Problem(LITE_SERVER_FAILED, words),)
+        is_wrong = failed > LITE_SERVER_FAILED.threshold
+        return Overview(phases=phases, problems=problems if is_wrong else ())

@@ -45,8 +45,8 @@ class NotebookSnapshot:
         """The number of notebooks."""
         return sum(self.statuses.values())
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for status, number in self.statuses.items():
             phases[status.phase] += number

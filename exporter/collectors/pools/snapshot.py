@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import Failure
-from ..overview import Bar, BarPart, Overview
+from ..overview import Bar, BarPart, Overview, Problem
 from ..phases import Phase
 from .pool import NodeState, NodeUse, Pool, PoolId, PoolType, Usage, WorkloadCounts
+from .problems import pool_problems
 
 
 _MAX_SHOWN: Final = 20
@@ -38,15 +39,26 @@ class PoolSnapshot:
         """The number of pools."""
         return len(self.pools)
 
-    def overview(self) -> Overview:
+    def overview(self, now: float) -> Overview:
         """Return what the status page shows: of each physical pool, what is in use."""
         physical = [p for p in self.pools.values() if p.type is PoolType.PHYSICAL]
         bars = [_bar(pool, self.usage.get(pool.pool_id)) for pool in physical]
         return Overview(
             phases=Counter(pool.status.phase for pool in self.pools.values()),
             bars=tuple(bar for bar in bars[:_MAX_SHOWN] if bar is not None),
+            problems=tuple(self._problems(now)),
             note=_note(physical),
         )
+
+    def _problems(self, now: float) -> Iterator[Problem]:
+        for pool_id, pool in self.pools.items():
+            oldest = self.oldest_queued.get(pool_id)
+            yield from pool_problems(
+                pool,
+                self.usage.get(pool_id),
+                self.workloads.get(pool_id, {}),
+                None if oldest is None else now - oldest,
+            )
 
 
 @dataclass(slots=True)

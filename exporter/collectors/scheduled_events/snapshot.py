@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ...errors import Failure
+from ..alerts import MAINTENANCE_NEEDS_CONSENT
 from ..numbers import to_unix_time
-from ..overview import Overview
+from ..overview import Overview, Problem
 from ..phases import Phase
 from ..texts import plain
 from .schema import EventRow
@@ -46,13 +47,23 @@ class EventSnapshot:
         """The number of events."""
         return sum(self.counts.values())
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():
             is_under_way = kind.state == EventState.EXECUTING
             phases[Phase.RUNNING if is_under_way else Phase.PENDING] += number
-        return Overview(phases=phases)
+        return Overview(phases=phases, problems=tuple(self._problems()))
+
+    def _problems(self) -> Iterator[Problem]:
+        inquiring = sum(
+            number
+            for kind, number in self.counts.items()
+            if kind.state == EventState.INQUIRING
+        )
+        if inquiring > MAINTENANCE_NEEDS_CONSENT.threshold:
+            words = f"Events that wait for your consent: {inquiring}."
+            yield Problem(MAINTENANCE_NEEDS_CONSENT, words)
 
 
 def next_by_pool(rows: Iterable[EventRow]) -> dict[str, float]:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ...errors import Failure
-from ..overview import Overview
+from ..alerts import (
+    SERVICE_CONCERNING,
+    SERVICE_DEPLOYS_LONG,
+    SERVICE_FAILED,
+    SERVICE_WAITS_FOR_RESOURCES,
+)
+from ..overview import Overview, Problem
 from ..phases import Phase
+from ..spans import span
 from .service import Service, ServiceKind
+from .statuses import CONCERNING
+
+
+_TRANSITIONS: Final = (
+    (SERVICE_DEPLOYS_LONG, "being deployed", ("deploying", "upgrading")),
+    (SERVICE_WAITS_FOR_RESOURCES, "waiting for resources", ("waiting", "pending")),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +46,32 @@ class ServiceSnapshot:
         """The number of services."""
         return sum(self.counts.values())
 
-    def overview(self) -> Overview:
-        """Return what the status page shows."""
+    def overview(self, now: float) -> Overview:
+        """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():
             phases[kind.status.phase] += number
-        return Overview(phases=phases)
+        return Overview(phases=phases, problems=tuple(self._problems(now)))
+
+    def _problems(self, now: float) -> Iterator[Problem]:
+        failed = concerning = 0
+        for kind, number in self.counts.items():
+            failed += number if kind.status.phase is Phase.FAILED else 0
+            concerning += number if kind.status == CONCERNING else 0
+        if failed > SERVICE_FAILED.threshold:
+            yield Problem(SERVICE_FAILED, f"Services that have failed: {failed}.")
+        if concerning > SERVICE_CONCERNING.threshold:
+            words = f"Services with instances that malfunction: {concerning}."
+            yield Problem(SERVICE_CONCERNING, words)
+        for alert, statuses, verb in _TRANSITIONS:
+            changed = [
+                changed
+                for kind, changed in self.oldest_transition.items()
+                if kind.status.name in statuses
+            ]
+            seconds = now - min(changed) / 1000 if changed else 0.0
+            if seconds > alert.threshold:
+                yield Problem(alert, f"A service has been {verb} for {span(seconds)}.")
 
 
 def oldest_transitions(services: Iterable[Service]) -> dict[ServiceKind, int]:

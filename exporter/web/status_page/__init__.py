@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from itertools import groupby
-from typing import Final
 
 import jinja2
 
@@ -23,13 +22,11 @@ from ...collection.offers import Absent, NotOffered, NotPermitted
 from ...collection.results import Latest, Outcome
 from ...collectors.overview import Bar, Longest, QuotaUse
 from ...collectors.phases import Phase
+from ...collectors.spans import span
 from ...config import Project
 from ...errors import Failure
 from ..paths import OwnPath
 from .listed_clouds import ListedCloud
-
-
-_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,17 +163,6 @@ def headers() -> Mapping[str, str]:
     }
 
 
-def span(seconds: float) -> str:
-    """Return a duration as text, with two units at most, such as `1 h 30 min`."""
-    left = max(0, round(seconds))
-    words = []
-    for size, unit in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            words.append(f"{count} {unit}")
-    return " ".join(words[:2]) or "0 s"
-
-
 def _common_causes(latest: Iterable[Latest]) -> dict[Cause, CommonFailure]:
     """Return the causes that keep several projects from being collected."""
     causes = by_cause(
@@ -243,7 +229,7 @@ def _target(latest: Latest, now: float, causes: Sequence[Cause]) -> _Target:
             when=f"{result.explanation} {when} It is asked again every hour, and after "
             "a reload.",
         )
-    overview = result.overview()
+    overview = result.overview(now)
     numbers = {phase: overview.phases.get(phase, 0) for phase in Phase}
     return _Target(
         title=title,

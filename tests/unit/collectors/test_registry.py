@@ -53,7 +53,7 @@ class ToySnapshot:
         """The number of toys."""
         return len(self.toys)
 
-    def overview(self):
+    def overview(self, now):
         """Return what the page shows."""
         longest = max(self.toys, key=lambda toy: toy.seconds)
         return Overview(

@@ -8,10 +8,10 @@ import pytest
 
 from harness import configuration, exporting, exporting_from, simulated
 
+from exporter.collectors.spans import span
 from exporter.config import Configuration
 from exporter.errors import ConfigurationError, FileError
 from exporter.simulator import Effect, Fault, serve
-from exporter.web.status_page import span
 
 
 async def page_of(exporter) -> str:

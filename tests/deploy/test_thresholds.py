@@ -1,0 +1,44 @@
+"""The status page's thresholds are those of the alert rules."""
+
+import math
+import re
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.collectors import alerts
+from exporter.collectors.alerts import Alert
+
+
+ROOT = Path(__file__).parents[2]
+RULES = {
+    rule["alert"]: rule
+    for file in (ROOT / "deploy/prometheus/rules").glob("*.yml")
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+SHARED = [alert for alert in vars(alerts).values() if isinstance(alert, Alert)]
+
+
+def thresholds(expression):
+    """Return the numbers that an expression compares with, such as `2 * 86400`."""
+    products = re.findall(r"[=><]=?\s*(\d[\d.]*(?:\s*\*\s*\d+)*)", expression)
+    return {
+        math.prod(float(factor) for factor in product.split("*"))
+        for product in products
+    }
+
+
+@pytest.mark.parametrize("alert", SHARED, ids=lambda alert: alert.name)
+def test_a_rule_has_the_threshold(alert):
+    """An alert has a rule with its severity, its threshold and a runbook."""
+    rule = RULES[alert.name]
+    comparisons = thresholds(rule["expr"])
+
+    assert rule["labels"]["severity"] == alert.severity
+    # A state that is 1 where it is so, instead of a number above 0.
+    assert float(alert.threshold) in comparisons or comparisons == {1.0}
+    assert rule["annotations"]["runbook_url"].endswith(f"/{alert.name}.md")
