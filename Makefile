@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo demo-stack test test-unit lint docs site dashboards manifests pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
+.PHONY: help demo demo-stack test test-unit lint docs site dashboards manifests rules pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
@@ -19,6 +19,8 @@ help:
 	@echo "make site       the documents as a web site, in build/site"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
 	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
+	@echo "make rules      rules with your own thresholds, into build/rules:"
+	@echo "                ARGS='--max-job-duration 5d'; ARGS=--help lists them"
 	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10',"
 	@echo "                and the status page in Chromium"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
@@ -63,6 +65,9 @@ dashboards: $(VENV)/test.stamp
 
 manifests: $(VENV)/test.stamp
 	$(BIN)/python -m deploy.build
+
+rules: $(VENV)/test.stamp
+	$(BIN)/python -m deploy.rules $(ARGS)
 
 pictures: $(VENV)/test.stamp
 	STATUS_PAGE_PICTURE=docs/images/status-page.png $(BIN)/python -m pytest \

@@ -1,7 +1,8 @@
 """
 Makes what deployments take from elsewhere in the project, and the plain manifests.
 
-Run as `python -m deploy.build`, with Helm installed. Into the Helm chart go the rules, the
+Run as `python -m deploy.build`, with Helm installed. `prometheus/rules` are the rules with
+their defaults. Into the Helm chart go the rules with places for its own values, the
 dashboards, and the configuration's keys as a schema; `kubernetes/` is what the chart makes
 of `helm/plain-values.yaml`.
 """
@@ -15,6 +16,9 @@ import subprocess
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from deploy.rules.files import rule_files
+from deploy.rules.values import VALUES, Placeholders, Value
+from deploy.rules.values import Form as ValueForm
 from docs.reference import choices_of
 from exporter.config.declaration import DeclaredKey, Form, KeyGroup, Shape, keys_of
 from exporter.config.file_keys import KEYS
@@ -34,21 +38,44 @@ _HELM_ONLY: Final = re.compile(
 )
 
 
-def _copies() -> dict[Path, str]:
-    rules = (DEPLOY / "prometheus/rules").glob("*.yml")
-    dashboards = (DEPLOY.parent / "dashboards").glob("*.json")
+def _rules() -> dict[Path, str]:
     return {
-        CHART / "files" / folder / file.name: file.read_text()
-        for folder, files in (("rules", rules), ("dashboards", dashboards))
-        for file in files
+        DEPLOY / "prometheus/rules" / name: text for name, text in rule_files().items()
     }
+
+
+def _chart_files() -> dict[Path, str]:
+    files = {
+        f"dashboards/{file.name}": file.read_text()
+        for file in (DEPLOY.parent / "dashboards").glob("*.json")
+    }
+    files |= {f"rules/{name}": t for name, t in rule_files(Placeholders()).items()}
+    defaults = {value.key: value.default for value in VALUES}
+    files["rule-values.json"] = f"{json.dumps(defaults, indent=2)}\n"
+    return {CHART / "files" / name: text for name, text in files.items()}
 
 
 def _values_schema() -> dict[Path, str]:
     file = CHART / "values.schema.json"
     schema = json.loads(file.read_text())
     schema["properties"]["config"] = configuration_schema()
+    rules = schema["properties"]["prometheusRule"]["properties"]
+    rules["thresholds"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            value.key: _threshold_schema(value)
+            for value in VALUES
+            if value.form is not ValueForm.TEXT
+        },
+    }
     return {file: f"{json.dumps(schema, indent=2)}\n"}
+
+
+def _threshold_schema(value: Value) -> Json:
+    if value.form is ValueForm.NUMBER:
+        return {"type": "number", "minimum": 0}
+    return {"type": "string", "pattern": f"^{value.form.value}$"}
 
 
 def configuration_schema() -> Json:
@@ -143,7 +170,7 @@ def _rendered(templates: list[str]) -> str:
 
 
 # In this order: the manifests are made of the chart's files, as they are on the disk.
-MAKERS: Final = (_copies, _values_schema, _manifests)
+MAKERS: Final = (_rules, _chart_files, _values_schema, _manifests)
 """Each returns the text of the files that it makes, by their paths."""
 
 if __name__ == "__main__":

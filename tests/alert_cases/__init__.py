@@ -1,10 +1,10 @@
 """What happens to each alert, minute by minute: promtool runs these cases."""
 
 from . import api_versions, exporter, jobs, pools, products, scrape_timeouts, teams
-from .case import INFO, Case
+from .case import INFO, SCRAPED, Case
 
 
-__all__ = ["CASES", "INFO", "Case"]
+__all__ = ["CASES", "INFO", "SCRAPED", "Case"]
 
 CASES = [
     *exporter.CASES,

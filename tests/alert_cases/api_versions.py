@@ -24,15 +24,15 @@ CASES = [
     Case(
         "one of two versions fails",
         "ModelArtsProjectNotCollected",
-        {UP: "1x5 0x20 1x10", v2(UP): "1x35"},
-        {20: 0, 22: 1, 28: 0},
+        {UP: "1x20 0x20 1x20", v2(UP): "1x60"},
+        {35: 0, 38: 1, 49: 0},
         'api_version="v1"',
     ),
     Case(
         "both versions fail",
         "ModelArtsProjectNotCollected",
         {UP: "0x30", v2(UP): "0x30"},
-        {14: 0, 16: 2},
+        {6: 0, 16: 2},
     ),
     Case("only v2 is offered", "ModelArtsProjectNotCollected", NO_V1, {30: 0}),
     Case(
@@ -150,7 +150,8 @@ CASES = [
     Case(
         "both limits of v1: one alert",
         "ModelArtsQuotaLowered",
-        {QUOTA: "10x70 8x120", CREATED: "100x200", REMAINING: "900x70 400x130"}
+        {QUOTA: "10x70 8x60 10x60", CREATED: "100x200"}
+        | {REMAINING: "900x70 400x60 900x60"}
         | {v2(CREATED): "100x200", v2(REMAINING): "900x200"},
         {85: 1, 135: 0},
         'api_version="v1"',
@@ -165,14 +166,16 @@ CASES = [
     Case(
         "enough of both versions together: one alert",
         "ModelArtsJobsFail",
-        {FAILED: "0+0.05x200", SUCCEEDED: "0x200"}
+        BOTH_UP
+        | {FAILED: "0+0.05x200", SUCCEEDED: "0x200"}
         | {v2(FAILED): "0+0.05x200", v2(SUCCEEDED): "0x200"},
         {20: 0, 120: 1},
     ),
     Case(
         "v2's successes outweigh v1's failures",
         "ModelArtsJobsFail",
-        {FAILED: "0+1x120", SUCCEEDED: "0x120"}
+        BOTH_UP
+        | {FAILED: "0+1x120", SUCCEEDED: "0x120"}
         | {v2(FAILED): "0x120", v2(SUCCEEDED): "0+2x120"},
         {60: 0, 110: 0},
     ),

@@ -20,6 +20,9 @@ ERRORS = f'modelarts_collection_errors_total{{{P}, reason="timeout"}}'
 TIMEOUT = f"modelarts_exporter_scrape_timeout_seconds{{{E}}}"
 INFO = f'modelarts_project_info{{{E}, project="a", cloud="otc", label_team="vision"}}'
 
+# Of every case that does not say otherwise.
+SCRAPED = {f"up{{{E}}}": "1x900"}
+
 
 def v2(series: str) -> str:
     """Return a series of v1 as v2 has it."""

@@ -35,11 +35,32 @@ CASES = [
     Case(
         "fires and resolves",
         "ModelArtsProjectNotCollected",
-        {UP: "1x5 0x20 1x10"},
-        {5: 0, 20: 0, 22: 1, 28: 0},
+        {UP: "1x20 0x20 1x20"},
+        {20: 0, 35: 0, 38: 1, 49: 0},
     ),
     Case(
-        "short", "ModelArtsProjectNotCollected", {UP: "1x5 0x13 1x10"}, {19: 0, 22: 0}
+        "short",
+        "ModelArtsProjectNotCollected",
+        {UP: "1x20 0x10 1x20"},
+        {30: 0, 35: 0, 40: 0},
+    ),
+    Case(
+        "four of five fail, again and again",
+        "ModelArtsProjectNotCollected",
+        {UP: "1x20" + " 0x3 1" * 20 + " 1x20"},
+        {20: 0, 35: 0, 40: 1, 80: 1, 110: 1, 130: 0},
+    ),
+    Case(
+        "one of five fails, again and again",
+        "ModelArtsProjectNotCollected",
+        {UP: "1x20" + " 1x3 0" * 20},
+        {60: 0, 110: 0},
+    ),
+    Case(
+        "removed while it fails",
+        "ModelArtsProjectNotCollected",
+        {UP: "0x30 stale"},
+        {28: 1, 33: 0},
     ),
     Case("missing", "ModelArtsProjectNotCollected", {}, {30: 0}),
     Case(
@@ -113,14 +134,14 @@ CASES = [
     Case(
         "fires and resolves",
         "ModelArtsDiscoveryFails",
-        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x130 1x20"},
-        {5: 0, 125: 0, 127: 1, 145: 0},
+        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x30 1x20"},
+        {5: 0, 20: 0, 22: 1, 40: 0},
     ),
     Case(
         "short",
         "ModelArtsDiscoveryFails",
-        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x110 1x20"},
-        {110: 0, 130: 0},
+        {f'modelarts_discovery_up{{{E}, cloud="otc"}}': "1x5 0x13 1x20"},
+        {19: 0, 30: 0},
     ),
     Case("missing", "ModelArtsDiscoveryFails", {}, {150: 0}),
     Case(

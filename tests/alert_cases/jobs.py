@@ -35,9 +35,15 @@ CASES = [
         {30: 0, 59: 0},
     ),
     Case(
-        "a quota of zero is no quota",
+        "nothing may run",
         "ModelArtsRunningQuotaFull",
-        {UP: "1x60", RUNNING: "8x60", WAITING: "3x60", QUOTA: "0x60"},
+        {UP: "1x60", RUNNING: "0x60", WAITING: "3x60", QUOTA: "0x60"},
+        {10: 0, 17: 1},
+    ),
+    Case(
+        "nothing may run, and nobody waits",
+        "ModelArtsRunningQuotaFull",
+        {UP: "1x60", RUNNING: "0x60", WAITING: "0x60", QUOTA: "0x60"},
         {30: 0},
     ),
     Case(
@@ -70,10 +76,10 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "the worse one takes over",
+        "until the worse one has fired, and beside it",
         "ModelArtsCapacityHigh",
-        {UP: "1x60", CREATED: "96x60", REMAINING: "4x60"},
-        {30: 0},
+        {UP: "1x60", CREATED: "90x30 96x30", REMAINING: "10x30 4x30"},
+        {17: 1, 33: 1, 40: 1},
     ),
     Case(
         "nothing can exist",
@@ -118,6 +124,12 @@ CASES = [
         {3: 0, 7: 1, 43: 0},
     ),
     Case(
+        "nothing exists, and nothing may",
+        "ModelArtsNoJobCanBeCreated",
+        {UP: "1x60", CREATED: "0x60", REMAINING: "0x60"},
+        {30: 0},
+    ),
+    Case(
         "just above",
         "ModelArtsNoJobCanBeCreated",
         {UP: "1x60", REMAINING: "1x60"},
@@ -158,14 +170,20 @@ CASES = [
     Case(
         "running: fires and resolves",
         "ModelArtsQuotaLowered",
-        {QUOTA: "10x70 8x120"},
+        {QUOTA: "10x70 8x60 10x60"},
         {70: 0, 85: 1, 135: 0},
     ),
     Case(
         "existing: fires and resolves",
         "ModelArtsQuotaLowered",
-        {CREATED: "100x200", REMAINING: "900x70 400x130"},
+        {CREATED: "100x200", REMAINING: "900x70 400x60 900x60"},
         {70: 0, 85: 1, 135: 0},
+    ),
+    Case(
+        "stays while it is lower",
+        "ModelArtsQuotaLowered",
+        {QUOTA: "10x70 8x700"},
+        {85: 1, 300: 1, 750: 1},
     ),
     Case(
         "raised",
@@ -188,25 +206,25 @@ CASES = [
     Case(
         "fires and resolves",
         "ModelArtsJobsFail",
-        {FAILED: "0+1x120 120x90", SUCCEEDED: "0+0.5x120 60+1x90"},
+        {UP: "1x900", FAILED: "0+1x120 120x90", SUCCEEDED: "0+0.5x120 60+1x90"},
         {10: 0, 60: 1, 205: 0},
     ),
     Case(
         "half of them",
         "ModelArtsJobsFail",
-        {FAILED: "0+1x120", SUCCEEDED: "0+1x120"},
+        {UP: "1x900", FAILED: "0+1x120", SUCCEEDED: "0+1x120"},
         {60: 0, 110: 0},
     ),
     Case(
         "too few",
         "ModelArtsJobsFail",
-        {FAILED: "0+0.05x120", SUCCEEDED: "0x120"},
+        {UP: "1x900", FAILED: "0+0.05x120", SUCCEEDED: "0x120"},
         {60: 0, 110: 0},
     ),
     Case(
         "none finished",
         "ModelArtsJobsFail",
-        {FAILED: "0x120", SUCCEEDED: "0x120"},
+        {UP: "1x900", FAILED: "0x120", SUCCEEDED: "0x120"},
         {60: 0},
     ),
     Case("missing", "ModelArtsJobsFail", {}, {60: 0}),

@@ -14,6 +14,7 @@ from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, valid
 from programs import a_prometheus, an_exporter, free_port, wait_until
 
 from deploy.build import MAKERS
+from deploy.rules.values import Chosen
 from exporter import __version__
 
 
@@ -273,6 +274,15 @@ def test_values_stay_what_they_are():
             ["prometheusRule.enabled=true", 'prometheusRule.disabled=["ModelArts"]'],
             "there is no alert ModelArts; there are ModelArtsExporterDown",
         ),
+        (
+            ["prometheusRule.enabled=true", 'prometheusRule.for={"ModelArts": "1h"}'],
+            "prometheusRule.for: there is no alert ModelArts; there are",
+        ),
+        (
+            ['prometheusRule.thresholds={"maxJobDuration": "5 days"}'],
+            "maxJobDuration",
+        ),
+        (['prometheusRule.thresholds={"maxJobDays": "5d"}'], "maxJobDays"),
     ],
 )
 def test_what_is_refused(settings, words):
@@ -403,13 +413,18 @@ def test_each_shard_is_asked_for_its_projects():
     ]
 
 
-def shipped_rules():
-    """Return the groups of rules that are shipped, by name."""
-    files = (ROOT / "deploy/prometheus/rules").glob("*.yml")
+def rules_in(folder):
+    """Return the groups of rules in a folder, by name."""
+    files = folder.glob("*.yml")
     groups = [
         one for file in files for one in yaml.safe_load(file.read_text())["groups"]
     ]
     return {group["name"]: group["rules"] for group in groups}
+
+
+def shipped_rules():
+    """Return the groups of rules that are shipped, by name."""
+    return rules_in(ROOT / "deploy/prometheus/rules")
 
 
 def made_rules(*settings):
@@ -420,13 +435,82 @@ def made_rules(*settings):
 
 
 def test_the_rules_are_those_that_are_tested():
-    """Apart from links to a Grafana that is not known."""
+    """Apart from links to a Grafana that is not known, and to the status page."""
     shipped = shipped_rules()
     for rules in shipped.values():
         for rule in rules:
             rule.get("annotations", {}).pop("dashboard_url", None)
 
-    assert made_rules() == shipped
+    page = Chosen()["status_page_url"]
+    assert made_rules(f"prometheusRule.statusPageUrl={json.dumps(page)}") == shipped
+
+
+def test_the_status_page_is_the_service():
+    """Where nothing else is said."""
+    (alert,) = (
+        rule
+        for rule in made_rules()["modelarts-jobs"]
+        if rule["alert"] == "ModelArtsJobRunsLong"
+    )
+
+    page = "http://jobs-modelarts-exporter.monitoring.svc:10198/"
+    assert f"The status page, {page}, names it." in alert["annotations"]["description"]
+
+
+def test_thresholds_are_values(tmp_path):
+    """The chart makes of its values what `make rules` makes of its flags."""
+    thresholds = {"maxJobDuration": "5d", "throttledRequests": 0, "hold": "1h"}
+    addresses = {
+        "statusPageUrl": "https://exporter.example.org/",
+        "dashboardUrl": "https://grafana.example.org",
+        "runbookUrl": "https://runbooks.example.org/",
+        "exporterJobs": "exporter",
+    }
+    made = made_rules(
+        f"prometheusRule.thresholds={json.dumps(thresholds)}",
+        *(f"prometheusRule.{key}={json.dumps(url)}" for key, url in addresses.items()),
+    )
+    flags = [
+        *("--max-job-duration=5d", "--throttled-requests=0", "--hold=1h"),
+        *(
+            "--status-page-url=https://exporter.example.org/",
+            "--exporter-jobs=exporter",
+        ),
+        "--dashboard-url=https://grafana.example.org",
+        "--runbook-url=https://runbooks.example.org/",
+    ]
+    program = [sys.executable, "-m", "deploy.rules", f"--output={tmp_path}"]
+    subprocess.run([*program, *flags], check=True, cwd=ROOT, capture_output=True)
+
+    assert made == rules_in(tmp_path)
+    text = (tmp_path / "modelarts-alerts.yml").read_text()
+    assert "seconds:max) > 432000 unless" in text
+    assert "localhost" not in text
+
+
+def test_a_threshold_with_an_error(tmp_path):
+    """It is named, and nothing is written."""
+    program = [sys.executable, "-m", "deploy.rules", f"--output={tmp_path}/rules"]
+    done = subprocess.run(
+        [*program, "--max-job-duration=5 days"],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert "max_job_duration: '5 days' is no duration" in done.stderr
+    assert not (tmp_path / "rules").exists()
+
+
+def test_how_long_a_condition_has_to_be_true():
+    """By the alert's name."""
+    made = made_rules('prometheusRule.for={"ModelArtsPoolIdle": "12h"}')
+    waits = {rule["alert"]: rule["for"] for rule in made["modelarts-pools"]}
+
+    assert waits["ModelArtsPoolIdle"] == "12h"
+    assert waits["ModelArtsPoolFull"] == "30m"
 
 
 def test_rules_of_ones_own():
@@ -448,7 +532,8 @@ def test_rules_of_ones_own():
     assert {alert["alert"] for alert in alerts} == names - {"ModelArtsThrottled"}
     for alert in alerts:
         links = alert["annotations"]
-        assert alert["labels"] == {"team": "platform", "severity": "page"}
+        labels = alert["labels"].items() - {("cloud", alert["labels"].get("cloud"))}
+        assert dict(labels) == {"team": "platform", "severity": "page"}
         assert links["dashboard_url"].startswith("https://grafana.example.org/d/")
         assert links["runbook_url"].startswith("https://runbooks.example.org/ModelArts")
 
@@ -472,6 +557,7 @@ def test_labels_that_alerts_take_from_a_project():
     assert set(labels["ModelArtsExporterDown"]) == {"severity"}
     assert labels["ModelArtsJobRunsLong"] == {
         "severity": "warning",
+        "cloud": labels["ModelArtsCapacityHigh"]["cloud"],
         "floor": shipped.replace("team", "floor"),
         "owner": shipped.replace("team", "owner"),
     }

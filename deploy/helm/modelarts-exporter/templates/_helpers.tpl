@@ -247,3 +247,9 @@ tlsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* A duration such as 2d in seconds: PromQL compares numbers. */}}
+{{- define "modelarts-exporter.seconds" -}}
+{{- $units := dict "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 }}
+{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "[a-z]$" .)) }}
+{{- end }}

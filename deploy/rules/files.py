@@ -1,0 +1,59 @@
+"""All files of rules, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from deploy.rules.exporter_alerts import exporter_group
+from deploy.rules.job_alerts import job_group
+from deploy.rules.pool_alerts import pool_group
+from deploy.rules.product_alerts import product_groups
+from deploy.rules.recording import recording_files
+from deploy.rules.rule import Group, RuleFile, yaml_of
+from deploy.rules.values import Chosen, Values
+
+
+_COMMENT: Final = """
+    {}, made by `make manifests`: see docs/monitoring.md for other thresholds. Each has a
+    runbook in docs/runbooks.
+
+    An alert about a project has the project's configured label `team`, for Alertmanager to
+    route by, and its cloud, to group by: `unknown` where it has none.
+"""
+
+
+def rule_files(
+    values: Values | None = None, labels: Sequence[str] = ("team",)
+) -> dict[str, str]:
+    """Return the texts; alerts about a project get its configured `labels`."""
+    values = values or Chosen()
+    return {
+        f"{file.name}": yaml_of(file, values, tuple(labels)) for file in _files(values)
+    }
+
+
+def _files(values: Values) -> tuple[RuleFile, ...]:
+    return (
+        _alerts(
+            "modelarts-alerts.yml",
+            "Alerts on ModelArts jobs, quotas, and the exporter",
+            exporter_group(values),
+            job_group(values),
+        ),
+        _alerts(
+            "modelarts-pools-alerts.yml",
+            "Alerts on ModelArts resource pools",
+            pool_group(values),
+        ),
+        _alerts(
+            "modelarts-products-alerts.yml",
+            "Alerts on notebooks, services, Lite Servers and scheduled events",
+            *product_groups(values),
+        ),
+        *recording_files(values),
+    )
+
+
+def _alerts(name: str, what: str, *groups: Group) -> RuleFile:
+    return RuleFile(name, _COMMENT.format(what), groups)

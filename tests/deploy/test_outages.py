@@ -1,0 +1,215 @@
+"""What becomes of alerts while the exporter is restarted, killed or replaced."""
+
+import subprocess
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "deploy/prometheus/rules").glob("modelarts-*.yml"))
+
+OLD = 'job="modelarts", instance="10.0.0.1:10198", pod="exporter-a"'
+NEW = 'job="modelarts", instance="10.0.0.2:10198", pod="exporter-b"'
+PROJECT = 'project="a", kind="training", api_version="v1"'
+POOL = 'project="a", pool="pool-1"'
+# What an exporter has that is asked about one project, in which much is wrong: a series,
+# and its value.
+NUMBERS = {
+    f"modelarts_up{{$, {PROJECT}}}": "1",
+    'modelarts_up{$, project="a", kind="pool", api_version="v2"}': "1",
+    'modelarts_up{$, project="a", kind="notebook", api_version="v1"}': "1",
+    'modelarts_project_info{$, project="a", cloud="otc", label_team="vision"}': "1",
+    f'modelarts_jobs{{$, {PROJECT}, status="running", phase="running"}}': "8",
+    f'modelarts_jobs{{$, {PROJECT}, status="waiting", phase="pending"}}': "3",
+    f"modelarts_running_job_quota{{$, {PROJECT}}}": "8",
+    f"modelarts_created_jobs{{$, {PROJECT}}}": "100",
+    f"modelarts_job_count_limit_remaining{{$, {PROJECT}}}": "0",
+    f'modelarts_job_longest_duration_seconds{{$, {PROJECT}, phase="running"}}': "1e6",
+    f'modelarts_pool_info{{$, {POOL}, pool_name="p", type="physical", billing="prepaid"}}': "1",
+    f"modelarts_pool_frozen{{$, {POOL}}}": "1",
+    'modelarts_notebooks{$, project="a", status="creating", phase="pending"}': "2",
+    "modelarts_exporter_build_info{$}": "1",
+}
+# They fire after 40 minutes at the latest.
+FIRING = {
+    "ModelArtsRunningQuotaFull",
+    "ModelArtsCapacityHigh",
+    "ModelArtsCapacityCritical",
+    "ModelArtsNoJobCanBeCreated",
+    "ModelArtsJobRunsLong",
+    "ModelArtsPoolFrozen",
+    "ModelArtsNotebooksStartSlowly",
+}
+START = 160  # scrapes
+
+
+def scraped(target, *phases, numbers=NUMBERS):
+    """
+    Return the series of a target: for so many scrapes it is as each phase says.
+
+    `up`: all is there; `down`: `up` is 0, nothing else is there; `gone`: not even `up`;
+    `empty`: only the exporter's own metrics are there.
+    """
+    series = {f"up{{{target}}}": ""}
+    for name in numbers:
+        series[name.replace("$", target)] = ""
+    ups = {"up": "1", "empty": "1", "down": "0", "gone": "stale"}
+    for index, name in enumerate(series):
+        value = "" if index == 0 else numbers[name.replace(target, "$")]
+        for state, scrapes in phases:
+            is_own = "build_info" in name
+            if index == 0:
+                value = ups[state]
+            there = index == 0 or state == "up" or (state == "empty" and is_own)
+            text = value if there else "stale"
+            first = "stale" if text == "stale" else text
+            rest = "_" if text == "stale" else text
+            series[name] += f" {first} {rest}x{scrapes - 2}"
+    return series
+
+
+def fired(expected, at, *, exporter_down=False):
+    """Return what is to be found after so many scrapes: these alerts, with their labels."""
+    labels = {
+        name: f'alertname="{name}", cloud="otc", team="vision"' for name in expected
+    }
+    down = ["ModelArtsExporterDown"] if exporter_down else []
+    return {
+        "expr": "count by (alertname, cloud, team) (ALERTS{alertstate='firing'})",
+        "eval_time": f"{at * 15}s",
+        "exp_samples": [
+            *({"labels": f"{{{text}}}", "value": 1} for text in labels.values()),
+            *({"labels": f'{{alertname="{name}"}}', "value": 1} for name in down),
+        ],
+    }
+
+
+def minutes(number):
+    """Return how many scrapes there are in some minutes."""
+    return number * 4
+
+
+AFTER = START + minutes(30)
+WHOLE = ("up", minutes(40))
+
+CASES = {
+    "one missed scrape": (
+        scraped(OLD, ("up", START), ("down", 2), WHOLE),
+        [fired(FIRING, at) for at in range(START - 1, AFTER, 7)],
+    ),
+    "a restart of 30 seconds": (
+        scraped(OLD, ("up", START), ("down", 3), WHOLE),
+        [fired(FIRING, at) for at in range(START - 1, AFTER, 7)],
+    ),
+    "a restart between two scrapes, after which projects are discovered again": (
+        scraped(OLD, ("up", START), ("empty", minutes(2)), WHOLE)
+        | {
+            f"process_start_time_seconds{{{OLD}}}": f"0x{START - 1} {START * 15}x400",
+        },
+        [fired(FIRING, at) for at in range(START - 1, AFTER, 7)],
+    ),
+    "killed: nothing ends before it is known to be down": (
+        scraped(OLD, ("up", START), ("down", minutes(40))),
+        [
+            *(fired(FIRING, at) for at in range(START - 1, START + minutes(5), 7)),
+            *(
+                fired(FIRING, START + minutes(at), exporter_down=True)
+                for at in (8, 11, 14)
+            ),
+            {
+                "expr": "count(ALERTS{alertstate='firing', alertname!~'ModelArtsExporter.*'})",
+                "eval_time": f"{(START + minutes(25)) * 15}s",
+                "exp_samples": [],
+            },
+        ],
+    ),
+    "killed, and back after ten minutes": (
+        scraped(OLD, ("up", START), ("down", minutes(10)), WHOLE),
+        [
+            fired(FIRING, START + minutes(9), exporter_down=True),
+            *(fired(FIRING, START + minutes(at)) for at in (20, 30, 45)),
+        ],
+    ),
+    "the pod is replaced": (
+        scraped(OLD, ("up", START), ("gone", minutes(40)))
+        | scraped(NEW, ("gone", START + 4), ("down", 3), WHOLE),
+        [fired(FIRING, at) for at in range(START - 1, AFTER, 7)],
+    ),
+    "the pod is replaced while both are there": (
+        scraped(OLD, ("up", START + 4), ("gone", minutes(40)))
+        | scraped(NEW, ("gone", START), WHOLE),
+        [fired(FIRING, at) for at in range(START - 1, AFTER, 7)],
+    ),
+    "a restart of 30 seconds, while alerts are pending": (
+        scraped(OLD, ("up", 40), ("down", 3), WHOLE),
+        [fired(FIRING, minutes(32))],
+    ),
+    "the pod is replaced, while alerts are pending": (
+        scraped(OLD, ("up", 40), ("gone", minutes(40)))
+        | scraped(NEW, ("gone", 44), ("down", 3), WHOLE),
+        [fired(FIRING, minutes(32))],
+    ),
+    "the project is removed": (
+        scraped(OLD, ("up", START), ("empty", minutes(40))),
+        [
+            fired(FIRING, START - 1),
+            # It fires on for a little, as each alert does when its condition is over.
+            fired(set(), START + minutes(7)),
+            fired(set(), AFTER),
+        ],
+    ),
+    "the project is removed with the exporter's restart": (
+        scraped(OLD, ("up", START), ("down", 3), ("empty", minutes(40))),
+        [fired(FIRING, START + 2), fired(set(), START + minutes(13))],
+    ),
+    "the exporter is removed": (
+        scraped(OLD, ("up", START), ("gone", minutes(40)))
+        | {"modelarts_exporter_build_info{job='other'}": "1x900"},
+        [fired(FIRING, START + minutes(10)), fired(set(), START + minutes(22))],
+    ),
+    "its API fails for half an hour": (
+        scraped(OLD, ("up", START), ("empty", minutes(30)), WHOLE)
+        | {
+            name.replace("$", OLD): f"1x{START - 1} 0x{minutes(30)} 1x400"
+            for name in NUMBERS
+            if name.startswith("modelarts_up")
+        },
+        [
+            fired(FIRING, START + minutes(5)),
+            fired(FIRING, START + minutes(45)),
+        ],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("name", CASES)
+def test_outage(name, tmp_path):
+    """Of a scrape every 15 s: what is true goes on to fire, what is gone does not."""
+    series, expected = CASES[name]
+    test = {
+        "name": name,
+        "interval": "15s",
+        "input_series": [
+            {"series": one, "values": values.strip()} for one, values in series.items()
+        ],
+        "promql_expr_test": expected,
+    }
+    file = tmp_path / "outage.test.yml"
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "rule_files": [str(path) for path in FILES],
+                "evaluation_interval": "1m",
+                "tests": [test],
+            }
+        )
+    )
+    done = subprocess.run(
+        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
