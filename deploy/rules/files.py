@@ -7,9 +7,11 @@ from typing import Final
 
 from deploy.rules.exporter_alerts import exporter_group
 from deploy.rules.job_alerts import job_group
+from deploy.rules.job_recording import job_recording
 from deploy.rules.pool_alerts import pool_group
+from deploy.rules.pool_recording import pool_recording
 from deploy.rules.product_alerts import product_groups
-from deploy.rules.recording import recording_files
+from deploy.rules.product_recording import product_recording
 from deploy.rules.rule import Group, RuleFile, yaml_of
 from deploy.rules.values import Chosen, Values
 
@@ -51,7 +53,9 @@ def _files(values: Values) -> tuple[RuleFile, ...]:
             "Alerts on notebooks, services, Lite Servers and scheduled events",
             *product_groups(values),
         ),
-        *recording_files(values),
+        job_recording(values),
+        pool_recording(values),
+        product_recording(values),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.rules.recording import label_record
+from deploy.rules.job_recording import label_record
 from deploy.rules.rule import Alert, Group, Severity
 from deploy.rules.values import Values
 
