@@ -12,12 +12,6 @@ from programs import an_alertmanager, wait_until
 
 
 CONFIGURATION = ROOT / "deploy/compose/alertmanager.yml"
-PROJECT = {
-    "job": "modelarts",
-    "instance": "e:10198",
-    "project": "a",
-    "kind": "training",
-}
 
 
 @pytest.mark.needs("amtool")
@@ -74,27 +68,123 @@ def suppressed(url, alerts):
     return {place for place, labels in enumerate(alerts) if labels in found}
 
 
+def project(alert, **labels):
+    """Return the labels of an alert about a project."""
+    about = {"job": "modelarts", "cloud": "otc", "project": "a", "kind": "training"}
+    return {"alertname": f"ModelArts{alert}", **about, "api_version": "v1", **labels}
+
+
+def exporter(alert, **labels):
+    """Return the labels of an alert about the exporter."""
+    return {
+        "alertname": f"ModelArts{alert}",
+        "job": "modelarts",
+        "instance": "e:10198",
+        **labels,
+    }
+
+
+NO_JOB = project("NoJobCanBeCreated")
+CRITICAL = project("CapacityCritical")
+NOT_COLLECTED = project("ProjectNotCollected")
+DISCOVERY = exporter("DiscoveryFails", cloud="otc")
+DOWN = exporter("ExporterDown")
+ABSENT = {"alertname": "ModelArtsExporterAbsent"}
+FULL = project("PoolFull", pool="1")
+
+
+# What fires, of which the first few suppress those that follow, and what stays.
+@pytest.mark.parametrize(
+    ("causes", "consequences", "others"),
+    [
+        (
+            [NO_JOB],
+            [CRITICAL, project("CapacityHigh"), project("CapacityUsedUpSoon")],
+            [
+                project("CapacityCritical", api_version="v2"),
+                project("CapacityHigh", project="b"),
+                project("RunningQuotaFull"),
+            ],
+        ),
+        (
+            [CRITICAL],
+            [project("CapacityHigh"), project("CapacityUsedUpSoon")],
+            [project("CapacityHigh", job="other"), project("JobRunsLong")],
+        ),
+        (
+            [DOWN],
+            [DISCOVERY, NOT_COLLECTED, project("CollectionSlow")],
+            [
+                exporter("DiscoveryFails", cloud="otc", job="other"),
+                # Another shard of the job may have this project.
+                CRITICAL,
+            ],
+        ),
+        ([DOWN], [ABSENT], []),
+        (
+            [ABSENT],
+            [NOT_COLLECTED, CRITICAL, FULL],
+            [{"alertname": "NodeDown", "job": "node"}],
+        ),
+        (
+            [DISCOVERY],
+            [NOT_COLLECTED, exporter("Throttled", cloud="otc")],
+            [project("ProjectNotCollected", cloud="hwc"), CRITICAL],
+        ),
+        (
+            [NOT_COLLECTED],
+            [project("CollectionSlow")],
+            [project("CollectionSlow", kind="visualization")],
+        ),
+        (
+            [FULL],
+            [project("PoolQueueLong", pool="1")],
+            [project("PoolQueueLong", pool="2")],
+        ),
+    ],
+    ids=[
+        "no job",
+        "critical",
+        "exporter down",
+        "the only exporter down",
+        "no exporter",
+        "discovery",
+        "not collected",
+        "pool",
+    ],
+)
 @pytest.mark.slow
 @pytest.mark.needs("prometheus-alertmanager")
-def test_one_cause_is_one_notification(tmp_path):
-    """The consequence is suppressed, for the same project, version or pool alone."""
-    none_left = {"alertname": "ModelArtsNoJobCanBeCreated", **PROJECT}
-    nearly = {"alertname": "ModelArtsCapacityCritical", **PROJECT}
-    alerts = [
-        {**none_left, "api_version": "v1"},
-        {**nearly, "api_version": "v1"},
-        {**nearly, "api_version": "v2"},
-        {**nearly, "api_version": "v1", "project": "b"},
-        {"alertname": "ModelArtsExporterDown", "instance": "e:10198"},
-        {"alertname": "ModelArtsExporterAbsent"},
-        {"alertname": "ModelArtsPoolFull", **PROJECT, "pool": "1"},
-        {"alertname": "ModelArtsPoolQueueLong", **PROJECT, "pool": "1"},
-        {"alertname": "ModelArtsPoolQueueLong", **PROJECT, "pool": "2"},
-    ]
+def test_one_cause_is_one_notification(tmp_path, causes, consequences, others):
+    """The consequence is suppressed, for what has the same cause alone."""
+    alerts = [*causes, *consequences, *others]
+    places = range(len(causes), len(causes) + len(consequences))
     posted = [{"labels": labels} for labels in alerts]
     with an_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
         url = f"http://{address}/api/v2/alerts"
         wait_until(lambda: httpx.post(url, json=posted).is_success)
-        wait_until(lambda: {1, 5, 7} <= suppressed(url, alerts))
+        wait_until(lambda: set(places) <= suppressed(url, alerts))
 
-        assert suppressed(url, alerts) == {1, 5, 7}
+        assert suppressed(url, alerts) == set(places)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("prometheus-alertmanager")
+def test_a_failing_cloud_is_one_notification(tmp_path):
+    """Its projects are in one group."""
+    posted = [
+        {"labels": project("ProjectNotCollected", project=f"p{number}", cloud=cloud)}
+        for number in range(10)
+        for cloud in ("otc", "hwc")
+    ]
+    with an_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
+        wait_until(
+            lambda: (
+                httpx.post(f"http://{address}/api/v2/alerts", json=posted).is_success
+            )
+        )
+        groups = wait_until(
+            lambda: httpx.get(f"http://{address}/api/v2/alerts/groups").json()
+        )
+
+    assert sorted(len(group["alerts"]) for group in groups) == [10, 10]
