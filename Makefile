@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RENDERER := dashboards/renderer
 
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -21,8 +22,8 @@ help:
 	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
 	@echo "make rules      rules with your own thresholds, into build/rules:"
 	@echo "                ARGS='--max-job-duration 5d'; ARGS=--help lists them"
-	@echo "make pictures   draw them from a Prometheus: ARGS='--prometheus URL --minutes 10',"
-	@echo "                and the status page in Chromium"
+	@echo "make pictures   draw them as Grafana does, with an hour of the demo (needs npm, Chromium,"
+	@echo "                Prometheus), or ARGS='--prometheus URL --minutes 60'; and the status page"
 	@echo "make benchmark  times scrapes beside a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
@@ -42,7 +43,7 @@ demo: $(VENV)/runtime.stamp
 demo-stack: $(VENV)/runtime.stamp
 	$(BIN)/python deploy/demo_stack.py $(ARGS)
 
-test: $(VENV)/test.stamp
+test: $(VENV)/test.stamp renderer
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 test-unit: $(VENV)/test.stamp
@@ -72,7 +73,7 @@ rules: $(VENV)/test.stamp
 pictures: $(VENV)/test.stamp
 	STATUS_PAGE_PICTURE=docs/images/status-page.png $(BIN)/python -m pytest \
 		tests/integration/test_status_page.py -k 1100-light
-	$(BIN)/python dashboards/draw.py $(ARGS)
+	$(BIN)/python -m dashboards.renderer.draw $(ARGS)
 
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/run.py $(ARGS)
@@ -135,6 +136,14 @@ lock: $(VENV)/test.stamp
 
 clean:
 	rm -rf $(VENV) build dist
+
+# Without npm, tests that draw dashboards are skipped.
+.PHONY: renderer
+renderer: $(if $(shell command -v npm),$(RENDERER)/node_modules/.package-lock.json)
+
+$(RENDERER)/node_modules/.package-lock.json: $(RENDERER)/package-lock.json
+	npm ci --prefix $(RENDERER) --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 $(VENV)/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

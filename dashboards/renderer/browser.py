@@ -1,0 +1,85 @@
+"""Draws dashboards in a headless Chromium, with Grafana's own components."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Page, Route, async_playwright
+
+
+FOLDER: Final = Path(__file__).parent
+ESBUILD: Final = FOLDER / "node_modules/.bin/esbuild"
+BUNDLE: Final = FOLDER / "build/panels.js"
+_MODULES: Final = FOLDER / "node_modules"
+_GRAFANA: Final = _MODULES / "@grafana/ui/dist"
+_FONTS: Final = {
+    f"public/fonts/inter/Inter-{name}.woff2": _MODULES
+    / f"@fontsource/inter/files/inter-latin-{weight}-normal.woff2"
+    for name, weight in (("Regular", 400), ("Medium", 500))
+}
+_MARGIN: Final = 16
+_BUNDLING: Final = (
+    "--bundle",
+    "--minify",
+    "--jsx=automatic",
+    "--format=iife",
+    "--define:process.env.NODE_ENV='production'",
+    "--define:global=window",
+    # An editor of queries, which no panel has.
+    "--external:monaco-editor",
+    f"--alias:react-custom-scrollbars-2={FOLDER}/scrollbars.js",
+    "--loader:.svg=dataurl",
+    "--log-level=warning",
+)
+_PAGE: Final = "http://grafana.invalid/"
+
+
+def bundle() -> None:
+    """Make one file of the panels and Grafana's components; `npm ci` was before."""
+    command = [ESBUILD, FOLDER / "panels.jsx"]
+    subprocess.run(  # noqa: S603 - a fixed program, our own files
+        [*command, *_BUNDLING, f"--outfile={BUNDLE}"], check=True
+    )
+
+
+@asynccontextmanager
+async def drawing(width: int, scale: float = 1.0) -> AsyncIterator[Page]:
+    """Yield a page that draws with `draw`; `scale` is that of a screen's pixels."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = await chromium.new_page(
+            viewport={"width": width + _MARGIN, "height": 900},
+            device_scale_factor=scale,
+        )
+        await page.route("**/*", _answer)
+        await page.goto(_PAGE)
+        await page.add_script_tag(path=BUNDLE)
+        await page.add_style_tag(path=BUNDLE.with_suffix(".css"))
+        yield page
+        await chromium.close()
+
+
+async def draw(page: Page, panels: list[dict], start: float, end: float) -> None:
+    """Draw a dashboard in place of what the page showed."""
+    width = page.viewport_size["width"] - _MARGIN
+    board = {"panels": panels, "from": start, "to": end, "width": width}
+    await page.evaluate("board => draw(JSON.parse(board))", json.dumps(board))
+
+
+async def _answer(route: Route) -> None:
+    """Answer a request: for an icon, a font, or the empty page; nothing leaves here."""
+    path = route.request.url.removeprefix(_PAGE).partition("?")[0]
+    file = _FONTS.get(path) or (_GRAFANA / path).resolve()
+    if path and file.is_relative_to(_MODULES) and file.is_file():
+        await route.fulfill(path=file)
+    else:
+        await route.fulfill(content_type="text/html", status=404 if path else 200)

@@ -1,0 +1,83 @@
+"""
+Draws pictures of the dashboards, as Grafana's own components show an hour of the demo.
+
+With --prometheus, they show a live one instead, all that is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import tempfile
+import time
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from . import browser, grafana
+from .history import scrapes
+from .prometheus import Target, running
+
+
+DASHBOARDS: Final = Path(__file__).parent.parent
+_WIDTH: Final = 1200
+_SCALE: Final = 1.5
+"""So that text is sharp where a page shows pictures smaller than they are."""
+
+
+async def draw(url: str, view: grafana.View, folder: Path) -> None:
+    """Draw all dashboards into a folder."""
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
+        browser.drawing(view.width, _SCALE) as page,
+    ):
+        prometheus = grafana.PrometheusClient(client)
+        for file in sorted(DASHBOARDS.glob("*.json")):
+            board = json.loads(file.read_text())
+            panels = await grafana.answers(board, view, prometheus)
+            await browser.draw(page, panels, view.start, view.end)
+            await page.screenshot(path=folder / f"{file.stem}.png", full_page=True)
+
+
+@contextmanager
+def _demo(minutes: float) -> Iterator[tuple[str, float]]:
+    """Run a Prometheus that has scraped the demo; yields its URL and its last moment."""
+
+    async def history() -> list:
+        end = time.time()
+        return [one async for one in scrapes(end - 60 * minutes, end)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        collected = asyncio.run(history())
+        with running(Path(folder) / "data", collected, Target()) as url:
+            yield url, collected[-1].moment
+
+
+@contextmanager
+def _live(url: str) -> Iterator[tuple[str, float]]:
+    yield url, time.time()
+
+
+def main() -> None:
+    """Draw all dashboards."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prometheus", metavar="URL")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--out", type=Path, default=DASHBOARDS.parent / "docs/images")
+    flags = parser.parse_args()
+    logging.disable()
+    browser.bundle()
+    source = _live(flags.prometheus) if flags.prometheus else _demo(flags.minutes)
+    with source as (url, end):
+        view = grafana.View(end - 60 * flags.minutes, end, _WIDTH)
+        asyncio.run(draw(url, view, flags.out))
+
+
+if __name__ == "__main__":
+    main()
