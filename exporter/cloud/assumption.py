@@ -24,7 +24,7 @@ class Answer(StrEnum):
 
     HELD = "held"
     DID_NOT_HOLD = "did not hold"
-    UNDECIDED = "could not be told"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)

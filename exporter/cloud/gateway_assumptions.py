@@ -76,7 +76,7 @@ GATEWAY_ASSUMPTIONS: Final = (
     Assumption(
         name="date_header",
         text="every answer has a Date header",
-        why="the machine's clock is compared with it, and new jobs are told apart from old ones",
+        why="the machine's clock is compared with it, and new jobs are distinguished from old ones",
         otherwise="takes the machine's own time, and has no clock skew metric",
         test=_has_dates,
     ),

@@ -1,4 +1,4 @@
-"""Tells what a project does not have, or may not be read, from what fails."""
+"""Distinguishes what a project does not have, or may not be read, from what fails."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .overview import Overview
 
 
 class Snapshot(Protocol):
-    """What one collection found; it does not change any more."""
+    """What one collection found; immutable."""
 
     @property
     def number(self) -> int:

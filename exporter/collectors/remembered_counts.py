@@ -1,4 +1,4 @@
-"""Keeps a series at 0 once nothing has its labels any more, so that its end is seen."""
+"""Keeps a series at 0 once nothing has its labels, so that its end is seen."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def job_item(job: SimulatedJob, now: float) -> Json:
         "endpoints": {"ssh": {"key_pair_names": [], "task_urls": []}},
     }
     if job.roles:
-        # Of a task's nodes, neither a flavor's detail nor a number is told.
+        # Of a task's nodes, neither a flavor's detail nor a number is reported.
         item["tasks"] = [
             {"role": role, "task_resource": {"flavor_id": "", "max_num": 16}}
             for role in job.roles
@@ -108,7 +108,7 @@ def _resource(job: SimulatedJob) -> Json:
 
 
 def _placed(placement: Placement) -> Json:
-    """Describe resources of a pool; how many accelerators is told in one place or none."""
+    """Describe resources of a pool; how many accelerators is reported in one place or none."""
     cards: Json = {"accelerator_num": placement.accelerators}
     found: Json = {"pool_id": placement.pool_id}
     if placement.pool_name:

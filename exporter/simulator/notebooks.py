@@ -198,13 +198,13 @@ def _row(notebook: Notebook) -> Json:
 
 
 def _lease(lease: Lease) -> Json:
-    told: Json = {
+    reported: Json = {
         "create_at": round(lease.created * 1000),
         "duration": round(lease.duration * 1000),
         "enable": lease.enabled,
         "update_at": round(lease.created * 1000),
     }
-    return told if lease.type is None else told | {"type": lease.type}
+    return reported if lease.type is None else reported | {"type": lease.type}
 
 
 ENDPOINTS: Final = (

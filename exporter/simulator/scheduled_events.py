@@ -113,8 +113,8 @@ def _row(event: ScheduledEvent) -> Json:
         "startTime": event.started,
         "finishTime": event.finished,
     }
-    told = {name: utc_time(at) for name, at in times.items() if at is not None}
-    return row | told
+    reported = {name: utc_time(at) for name, at in times.items() if at is not None}
+    return row | reported
 
 
 ENDPOINTS: Final = (

@@ -53,7 +53,7 @@ FLAVORS: Final = (GPU_FLAVOR, NPU_FLAVOR, CPU_FLAVOR)
 
 
 class AcceleratorsAs(StrEnum):
-    """Where v2 tells how many accelerators a node of a job in a pool has."""
+    """Where v2 reports how many accelerators a node of a job in a pool has."""
 
     ALLOCATED = "main_container_allocated_resources"
     CUSTOMIZED = "main_container_customized_flavor"
@@ -96,7 +96,7 @@ class SimulatedJob:
     workspace_id: str = "0"
     row: bytes | None = None
     flavor: Flavor | None = CPU_FLAVOR
-    """None in a pool; v2 tells a flavor of public resources only."""
+    """None in a pool; v2 reports a flavor of public resources only."""
 
     placement: Placement | None = None
     nodes: int = 1

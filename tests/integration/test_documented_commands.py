@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from documents import ROOT, blocks
 from programs import an_alertmanager, an_exporter, wait_until
@@ -73,7 +74,10 @@ def folder(cloud, tmp_path_factory):
     for block in blocks("yaml"):
         if block.title:
             (folder / block.title).write_text(block.text)
-    # The same, of a cloud that is there.
+    certificate = trustme.CA().issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(folder / "server.crt")
+    certificate.private_key_pem.write_to_path(folder / "server.key")
+    # As documented, but of a cloud that is there.
     simulated = (ROOT / "deploy/compose/simulated.yml").read_text()
     file = folder / "modelarts.yml"
     file.write_text(simulated.replace("http://simulator:10199", cloud))

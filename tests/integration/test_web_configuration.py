@@ -50,7 +50,7 @@ scrape_configs:
 def test_the_documented_example(files):
     """The documentation's example is read, here and by Prometheus's own tool."""
     text = (ROOT / "docs/web-configuration.md").read_text()
-    yaml = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
+    yaml = re.search(r"```yaml[^\n]*\n(.*?)```", text, re.DOTALL)[1]
     for suffix, new in (("pem", "crt"), ("key", "key")):
         content = (files.folder / f"server.{suffix}").read_bytes()
         (files.folder / f"server.{new}").write_bytes(content)

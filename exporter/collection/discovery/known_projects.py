@@ -73,7 +73,7 @@ class KnownProjects:
 
 NOT_BELIEVED: Final = Failure(
     reason=Reason.RESPONSE,
-    problem="the list of projects has none of this region any more; the projects known "
+    problem="the list of projects no longer has any of this region; the projects known "
     "so far are kept",
     advice="check the roles of the exporter's user, and the cloud's region. If the "
     "projects are gone, wait: the fourth such list in a row is believed",

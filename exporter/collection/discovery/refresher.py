@@ -21,7 +21,7 @@ async def pause(wake: asyncio.Event, seconds: float) -> None:
     """
     Wait until `wake` is set, or `seconds`, give or take a tenth.
 
-    So exporters that were started together do not ask together for ever.
+    So exporters that were started together do not ask together forever.
     """
     factor = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - not for security
     with suppress(TimeoutError):

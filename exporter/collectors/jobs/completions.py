@@ -33,7 +33,7 @@ out of order by as much as clocks differ.
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """
-    What is remembered of a collection, to tell which jobs have finished since.
+    What is remembered of a collection, to find the jobs that have finished since.
 
     `recent` are the finished jobs that were created at `since` or later, with their
     creation times, all in milliseconds since the epoch. Before the first collection,

@@ -79,7 +79,7 @@ async def fetch_oldest_queued(session: Session, pool: Pool) -> float | None:
     """
     Return the Unix time at which the oldest queued workload was created.
 
-    None if none is queued any more. Raises `CollectionError`.
+    None if none is queued. Raises `CollectionError`.
     """
     path = f"pools/{_quoted(pool)}/workloads?{_OLDEST_QUEUED}"
     call = _call(session, "pool_workloads", path, expected="a list of workloads")

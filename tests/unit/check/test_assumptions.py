@@ -243,7 +243,7 @@ async def test_a_dialect_that_breaks_an_assumption(differences, broken):
 )
 @pytest.mark.slow
 async def test_an_answer_that_breaks_an_assumption(fault, broken):
-    """It is told apart from what could not be told."""
+    """It is distinguished from what is undecided."""
     cloud = full_cloud()
     cloud.faults.add(fault)
     verdicts, _ = await checked(cloud)
@@ -334,9 +334,9 @@ async def test_what_cannot_be_told():
     verdicts, report = await checked(cloud)
 
     assert verdicts["training_v1_sorting"].seen == "too few jobs"
-    assert verdicts["training_v1_name_filter"].answer == "could not be told"
+    assert verdicts["training_v1_name_filter"].answer == "undecided"
     visualization = verdicts["visualization_sorting"]
-    assert visualization.answer == "could not be told"
+    assert visualization.answer == "undecided"
     assert visualization.seen == "permission HTTP 403 APIG.0301"
     assert "canonical" not in report
 
