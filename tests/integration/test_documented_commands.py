@@ -91,8 +91,8 @@ def exporter(folder):
         yield address
 
 
-def run(block, folder, make, *, addresses=None):
-    """Start a block's commands in a shell that stops at the first error."""
+def run(text, folder, make):
+    """Start commands in a shell that stops at the first error."""
     programs = folder / "programs"
     programs.mkdir(exist_ok=True)
     wrapper = programs / "make"
@@ -100,9 +100,6 @@ def run(block, folder, make, *, addresses=None):
     makefile = f"-C {ROOT} VENV={sys.prefix} {stamps}"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("make")} {makefile} {make} "$@"')
     wrapper.chmod(0o755)
-    text = block.text
-    for documented, actual in (addresses or {}).items():
-        text = text.replace(documented, actual)
     return subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", text],
         cwd=folder,
@@ -116,46 +113,59 @@ def run(block, folder, make, *, addresses=None):
 
 def ends_well(process):
     """Assert that commands end with status 0, or show what they printed."""
-    output, _ = process.communicate(timeout=100)
+    with process:
+        try:
+            output, _ = process.communicate(timeout=100)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     assert process.returncode == 0, output
 
 
 @with_marker(None)
 def test_commands(block, folder, exporter):
     """Commands that need nothing but the exporter."""
-    addresses = {"localhost:10198": exporter}
+    text = block.text.replace("localhost:10198", exporter)
 
-    ends_well(run(block, folder, "--dry-run", addresses=addresses))
+    ends_well(run(text, folder, "--dry-run"))
 
 
 @with_marker("runs: until stopped")
-def test_commands_that_serve(block, folder, tmp_path):
-    """They serve until Ctrl-C."""
+def test_commands_that_serve(block, folder):
+    """Each serves until Ctrl-C."""
     anywhere = "--web.listen-address=127.0.0.1:0"
-    commands = {"modelarts-exporter ": f"modelarts-exporter {anywhere} "}
-    with run(block, folder, f"ARGS={anywhere}", addresses=commands) as process:
-        try:
-            found = iter(process.stdout.readline, "")
-            url = next(
-                re.search(r"http://[^/\s]+", line) for line in found if "http" in line
-            )
-            assert wait_until(lambda: httpx.get(f"{url[0]}/-/healthy").is_success)
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
+    for line in block.text.splitlines():
+        command = re.sub(
+            r"( --web\.listen-address=\S+)?$", f" {anywhere}", line, count=1
+        )
+        command = line if line.startswith("make") else command
+        with run(command, folder, f"ARGS={anywhere}") as process:
+            try:
+                found = re.search(r"http://[^/\s]+", until_address(process))
+                healthy = f"{found[0]}/-/healthy"
+                assert wait_until(lambda url=healthy: httpx.get(url).is_success)
+            finally:
+                os.killpg(process.pid, signal.SIGINT)
+
+
+def until_address(process):
+    """Return the first line of a program's output that has its address."""
+    lines = iter(process.stdout.readline, "")
+    return next(line for line in lines if "http://" in line)
 
 
 @pytest.mark.needs("promtool")
 @with_marker("needs: promtool")
 def test_commands_of_prometheus(block, folder):
     """Prometheus's tool accepts the documents' files."""
-    ends_well(run(block, folder, "--dry-run"))
+    ends_well(run(block.text, folder, "--dry-run"))
 
 
 @pytest.mark.needs("helm")
 @with_marker("needs: helm")
 def test_commands_of_helm(block, folder):
     """Helm accepts the documents' values."""
-    ends_well(run(block, folder, "--dry-run"))
+    ends_well(run(block.text, folder, "--dry-run"))
 
 
 @pytest.mark.needs("amtool", "prometheus-alertmanager")
@@ -165,9 +175,8 @@ def test_commands_of_alertmanager(block, folder, tmp_path):
     configuration = (folder / "alertmanager.yml").read_text()
     with an_alertmanager(tmp_path, configuration) as address:
         wait_until(lambda: httpx.get(f"http://{address}/-/ready").is_success)
-        ends_well(
-            run(block, folder, "--dry-run", addresses={"localhost:9093": address})
-        )
+        text = block.text.replace("localhost:9093", address)
+        ends_well(run(text, folder, "--dry-run"))
         alerts = httpx.get(f"http://{address}/api/v2/alerts").json()
 
     assert [alert["labels"]["alertname"] for alert in alerts] == ["ModelArtsTest"]
