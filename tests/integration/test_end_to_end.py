@@ -7,12 +7,7 @@ Rules run as they are shipped, but for their times, which are cut to seconds.
 import asyncio
 import contextlib
 import dataclasses
-import http.server
-import json
 import re
-import threading
-
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -20,6 +15,7 @@ from dashboard_files import DASHBOARDS, ROOT, TARGETS, with_values
 from harness import configuration, exporting, simulated
 from msgspec.structs import replace
 from programs import a_prometheus_at, an_alertmanager, asked, wait_until
+from webhook import a_webhook
 
 from exporter.collectors.registry import REGISTRY
 from exporter.config import JobSeries, NotebookSeries, Prices, ServiceSeries
@@ -53,58 +49,6 @@ PROJECTS = (
     "throttled",
     "quiet",
 )
-
-
-@dataclass
-class Webhook:
-    """What Alertmanager sent: for each alert, the last it said of it."""
-
-    alerts: dict = field(default_factory=dict)
-
-    def take(self, body):
-        """Take a notification."""
-        for alert in json.loads(body)["alerts"]:
-            labels = alert["labels"]
-            key = (labels["alertname"], labels.get("project"))
-            self.alerts.setdefault(key, []).append(alert)
-
-    def firing(self, name, project=None):
-        """Return the alert if it fires."""
-        told = self.alerts.get((name, project), [])
-        return told[-1] if told and told[-1]["status"] == "firing" else None
-
-    def resolved(self, name, project=None):
-        """Return the alert if it has fired and does not any more."""
-        told = self.alerts.get((name, project), [])
-        return told[-1] if told and told[-1]["status"] == "resolved" else None
-
-
-@contextlib.contextmanager
-def a_webhook():
-    """Listen for notifications; yields them, and the URL."""
-    webhook = Webhook()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        """Takes what is posted."""
-
-        def do_POST(self):
-            """Take a notification."""
-            webhook.take(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield webhook, f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def hurried(text):
@@ -260,13 +204,38 @@ def _look(webhook, url, cloud, by_name):
 
 def _alerts_arrive(webhook):
     for name, project, severity, words in (
-        ("ModelArtsRunningQuotaFull", "full", "warning", r"\(v1\) as it may \(100% of"),
-        ("ModelArtsJobRunsLong", "full", "warning", r"running for 3d 11h 2\dm"),
-        ("ModelArtsJobsWaitLong", "full", "warning", r"created 1h \dm \d+s ago"),
-        ("ModelArtsNoJobCanBeCreated", "exhausted", "critical", r": 0 more can be"),
+        (
+            "ModelArtsRunningQuotaFull",
+            "full",
+            "warning",
+            r"\(v1\) as it may \(the quota is 2\)",
+        ),
+        (
+            "ModelArtsJobRunsLong",
+            "full",
+            "warning",
+            r"running for 3d 11h 2\dm.* It is \S+ \(\S+\)\.$",
+        ),
+        (
+            "ModelArtsJobsWaitLong",
+            "full",
+            "warning",
+            r"created 1h \dm \d+s ago.* It is \S+ \(\S+\)\.$",
+        ),
+        (
+            "ModelArtsNoJobCanBeCreated",
+            "exhausted",
+            "critical",
+            r"as many training jobs \(v1\) as can exist",
+        ),
         ("ModelArtsCapacityCritical", "exhausted", "critical", r"has 100% of"),
         ("ModelArtsJobsFail", "failing", "warning", r"\d\d(\.\d+)?% of the training"),
-        ("ModelArtsProjectNotCollected", "broken", "warning", r"\(v1\) of broken has"),
+        (
+            "ModelArtsProjectNotCollected",
+            "broken",
+            "warning",
+            r"\(v1\) of broken failed .* Reason: permission\..* http://127\.0\.0\.1:\d+/, ",
+        ),
         ("ModelArtsThrottled", None, "warning", r"cloud otc rejected [\d.]+ requests"),
     ):
         alert = wait_until(lambda n=name, p=project: webhook.firing(n, p))
