@@ -29,7 +29,8 @@ def job_problems(
 
 
 def _capacity(quota: JobQuota) -> Iterator[Problem]:
-    if quota.remaining is None:
+    # Where nothing exists and nothing may, there is nothing to delete either.
+    if quota.remaining is None or quota.remaining == quota.created == 0:
         return
     if quota.remaining == NO_JOB_CAN_BE_CREATED.threshold:
         yield Problem(NO_JOB_CAN_BE_CREATED, "No more jobs can be created.")
@@ -50,9 +51,9 @@ def _running_quota(counts: JobCounts, quota: JobQuota) -> Iterator[Problem]:
     for status, number in counts.statuses.items():
         running += number if status.phase is Phase.RUNNING else 0
         pending += number if status.phase is Phase.PENDING else 0
-    if not quota.running or not pending:
+    if quota.running is None or not pending:
         return
-    if running / quota.running >= RUNNING_QUOTA_FULL.threshold:
+    if running >= quota.running * RUNNING_QUOTA_FULL.threshold:
         words = f"Quota full: {running} of {quota.running} run, {pending} wait."
         yield Problem(RUNNING_QUOTA_FULL, words)
 
