@@ -20,6 +20,9 @@ class Concern(StrEnum):
     QUOTA = "quota"
     """No room for more."""
 
+    CAPACITY = "capacity"
+    """Little room for more."""
+
     WAITING = "waiting"
     """Something should have started by now."""
 
@@ -47,9 +50,9 @@ class Alert:
 RUNNING_QUOTA_FULL: Final = Alert("ModelArtsRunningQuotaFull", Concern.QUOTA, 1)
 """It fires at the threshold, if jobs wait."""
 
-CAPACITY_HIGH: Final = Alert("ModelArtsCapacityHigh", Concern.QUOTA, 0.8)
+CAPACITY_HIGH: Final = Alert("ModelArtsCapacityHigh", Concern.CAPACITY, 0.8)
 CAPACITY_CRITICAL: Final = Alert(
-    "ModelArtsCapacityCritical", Concern.QUOTA, 0.95, Severity.CRITICAL
+    "ModelArtsCapacityCritical", Concern.CAPACITY, 0.95, Severity.CRITICAL
 )
 NO_JOB_CAN_BE_CREATED: Final = Alert(
     "ModelArtsNoJobCanBeCreated", Concern.QUOTA, 0, Severity.CRITICAL

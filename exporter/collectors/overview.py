@@ -46,7 +46,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What an alert is about, found without its `for`; `words` are a sentence."""
+    """What an alert is about; `words` complete a sentence that begins with the title."""
 
     alert: Alert
     words: str

@@ -33,7 +33,7 @@ def _capacity(quota: JobQuota) -> Iterator[Problem]:
     if quota.remaining is None or quota.remaining == quota.created == 0:
         return
     if quota.remaining == NO_JOB_CAN_BE_CREATED.threshold:
-        yield Problem(NO_JOB_CAN_BE_CREATED, "No more jobs can be created.")
+        yield Problem(NO_JOB_CAN_BE_CREATED, "no more jobs can be created.")
         return
     if quota.created is None:
         return
@@ -41,7 +41,7 @@ def _capacity(quota: JobQuota) -> Iterator[Problem]:
     used = quota.created / capacity if capacity > 0 else 0.0
     for alert in (CAPACITY_CRITICAL, CAPACITY_HIGH):
         if used > alert.threshold:
-            words = f"{quota.created} of the {capacity} jobs that can exist do."
+            words = f"{quota.created:,} of {capacity:,} possible jobs exist."
             yield Problem(alert, words)
             return
 
@@ -54,7 +54,7 @@ def _running_quota(counts: JobCounts, quota: JobQuota) -> Iterator[Problem]:
     if quota.running is None or not pending:
         return
     if running >= quota.running * RUNNING_QUOTA_FULL.threshold:
-        words = f"Quota full: {running} of {quota.running} run, {pending} wait."
+        words = f"quota full: {running:,} of {quota.running:,} run, {pending:,} wait."
         yield Problem(RUNNING_QUOTA_FULL, words)
 
 
@@ -63,11 +63,11 @@ def _durations(
 ) -> Iterator[Problem]:
     running = counts.durations[Phase.RUNNING].longest_milliseconds / 1000
     if running > JOB_RUNS_LONG.threshold:
-        name = f", {longest.name} ({longest.reference})" if longest else ""
-        words = f"A job has been running for {span(running)}{name}."
+        name = f", “{longest.name}” ({longest.reference})" if longest else ""
+        words = f"a job has been running for {span(running)}{name}."
         yield Problem(JOB_RUNS_LONG, words)
     created = counts.oldest_created.get(Phase.PENDING)
     waiting = 0.0 if created is None else now - created / 1000
     if waiting > JOBS_WAIT_LONG.threshold:
-        words = f"A job has been waiting for {span(waiting)}."
+        words = f"a job has been waiting for {span(waiting)}."
         yield Problem(JOBS_WAIT_LONG, words)

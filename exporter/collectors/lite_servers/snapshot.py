@@ -40,7 +40,6 @@ class LiteServerSnapshot:
         for kind, number in self.counts.items():
             phases[kind.status.phase] += number
         failed = phases[Phase.FAILED]
-        words = f"Lite Servers that have failed: {failed}."
-        problems = (Problem(LITE_SERVER_FAILED, words),)
+        problems = (Problem(LITE_SERVER_FAILED, f"{failed} failed."),)
         is_wrong = failed > LITE_SERVER_FAILED.threshold
         return Overview(phases=phases, problems=problems if is_wrong else ())

@@ -40,7 +40,7 @@ def pool_problems(
         words = f"{name} is full ({used:.0%} allocated), {queued} wait."
         yield Problem(POOL_FULL, words)
     if queued_seconds is not None and queued_seconds > POOL_QUEUE_LONG.threshold:
-        words = f"A workload has been queued in {name} for {span(queued_seconds)}."
+        words = f"a workload has been queued in {name} for {span(queued_seconds)}."
         yield Problem(POOL_QUEUE_LONG, words)
 
 

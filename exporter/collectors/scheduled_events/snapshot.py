@@ -62,7 +62,7 @@ class EventSnapshot:
             if kind.state == EventState.INQUIRING
         )
         if inquiring > MAINTENANCE_NEEDS_CONSENT.threshold:
-            words = f"Events that wait for your consent: {inquiring}."
+            words = f"{inquiring} waiting for your consent."
             yield Problem(MAINTENANCE_NEEDS_CONSENT, words)
 
 

@@ -59,9 +59,9 @@ class ServiceSnapshot:
             failed += number if kind.status.phase is Phase.FAILED else 0
             concerning += number if kind.status == CONCERNING else 0
         if failed > SERVICE_FAILED.threshold:
-            yield Problem(SERVICE_FAILED, f"Services that have failed: {failed}.")
+            yield Problem(SERVICE_FAILED, f"{failed} failed.")
         if concerning > SERVICE_CONCERNING.threshold:
-            words = f"Services with instances that malfunction: {concerning}."
+            words = f"{concerning} concerning: instances malfunction."
             yield Problem(SERVICE_CONCERNING, words)
         for alert, statuses, verb in _TRANSITIONS:
             changed = [
@@ -71,7 +71,7 @@ class ServiceSnapshot:
             ]
             seconds = now - min(changed) / 1000 if changed else 0.0
             if seconds > alert.threshold:
-                yield Problem(alert, f"A service has been {verb} for {span(seconds)}.")
+                yield Problem(alert, f"a service has been {verb} for {span(seconds)}.")
 
 
 def oldest_transitions(services: Iterable[Service]) -> dict[ServiceKind, int]:
