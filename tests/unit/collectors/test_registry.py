@@ -222,9 +222,9 @@ async def test_it_is_on_the_status_page(tmp_path):
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
     ):
         await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
-    assert '<h3>Toys <span class="state up">' in page
+    assert '<h3>Toys <span class="state">up' in page
     assert "1 running" in page
     assert "1 of 4" in page
     assert "Longest running: 2 h, <q>bear</q> (toy bear)" in page
@@ -246,7 +246,7 @@ async def test_what_it_lacks_costs_only_itself(tmp_path):
     toys = {"project": "a", "kind": "toy"}
     assert partial.up()["a", "toy"] == 1
     assert partial.errors("a", "toy") == {"permission": 1}
-    assert "Toys collected, but not everything else:" in page
+    assert "<b>Toys</b>: collected, but not everything else:" in page
     assert failed.up() == partial.up() | {("a", "toy"): 0}
     assert not failed.series("toy_age_seconds")
     assert failed.value("toy_polls", **toys) == 2
