@@ -210,7 +210,7 @@ async def test_at_the_threshold_nothing_is_wrong():
     now = cloud.clock.now()
     runs, waits, quota, high = (one.training for one in cloud.projects)
     runs.create_job(8, created=now - 2 * DAY)
-    waits.create_job(7, created=now - HOUR)
+    waits.create_job(7, created=now - HOUR + 1)
     for _ in range(quota.quota - 1):
         quota.create_job(8, created=now - 10)
     high.history(79, now - 60)
