@@ -99,10 +99,10 @@ async def test_what_may_not_be_read_is_no_failure(logged):
                 assert found == "modelarts_offered"
                 assert set(scrape.series("offered", kind=kind).values()) == {1}
         assert len(cloud.asked("pools")) == 1
-        page = (await exporter.client.get(exporter.url)).text
-        assert page.count("not permitted</span>") == 2
-        assert "7 of 9 collected, 2 not permitted." in page
-        assert "user modelarts:pool:list. Last collection" in page
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
+        assert page.count(": not permitted. The credential may not read it;") == 2
+        assert "<strong>1</strong> Collected" in page
+        assert "user modelarts:pool:list. It is asked again every hour" in page
 
         clock.advance(1)
         deny(cloud)

@@ -63,9 +63,9 @@ async def test_what_is_not_offered_is_no_failure(logged):
                 assert not scrape.series("collection_errors_total", **labels)
             assert scrape.value("up", **V2) == scrape.value("offered", **V2) == 1
         assert len(cloud.asked("training_jobs")) == 1
-        page = (await exporter.client.get(exporter.url)).text
-        assert page.count("not offered</span>") == 2
-        assert "1 of 3 collected, 2 not offered by the cloud." in page
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
+        assert "Training jobs (v1), Visualization jobs: not offered. The cloud" in page
+        assert "<strong>1</strong> Collected" in page
 
         clock.advance(1)
         await exporter.scrape()
