@@ -31,6 +31,7 @@ from .metrics.name_filter import EVERYTHING, NameFilter
 from .metrics.telemetry import Telemetry
 from .web.config import CurrentWebConfiguration
 from .web.middleware import AccessMiddleware
+from .web.paths import WebPaths
 from .web.routes import create_app
 from .web.scraping import Exporter
 from .web.server import raise_open_files_limit, serving, url_of, wait_for_signal
@@ -48,16 +49,16 @@ _THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
 async def serve_exporter(
     load: Callable[[], Configuration],
     listener: socket.socket,
-    telemetry_path: str,
+    paths: WebPaths,
     web: CurrentWebConfiguration | None = None,
     on_end: Callable[[], None] = lambda: None,
     *,
     names: NameFilter = EVERYTHING,
 ) -> None:
     """
-    Serve what `load` returns on `listener`, as `web` says, until a signal ends it.
+    Serve what `load` returns on `listener` at `paths`, until a signal ends it.
 
-    `names` selects metrics. SIGHUP reloads with `load`. `on_end` is called when the signal arrives. Raises
+    `web` has TLS and users, and `names` selects metrics. SIGHUP reloads with `load`. `on_end` is called when the signal arrives. Raises
     `ConfigurationError`, at the start only.
     """
     async with open_exporter(load, names=names) as exporter:
@@ -68,14 +69,14 @@ async def serve_exporter(
         scheme = "https" if web is not None and web.has_tls else "http"
         log.info(
             "listening",
-            url=f"{url_of(listener, scheme)}{telemetry_path}",
+            url=f"{url_of(listener, scheme)}{paths.route(paths.telemetry)}",
             projects=len(configuration.projects),
             version=__version__,
             shard=shard.index if shard else None,
             total_shards=shard.number if shard else None,
         )
-        app = create_app(exporter, telemetry_path)
-        guarded = app if web is None else AccessMiddleware(app, web)
+        app = create_app(exporter, paths)
+        guarded = app if web is None else AccessMiddleware(app, web, paths.open)
         async with serving(guarded, listener, web, exporter.telemetry):
             await wait_for_signal(on_hangup=partial(_reload, exporter))
             on_end()

@@ -28,6 +28,7 @@ from .flags import (
 from .logs import configure
 from .metrics.name_filter import NameFilter
 from .web.config import CurrentWebConfiguration
+from .web.paths import WebPaths, web_paths
 from .web.server import ListenError, exit_in_time, listen
 
 
@@ -60,9 +61,7 @@ def _run(flags: Flags) -> int:
         return _SUCCEEDED
     if flags.command is Command.DEMO:
         listener = listen(address or EXPORTER_ADDRESS)
-        asyncio.run(
-            run_demo(listener, flags.telemetry_path, flags.speed, _names(flags))
-        )
+        asyncio.run(run_demo(listener, _paths(flags), flags.speed, _names(flags)))
         return _SUCCEEDED
     read = partial(_read, flags)
     if flags.config_check:
@@ -77,7 +76,7 @@ def _run(flags: Flags) -> int:
         serve_exporter(
             read,
             listener,
-            flags.telemetry_path,
+            _paths(flags),
             web,
             exit_in_time,
             names=_names(flags),
@@ -117,6 +116,14 @@ def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:
 def _web(flags: Flags) -> CurrentWebConfiguration | None:
     file = flags.web_config_file
     return CurrentWebConfiguration(file) if file else None
+
+
+def _paths(flags: Flags) -> WebPaths:
+    return web_paths(
+        flags.telemetry_path,
+        external_url=flags.external_url,
+        route_prefix=flags.route_prefix,
+    )
 
 
 def _names(flags: Flags) -> NameFilter:

@@ -36,6 +36,7 @@ from .simulator import (
     demo_cloud,
     serve,
 )
+from .web.paths import WebPaths
 from .web.server import url_of, wait_for_signal
 
 
@@ -67,7 +68,7 @@ while the others are up, and repair it. Press Ctrl-C to stop.
 
 async def run_demo(
     listener: socket.socket,
-    telemetry_path: str,
+    paths: WebPaths,
     speed: float,
     names: NameFilter = EVERYTHING,
 ) -> None:
@@ -77,8 +78,8 @@ async def run_demo(
         sys.stdout.write(
             _WELCOME.format(
                 projects=len(cloud.projects),
-                exporter=url_of(listener),
-                path=telemetry_path,
+                exporter=url_of(listener) + paths.prefix,
+                path=paths.telemetry,
                 cloud=url,
                 broken=cloud.projects[0].name,
                 broken_id=cloud.projects[0].project_id,
@@ -88,7 +89,7 @@ async def run_demo(
         await serve_exporter(
             partial(demo_configuration, cloud, url),
             listener,
-            telemetry_path,
+            paths,
             names=names,
         )
 

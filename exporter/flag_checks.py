@@ -9,7 +9,7 @@ from typing import Final
 from .check.command import OutputFormat
 from .config import MAX_SHARDS
 from .flags import Command, Flags
-from .web.paths import OwnPath
+from .web.paths import OwnPath, web_paths
 
 
 _FORMATS: Final = {
@@ -35,6 +35,14 @@ def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
         parser.error("--web.telemetry-path must not be a path of the exporter's own")
+    try:
+        web_paths(
+            flags.telemetry_path,
+            external_url=flags.external_url,
+            route_prefix=flags.route_prefix,
+        )
+    except ValueError as error:
+        parser.error(str(error))
     if not flags.speed > 0:
         parser.error("--simulator.speed must be above 0")
     _check_shard(parser, flags)

@@ -44,6 +44,8 @@ class Flags(argparse.Namespace):
     config_strict: bool
     listen_address: str | None
     telemetry_path: str
+    external_url: str
+    route_prefix: str
     metrics_allow: tuple[re.Pattern[str], ...] | None
     metrics_deny: tuple[re.Pattern[str], ...] | None
     web_config_file: str
@@ -110,6 +112,22 @@ def build_parser() -> argparse.ArgumentParser:
         default="/metrics",
         metavar="PATH",
         help="path of the metrics (default /metrics)",
+    )
+    parser.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        default="",
+        metavar="URL",
+        help="where others reach the exporter, such as through a reverse proxy; its path "
+        "is the default of --web.route-prefix",
+    )
+    parser.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        default="",
+        metavar="PATH",
+        help="prefix of all paths, for a proxy that does not strip it (default: the path "
+        "of --web.external-url)",
     )
     parser.add_argument(
         "--metrics.allow",

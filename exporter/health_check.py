@@ -1,8 +1,8 @@
 """
 Asks a running exporter whether it is healthy: the image's health check.
 
-It reads the address from the exporter's command line, and imports nothing else of the
-exporter: it runs twice a minute.
+It reads the address and path from the exporter's command line, and imports nothing else
+of the exporter: it runs twice a minute.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
+
+from .web.paths import OwnPath, web_paths
 
 
 _DEFAULT_ADDRESS: Final = ":10198"
@@ -37,31 +39,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     process_id: int = parser.parse_args(arguments).process_id
     try:
         command = Path(f"/proc/{process_id}/cmdline").read_text().split("\0")
-        _ask(_authority(command))
+        _ask(_location(command))
     except OSError as error:
         sys.exit(f"not healthy: {error}")
 
 
-def _authority(command: Sequence[str]) -> str:
-    """Return the host and port that a command line listens on."""
+def _location(command: Sequence[str]) -> str:
+    """Return where a command line answers: host, port and path, without the scheme."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--web.listen-address", dest="address")
-    address: str = parser.parse_known_args(command)[0].address or _DEFAULT_ADDRESS
+    parser.add_argument("--web.external-url", dest="external_url", default="")
+    parser.add_argument("--web.route-prefix", dest="route_prefix", default="")
+    flags = parser.parse_known_args(command)[0]
+    address: str = flags.address or _DEFAULT_ADDRESS
     host, _, port = address.rpartition(":")
-    return f"{'localhost' if host in _EVERYWHERE else host}:{port}"
+    paths = web_paths(external_url=flags.external_url, route_prefix=flags.route_prefix)
+    path = paths.route(OwnPath.HEALTHY)
+    return f"{'localhost' if host in _EVERYWHERE else host}:{port}{path}"
 
 
-def _ask(authority: str) -> None:
+def _ask(location: str) -> None:
     """Return if the exporter is healthy. Raises `OSError`."""
     try:
-        urlopen(f"http://{authority}/-/healthy", timeout=_SECONDS).close()
+        urlopen(f"http://{location}", timeout=_SECONDS).close()
     except OSError:
         # With TLS, or not at all. The certificate is the exporter's own.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        url = f"https://{authority}/-/healthy"
-        urlopen(url, timeout=_SECONDS, context=context).close()
+        urlopen(f"https://{location}", timeout=_SECONDS, context=context).close()
 
 
 if __name__ == "__main__":

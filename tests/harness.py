@@ -37,10 +37,12 @@ from exporter.simulator import (
     serve,
 )
 from exporter.web.middleware import AccessMiddleware
+from exporter.web.paths import WebPaths
 from exporter.web.routes import create_app
 from exporter.web.server import serving
 
 
+DEFAULT_PATHS = WebPaths()
 PASSWORD = "canary-password-7f3a"
 SECRET_KEY = "canary-secret-key-91bc"
 SECURITY_TOKEN = "canary-security-token-55de"
@@ -205,13 +207,15 @@ async def exporting(
     web=None,
     registry=REGISTRY,
     clock=time.time,
+    paths=DEFAULT_PATHS,
     **client,
 ):
     """
     Run an exporter for an `async with` block; it reloads what `load` returns.
 
     `web` is its web configuration, `registry` has the products that it collects, and
-    `clock` tells it the time; `client` are more arguments for the HTTP client.
+    `clock` tells it the time; it answers at `paths`. `client` are more arguments for the
+    HTTP client.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         scheme = "https" if web is not None and web.has_tls else "http"
@@ -221,10 +225,10 @@ async def exporting(
         async with open_exporter(
             load or (lambda: configuration), registry, clock
         ) as exporter:
-            app = create_app(exporter, "/metrics")
+            app = create_app(exporter, paths)
             async with (
                 serving(
-                    app if web is None else AccessMiddleware(app, web),
+                    app if web is None else AccessMiddleware(app, web, paths.open),
                     listener,
                     web,
                     exporter.telemetry,

@@ -14,6 +14,7 @@ import ipaddress
 
 from collections import deque
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -24,14 +25,19 @@ from ..config import RateLimit
 from ..errors import ConfigurationError
 from .config import CurrentWebConfiguration
 from .passwords import PasswordChecker, Verdict
-from .paths import OPEN_PATHS
 
 
 class AccessMiddleware:
-    """An ASGI application that passes permitted requests to another."""
+    """An ASGI application that passes permitted requests to another; `open_paths` all."""
 
-    def __init__(self, app: ASGIApp, current: CurrentWebConfiguration) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        current: CurrentWebConfiguration,
+        open_paths: AbstractSet[str],
+    ) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._current = current
         self._limit: RateLimit | None = None
         self._bucket: TokenBucket | None = None
@@ -39,7 +45,7 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Reject a request, or pass it to the application."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
         try:

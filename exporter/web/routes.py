@@ -11,7 +11,12 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from ..cloud.watchdog import is_stalled
@@ -20,7 +25,7 @@ from ..errors import ConfigurationError
 from ..metrics.exposition import accepts_gzip, choose_format, compress
 from .connection_limiter import connection_limit
 from .discovery import discover
-from .paths import OwnPath
+from .paths import OwnPath, WebPaths
 from .scrape_limit import ScrapeLimit, scrape_limits
 from .scrape_timeout import SCRAPE_TIMEOUT_HEADER, scrape_seconds, scraper_timeout
 from .scraping import Exporter, ResponseFormat
@@ -37,29 +42,32 @@ _ACCOUNT_HEADERS: Final = {
 _VARY: Final = {"Vary": "Accept, Accept-Encoding"}
 
 
-def create_app(exporter: Exporter, telemetry_path: str) -> Starlette:
-    """Return the ASGI application; `telemetry_path` is where metrics are served."""
-    answers = _Answers(exporter, telemetry_path)
+def create_app(exporter: Exporter, paths: WebPaths) -> Starlette:
+    """Return the ASGI application, which answers at `paths`."""
+    answers = _Answers(exporter, paths)
     routes = [
-        Route(telemetry_path, answers.metrics),
-        Route(OwnPath.PROBE, answers.probe),
-        Route(OwnPath.DISCOVERY, answers.discovery),
-        Route(OwnPath.OWN_METRICS, answers.own_metrics),
-        Route(OwnPath.HEALTHY, answers.healthy),
-        Route(OwnPath.READY, answers.ready),
-        Route(OwnPath.RELOAD, answers.reload, methods=["POST"]),
+        Route(paths.route(paths.telemetry), answers.metrics),
+        Route(paths.route(OwnPath.PROBE), answers.probe),
+        Route(paths.route(OwnPath.DISCOVERY), answers.discovery),
+        Route(paths.route(OwnPath.OWN_METRICS), answers.own_metrics),
+        Route(paths.route(OwnPath.HEALTHY), answers.healthy),
+        Route(paths.route(OwnPath.READY), answers.ready),
+        Route(paths.route(OwnPath.RELOAD), answers.reload, methods=["POST"]),
     ]
-    if telemetry_path != OwnPath.PAGE:
-        routes.append(Route(OwnPath.PAGE, answers.page))
+    if paths.telemetry != OwnPath.PAGE:
+        routes.append(Route(paths.route(OwnPath.PAGE), answers.page))
+    if paths.prefix:
+        # The page's links are relative to the slash.
+        routes += [Route("/", answers.front), Route(paths.prefix, answers.unslashed)]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
 
 
 class _Answers:
-    def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
+    def __init__(self, exporter: Exporter, paths: WebPaths) -> None:
         self._exporter = exporter
-        self._telemetry_path = telemetry_path
+        self._paths = paths
         self._all_limit, self._probe_limit = scrape_limits(connection_limit())
 
     async def metrics(self, request: Request) -> Response:
@@ -96,8 +104,9 @@ class _Answers:
             for project in self._exporter.collector.configuration.projects
             if shard is None or shard.holds(shard_key(project))
         ]
-        scheme = request.url.scheme
-        body = discover(projects, address=host, scheme=scheme, path=OwnPath.PROBE)
+        scheme, prefix = self._paths.base_of(request.url.scheme, host)
+        path = prefix + OwnPath.PROBE
+        body = discover(projects, address=host, scheme=scheme, path=path)
         return Response(body, media_type="application/json")
 
     async def page(self, request: Request) -> Response:
@@ -107,7 +116,7 @@ class _Answers:
             raise HTTPException(400, f"{error}\n") from None
         exporter = self._exporter
         status = ExporterStatus(
-            telemetry_path=self._telemetry_path,
+            telemetry_path=self._paths.telemetry,
             now=exporter.clock(),
             started=exporter.started,
             configuration_read=exporter.configuration_read,
@@ -126,6 +135,14 @@ class _Answers:
 
         # In a thread, since it takes a tenth of a second with 500 projects.
         return await asyncio.to_thread(answer)
+
+    async def front(self, request: Request) -> Response:
+        """Lead from the root to the prefix, as Prometheus does."""
+        return RedirectResponse(f"{self._paths.prefix}/", 302)
+
+    async def unslashed(self, request: Request) -> Response:
+        prefix = self._paths.external.path or self._paths.prefix
+        return RedirectResponse(f"{prefix}/", 302)
 
     async def healthy(self, request: Request) -> Response:
         if is_stalled(self._exporter.collector.scheduler):

@@ -334,6 +334,36 @@ def test_a_change_replaces_the_pod():
     assert template('scrape.interval="2m"') == usual
 
 
+@pytest.mark.parametrize(
+    ("settings", "prefix"),
+    [
+        ({"externalUrl": "https://example.org/modelarts/"}, "/modelarts"),
+        ({"externalUrl": "https://example.org/a", "routePrefix": "/b"}, "/b"),
+        ({"externalUrl": "https://example.org/a", "routePrefix": "/"}, ""),
+    ],
+)
+def test_all_paths_follow_the_prefix(settings, prefix):
+    """Those of the kubelet and of Prometheus; the flags are the exporter's."""
+    manifests = rendered(
+        CHART / "ci/probes-values.yaml",
+        settings=[f'web.{key}="{value}"' for key, value in settings.items()],
+    )
+    (container,) = workload(manifests)["spec"]["template"]["spec"]["containers"]
+    (monitor,) = of_kind(manifests, "ServiceMonitor")
+    paths = [
+        container["livenessProbe"]["httpGet"]["path"],
+        container["readinessProbe"]["httpGet"]["path"],
+        monitor["spec"]["endpoints"][0]["path"],
+        *{probe["spec"]["prober"]["path"] for probe in of_kind(manifests, "Probe")},
+    ]
+
+    assert f"--web.external-url={settings['externalUrl']}" in container["args"]
+    assert paths == [
+        f"{prefix}{path}"
+        for path in ("/-/healthy", "/-/ready", "/exporter-metrics", "/probe")
+    ]
+
+
 SHARDS = CHART / "ci/shards-values.yaml"
 
 

@@ -51,6 +51,25 @@ def test_a_health_check_follows_the_port(address):
             process.stdout.close()
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--web.external-url=https://example.org/modelarts/"],
+        ["--web.external-url", "https://example.org/a", "--web.route-prefix=/b"],
+    ],
+)
+def test_a_health_check_follows_the_prefix(flags):
+    """Whichever flag it comes from."""
+    address = f"--web.listen-address=127.0.0.1:{free_port()}"
+    with demo(address, *flags) as process:
+        try:
+            next(line for line in process.stdout if "Press" in line)
+            assert check(process) == (0, "")
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
 def test_a_health_check_with_tls(tmp_path):
     """It does not need the certificate's authority: it asks nobody but the exporter."""
     web = Files(tmp_path).write(TLS)

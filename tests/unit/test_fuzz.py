@@ -41,6 +41,7 @@ from exporter.simulator import serve
 from exporter.web.config import CurrentWebConfiguration
 from exporter.web.config.reading import load_web_configuration
 from exporter.web.middleware import AccessMiddleware
+from exporter.web.paths import WebPaths
 
 
 FUZZ = settings(
@@ -241,7 +242,9 @@ async def test_no_web_configuration_opens_a_door(tmp_path_factory, text):
     for before in (start, start + tls):
         file.write_text(before)
         guard = AccessMiddleware(
-            PlainTextResponse("in"), CurrentWebConfiguration(str(file))
+            PlainTextResponse("in"),
+            CurrentWebConfiguration(str(file)),
+            WebPaths().open,
         )
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
         transport = httpx.ASGITransport(app=guard)

@@ -56,13 +56,8 @@ _BADGES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterStatus:
-    """
-    What the page shows about the exporter itself; times are Unix times.
+    """What the page shows about the exporter itself; times are Unix times."""
 
-    `root` comes before its links, and ends with a slash unless it is empty.
-    """
-
-    root: str = ""
     telemetry_path: str
     now: float
     started: float

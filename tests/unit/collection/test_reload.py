@@ -25,6 +25,7 @@ from exporter.app import serve_exporter
 from exporter.config import Discovery, Secret
 from exporter.errors import ConfigurationError, FileError
 from exporter.simulator import Effect, Fault, serve
+from exporter.web.paths import WebPaths
 
 
 class Reloading:
@@ -274,7 +275,7 @@ async def test_sighup_reloads(cloud, logged):
     """SIGHUP does what POST does; SIGTERM still ends the exporter."""
     load = Reloading(configured(cloud, "a"))
     listener = socket.create_server(("127.0.0.1", 0))
-    running = asyncio.create_task(serve_exporter(load, listener, "/metrics"))
+    running = asyncio.create_task(serve_exporter(load, listener, WebPaths()))
     lines = []
     await _until(lambda: lines.extend(logged()) or any("listening" in x for x in lines))
     load.current = ConfigurationError("f", (FileError(1, "x", "wrong"),))
@@ -299,7 +300,7 @@ async def test_sighup_lets_a_repaired_credential_be_tried(cloud, logged):
     load = Reloading(configured(cloud, "a"))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
-    running = asyncio.create_task(serve_exporter(load, listener, "/metrics"))
+    running = asyncio.create_task(serve_exporter(load, listener, WebPaths()))
     lines = []
     await _until(lambda: lines.extend(logged()) or any("listening" in x for x in lines))
     async with httpx.AsyncClient(trust_env=False) as client:

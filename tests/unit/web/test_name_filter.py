@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.app import open_exporter
 from exporter.metrics.name_filter import NameFilter
 from exporter.simulator import serve
+from exporter.web.paths import WebPaths
 from exporter.web.routes import create_app
 
 
@@ -21,7 +22,7 @@ async def names_of(names, path, accept="text/plain"):
         serve(cloud) as url,
         open_exporter(lambda: configuration(cloud, url), names=names) as exporter,
         AsyncClient(
-            transport=ASGITransport(create_app(exporter, "/metrics")),
+            transport=ASGITransport(create_app(exporter, WebPaths())),
             base_url="http://exporter",
         ) as client,
     ):

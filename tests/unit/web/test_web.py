@@ -223,7 +223,7 @@ async def test_the_landing_page(empty):
 
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "ModelArts exporter" in response.text
-    assert 'href="/metrics"' in response.text
+    assert 'href="./metrics"' in response.text
 
 
 @pytest.mark.slow

@@ -197,6 +197,12 @@ volumeMounts:
 {{- default (ternary "https" "http" (not (empty $tls))) .Values.web.scheme }}
 {{- end }}
 
+{{/* Before each path of the exporter: empty, or a path without a slash at its end. */}}
+{{- define "modelarts-exporter.prefix" -}}
+{{- $path := default (get (urlParse .Values.web.externalUrl) "path") .Values.web.routePrefix -}}
+{{- with trimAll "/" $path }}/{{ . }}{{ end }}
+{{- end }}
+
 {{- define "modelarts-exporter.isSharded" -}}
 {{- if gt (int .Values.shards) 1 }}true{{ end }}
 {{- end }}

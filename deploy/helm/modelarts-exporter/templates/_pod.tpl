@@ -59,6 +59,12 @@ spec:
         - --web.config.file=/etc/modelarts-exporter/{{ default "web.yml" .existingFile }}
         {{- end }}
         {{- end }}
+        {{- with .Values.web.externalUrl }}
+        - --web.external-url={{ . }}
+        {{- end }}
+        {{- with .Values.web.routePrefix }}
+        - --web.route-prefix={{ . }}
+        {{- end }}
         {{- if include "modelarts-exporter.isSharded" . }}
         - --shard-from-pod=$(POD_NAME)
         - --total-shards={{ .Values.shards }}
@@ -74,13 +80,13 @@ spec:
           protocol: TCP
       livenessProbe:
         httpGet:
-          path: /-/healthy
+          path: {{ include "modelarts-exporter.prefix" . }}/-/healthy
           port: http
           scheme: {{ include "modelarts-exporter.scheme" . | upper }}
         {{- toYaml .Values.livenessProbe | nindent 8 }}
       readinessProbe:
         httpGet:
-          path: /-/ready
+          path: {{ include "modelarts-exporter.prefix" . }}/-/ready
           port: http
           scheme: {{ include "modelarts-exporter.scheme" . | upper }}
         {{- toYaml .Values.readinessProbe | nindent 8 }}
