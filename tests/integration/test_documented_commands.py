@@ -37,11 +37,10 @@ PROGRAMS = {
 }
 
 
-def with_marker(*markers):
-    """Return the blocks with one of some markers, as a test's parameters."""
-    return pytest.mark.parametrize(
-        "block", [one for one in COMMANDS if one.marker in markers], ids=str
-    )
+def with_marker(marker):
+    """Return the blocks with a marker as a test's parameters, the same commands once."""
+    found = {block.text: block for block in COMMANDS if block.marker == marker}
+    return pytest.mark.parametrize("block", found.values(), ids=str)
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
