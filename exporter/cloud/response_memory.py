@@ -2,22 +2,26 @@
 Bounds the memory of responses while they are read, over all clouds.
 
 A response reserves memory in steps as it arrives, and waits while none is free.
-Responses that hold memory and wait for more could deadlock, and a server can stall in
-the middle of a large response. So a wait has a limit, after which stalled responses are
-dropped, or the largest one if none has stalled.
+Responses that hold memory and wait for more would deadlock, so the oldest of them never
+waits: it may exceed the capacity. A server can stall in the middle of a large response, so
+a wait has a limit, after which stalled responses are dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 
-CAPACITY: Final = 32 * 1024 * 1024
-"""Bytes: 20 pages of 1,000 jobs. The `UNCOUNTED` bytes per response are extra."""
+CAPACITY: Final = 24 * 1024 * 1024
+"""
+Bytes: 15 pages of 1,000 jobs. The oldest response may take up to 8 MiB more, and the
+`UNCOUNTED` bytes per response are extra.
+"""
 
 UNCOUNTED: Final = 64 * 1024
 """Bytes of each response that need no reservation; most responses are smaller."""
@@ -38,9 +42,9 @@ class ResponseMemory:
         self.capacity = capacity
         self.patience = patience
         self.used = 0
-        self._shares: set[Share] = set()
-        self._queue: list[Share] = []
-        self._changed = asyncio.Event()
+        # In the order in which they began.
+        self._shares: dict[Share, None] = {}
+        self._queue: OrderedDict[Share, None] = OrderedDict()
         self._decoding = asyncio.Lock()
 
     @property
@@ -56,7 +60,7 @@ class ResponseMemory:
         Raises `ResponseDroppedError` within the block if others need the memory.
         """
         share = Share(self)
-        self._shares.add(share)
+        self._shares[share] = None
         try:
             async with share.scope:
                 yield share
@@ -65,13 +69,13 @@ class ResponseMemory:
                 raise
             raise ResponseDroppedError from error
         finally:
-            self._shares.remove(share)
+            del self._shares[share]
             self.used -= share.size
             self._wake()
 
     async def take(self, share: Share, size: int) -> None:
         """Wait until `size` more bytes are free, and reserve them."""
-        if self._queue or self.used + size > self.capacity:
+        if self._queue or not self._may_take(share, size):
             await self._wait(share, size)
         # No await since the check: a cancellation cannot leave a reservation.
         self.used += size
@@ -90,43 +94,55 @@ class ResponseMemory:
 
     async def _wait(self, share: Share, size: int) -> None:
         share.wanted = size
-        self._queue.append(share)
+        self._queue[share] = None
         try:
-            while self._queue[0] is not share or self.used + size > self.capacity:
+            while not self._may_take(share, size):
+                share.changed.clear()
                 try:
                     async with asyncio.timeout(self.patience):
-                        await self._changed.wait()
+                        await share.changed.wait()
                 except TimeoutError:
                     self._make_room()
         finally:
             share.wanted = 0
-            self._queue.remove(share)
+            del self._queue[share]
             self._wake()
+
+    def _may_take(self, share: Share, size: int) -> bool:
+        if share is self._oldest():
+            return True
+        is_next = next(iter(self._queue), share) is share
+        return is_next and self.used + size <= self.capacity
+
+    def _oldest(self) -> Share | None:
+        """Return the oldest of the responses that hold memory."""
+        return next((share for share in self._shares if share.size), None)
 
     def _make_room(self) -> None:
         wanted = sum(share.wanted for share in self._queue)
         wanted -= self.capacity - self.used
         wanted -= sum(share.size for share in self._shares if share.is_dropped)
-        holders = [
-            share for share in self._shares if share.size and not share.is_dropped
-        ]
         latest = _now() - self.patience
         stalled = [
             share
-            for share in holders
-            if not share.wanted and not share.is_complete and share.grew_at <= latest
+            for share in self._shares
+            if share.size
+            and not share.is_dropped
+            and not share.wanted
+            and not share.is_complete
+            and share.grew_at <= latest
         ]
         for share in sorted(stalled, key=lambda share: share.grew_at):
             if wanted <= 0:
                 return
             share.drop()
             wanted -= share.size
-        if wanted > 0 and holders and all(share.wanted for share in holders):
-            max(holders, key=lambda share: share.size + share.wanted).drop()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Wake the two that may go on: all of them would cost the square of them."""
+        for share in (next(iter(self._queue), None), self._oldest()):
+            if share is not None:
+                share.changed.set()
 
 
 class Share:
@@ -138,6 +154,9 @@ class Share:
         self.grew_at = _now()
         self.is_complete = False
         self.is_dropped = False
+        self.changed = asyncio.Event()
+        """Set when a wait of this response may be over."""
+
         self.scope = asyncio.timeout(None)
         self._memory = memory
 

@@ -157,11 +157,14 @@ class Memory(RuleBasedStateMachine):
         if waiting:
             first = min(waiting, key=lambda one: one.asked)
             assert self.memory.used + first.share.wanted > self.memory.capacity
+            # The oldest that holds memory never waits, so that something goes on.
+            holding = [one for one in self.responses if one.share and one.share.size]
+            assert holding[0] not in waiting
 
     @invariant()
     def never_more_than_there_is(self):
-        """What is taken is never below nothing nor above the whole."""
-        assert 0 <= self.memory.used <= self.memory.capacity
+        """What is taken is never below nothing, nor above the whole and one response."""
+        assert 0 <= self.memory.used <= self.memory.capacity + 2 * LARGEST
 
     def teardown(self):
         """Whatever happened: in the end all are answered, and work goes on."""
@@ -217,8 +220,8 @@ async def test_what_stalls_is_dropped():
 
 
 async def test_those_that_wait_for_each_other_go_on():
-    """All hold memory and want more than there is: they end, some of them whole."""
-    memory = ResponseMemory(4 * CAPACITY, 0.02)
+    """All hold memory and want more than there is: one after the other ends, whole."""
+    memory = ResponseMemory(4 * CAPACITY, 60.0)
     responses = [Response(memory) for _ in range(40)]
     for one in responses:
         one.wishes.put_nowait(2 * UNCOUNTED)
@@ -227,8 +230,7 @@ async def test_those_that_wait_for_each_other_go_on():
     await asyncio.wait([one.task for one in responses], timeout=10)
 
     outcomes = [one.outcome for one in responses]
-    assert outcomes.count("whole") >= 10
-    assert set(outcomes) <= {"whole", "given up"}
+    assert set(outcomes) == {"whole"}
     assert memory.used == 0
 
 
