@@ -204,7 +204,7 @@ class CloudClient:
         if failure.retry_after is not None:
             delay += failure.retry_after
         if throttled:
-            self._queue.throttled(delay)
+            self._queue.pause(delay)
         if not failure.transient or (attempt >= _MAX_RETRIES and not throttled):
             return None
         return delay if delay < deadline.remaining else None

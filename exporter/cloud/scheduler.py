@@ -10,24 +10,40 @@ from __future__ import annotations
 
 import asyncio
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from ..config import RateLimit
 from .rate_limit import TokenBucket
+from .request_window import FIRST_WINDOW, RequestWindow, SentIn
 
 
 _MAX_PAUSE_SECONDS: Final = 1.0
 
 
+class Slot:
+    """A place among the requests in flight; its user reports the outcome, if known."""
+
+    def __init__(self, queue: CloudQueue, sent: SentIn) -> None:
+        self._queue = queue
+        self._sent = sent
+
+    def succeeded(self) -> None:
+        """Report an answer other than 429."""
+        self._queue.window.succeeded(self._sent, self._queue.held)
+
+    def throttled(self) -> None:
+        """Report a 429."""
+        self._queue.window.throttled(self._sent, self._queue.held)
+
+
 class CloudQueue:
     """
-    The requests of one cloud: queue, rate limit and congestion window.
+    The requests of one cloud: queue, rate limit and window.
 
-    As in TCP congestion control, a 429 halves the window of requests in flight and every
-    success adds a fraction. After a 429, nothing is sent until a pause is over.
+    After a 429, nothing is sent until a pause is over.
     """
 
     def __init__(
@@ -35,23 +51,28 @@ class CloudQueue:
     ) -> None:
         self._scheduler = scheduler
         self._bucket = TokenBucket(rate_limit) if rate_limit else None
-        self._queues: dict[str, dict[asyncio.Future[None], None]] = {}
+        # Not a dict, in which the first key is behind all that were removed.
+        self._queues: OrderedDict[str, OrderedDict[asyncio.Future[None], None]] = (
+            OrderedDict()
+        )
         self._held: set[asyncio.Future[None]] = set()
         self._waiting = 0
         self._in_flight = 0
-        self._window = float(scheduler.max_in_flight)
+        self.window = RequestWindow(
+            scheduler.first_window, lambda: scheduler.max_in_flight
+        )
         self._paused_until = 0.0
 
     @asynccontextmanager
-    async def slot(self, project: str) -> AsyncIterator[None]:
+    async def slot(self, project: str) -> AsyncIterator[Slot]:
         """Wait for a slot and hold it; projects of the cloud take turns."""
         slot = asyncio.get_running_loop().create_future()
-        self._queues.setdefault(project, {})[slot] = None
+        self._queues.setdefault(project, OrderedDict())[slot] = None
         self._waiting += 1
         try:
             self._scheduler.dispatch()
             await slot
-            yield
+            yield Slot(self, self.window.sent())
         finally:
             # The slot may be assigned and the request canceled in the same tick, so
             # release it whether or not the request has seen it.
@@ -83,16 +104,14 @@ class CloudQueue:
         """Number of requests that wait for a slot; thread-safe."""
         return self._waiting
 
-    def throttled(self, delay: float) -> None:
+    def pause(self, delay: float) -> None:
         """
-        Pause the whole cloud, then continue with a smaller window.
+        Send nothing to the whole cloud for `delay` seconds after a 429.
 
-        The pause is `delay` seconds, but capped: a delay for one project must not time
-        out the scrapes of the others.
+        The pause is capped: a delay for one project must not time out the scrapes of the
+        others.
         """
         now = asyncio.get_running_loop().time()
-        if now >= self._paused_until:
-            self._window = max(1.0, min(self._window, len(self._held) + 1.0) / 2)
         self._paused_until = max(
             self._paused_until, now + min(delay, _MAX_PAUSE_SECONDS)
         )
@@ -102,15 +121,9 @@ class CloudQueue:
         """Seconds until the end of the pause; negative when it is over."""
         return self._paused_until - asyncio.get_running_loop().time()
 
-    def succeeded(self) -> None:
-        """Widen the window by a fraction of a request."""
-        self._window = min(
-            float(self._scheduler.max_in_flight), self._window + 1 / self._window
-        )
-
     def wait(self, now: float) -> float | None:
         """Return the seconds until a request may be sent; None if none waits or no slot is free."""
-        if self._first_waiting() is None or len(self._held) >= int(self._window):
+        if self._first_waiting() is None or len(self._held) >= self.window.width:
             return None
         bucket = self._bucket.wait(now) if self._bucket else 0.0
         return max(self._paused_until - now, bucket, 0.0)
@@ -122,9 +135,9 @@ class CloudQueue:
             return
         project, slot = first
         self._forget(project, slot)
-        if rest := self._queues.pop(project, None):
+        if project in self._queues:
             # Round-robin: the project goes to the end.
-            self._queues[project] = rest
+            self._queues.move_to_end(project)
         if self._bucket:
             self._bucket.take()
         self._held.add(slot)
@@ -150,19 +163,25 @@ class CloudQueue:
         return None
 
     def _forget(self, project: str, slot: asyncio.Future[None]) -> None:
-        queue = self._queues.get(project, {})
-        if slot in queue:
-            del queue[slot]
-            self._waiting -= 1
+        queue = self._queues.get(project)
+        if queue is None or slot not in queue:
+            return
+        del queue[slot]
+        self._waiting -= 1
         if not queue:
-            self._queues.pop(project, None)
+            del self._queues[project]
 
 
 class RequestScheduler:
-    """Schedules the requests of all clouds, at most `max_in_flight` at a time."""
+    """
+    Schedules the requests of all clouds, at most `max_in_flight` at a time.
 
-    def __init__(self, max_in_flight: int) -> None:
+    Each cloud begins with a window of `first_window`.
+    """
+
+    def __init__(self, max_in_flight: int, first_window: int = FIRST_WINDOW) -> None:
         self.max_in_flight = max_in_flight
+        self.first_window = first_window
         self._clouds: deque[CloudQueue] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None

@@ -98,7 +98,7 @@ class CloudTransport(httpx.AsyncBaseTransport):
             queued_at=now(),
         )
         recorded = context.record.begin(replace(exchange, problem=UNSENT))
-        async with self._queue.slot(context.project):
+        async with self._queue.slot(context.project) as slot:
             sent_at = now()
             exchange = replace(exchange, waited=sent_at - exchange.queued_at)
             recorded.exchange = replace(exchange, problem=UNANSWERED)
@@ -114,8 +114,10 @@ class CloudTransport(httpx.AsyncBaseTransport):
                 recorded.exchange = exchange
                 for observe in self._observers:
                     observe(exchange)
-        if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
-            self._queue.succeeded()
+            if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                slot.throttled()
+            else:
+                slot.succeeded()
         return response
 
     async def aclose(self) -> None:

@@ -24,11 +24,15 @@ class Requests:
 
     async def request(self, project):
         """Take a turn."""
-        async with self.cloud.slot(project):
+        async with self.cloud.slot(project) as slot:
             self.order.append(project)
             release = asyncio.get_running_loop().create_future()
             self.holding.append(release)
-            await release
+            match await release:
+                case "throttled":
+                    slot.throttled()
+                case "succeeded":
+                    slot.succeeded()
 
     def start(self, *projects):
         """Start a request for each party."""
@@ -41,12 +45,12 @@ class Requests:
             self.release()
         return self.order
 
-    def release(self):
+    def release(self, outcome=None):
         """Let the request that has held its turn the longest end."""
         while self.holding:
             release = self.holding.pop(0)
             if not release.cancelled() and not release.done():
-                release.set_result(None)
+                release.set_result(outcome)
                 return
 
 
@@ -129,10 +133,10 @@ async def test_throttling_slows_the_whole_cloud_down():
     await settle()
     assert len(requests.order) == 8
 
-    cloud.throttled(0.02)
+    cloud.pause(0.02)
     later = requests.start(*"ijklmnop")
     for release in requests.holding:
-        release.set_result(None)
+        release.set_result("throttled")
     requests.holding.clear()
     await asyncio.gather(*tasks)
     await settle()
@@ -223,9 +227,9 @@ async def test_a_deadline_moves_back_only():
 class Stepped:
     """A cloud's queue whose time the test moves."""
 
-    def __init__(self, limit, rate=None):
+    def __init__(self, limit, rate=None, first_window=32):
         self.loop = SteppedLoop()
-        self.scheduler = RequestScheduler(limit)
+        self.scheduler = RequestScheduler(limit, first_window)
         self.cloud = self.scheduler.cloud(rate)
         self.requests = Requests(self.cloud)
 
@@ -238,13 +242,19 @@ class Stepped:
         self.loop.step(start())
         return len(self.requests.order)
 
-    def throttled(self, delay):
-        """Take a 429."""
+    def pause(self, delay):
+        """Send nothing for a moment."""
 
-        async def throttle():
-            self.cloud.throttled(delay)
+        async def pause():
+            self.cloud.pause(delay)
 
-        self.loop.step(throttle())
+        self.loop.step(pause())
+
+    def end_all(self, outcome=None, most=None):
+        """Let what is in flight now end like this, in one tick, or the first of it."""
+        for _ in range(most or len(self.requests.holding)):
+            self.requests.release(outcome)
+        self.loop.step()
 
     def paused_for(self):
         """Return the seconds until something is sent again."""
@@ -257,7 +267,7 @@ class Stepped:
     def sent_at_once(self):
         """Return how many of twenty requests are sent at once, and let all end."""
         before = len(self.requests.order)
-        sent = self.start(*"a" * 20) - before
+        sent = self.start(*"a" * 300) - before
         while self.requests.holding:
             self.requests.release()
             self.loop.step()
@@ -272,56 +282,109 @@ def eight():
     stepped.loop.end()
 
 
-def test_the_window_halves_once_in_a_pause(eight):
+@pytest.fixture
+def many():
+    """Return a queue that may come to send 128 requests at once."""
+    stepped = Stepped(128)
+    yield stepped
+    stepped.loop.end()
+
+
+def test_the_window_doubles_with_each_round_trip(many):
+    """It begins with 32, and is never wider than all clouds' requests together."""
+    widths = []
+    many.start(*"a" * 600)
+    while len(many.requests.order) < 600:
+        widths.append(many.scheduler.held)
+        many.end_all("succeeded")
+    many.end_all()
+
+    assert widths[:4] == [32, 64, 128, 128]
+    assert many.sent_at_once() == 128
+
+
+def test_a_window_that_is_not_used_does_not_grow(many):
+    """What was never tried may be too much."""
+    for _ in range(40):
+        many.start(*"a" * 31)
+        many.end_all("succeeded")
+
+    assert many.sent_at_once() == 32
+
+
+def test_the_window_halves_once_in_a_round_trip(eight):
     """All requests that were in flight are answered with 429: that is one event."""
     eight.start(*"abcdefgh")
-    for _ in range(5):
-        eight.throttled(0.5)
-    while eight.requests.holding:
-        eight.requests.release()
-        eight.loop.step()
+    eight.pause(0.5)
+    eight.end_all("throttled", 3)
     eight.loop.advance(0.49)
     assert eight.start("i") == 8
     eight.loop.advance(0.02)
+    # Five of the eight are still in flight, and are answered after the pause.
+    assert len(eight.requests.order) == 8
+    eight.end_all("throttled")
     assert len(eight.requests.order) == 9
-    eight.requests.release()
-    eight.loop.step()
+    eight.end_all("succeeded")
 
     assert eight.sent_at_once() == 4
 
 
+def test_a_late_success_does_not_widen_a_window_that_was_halved(eight):
+    """It was sent in the wider one, which was too wide."""
+    eight.start(*"abcdefgh")
+    eight.end_all("throttled", 1)
+    eight.end_all("succeeded")
+
+    assert eight.sent_at_once() == 4
+
+
+def test_the_window_halves_again_where_half_is_too_much(eight):
+    """Each round trip with a 429 halves it, down to one."""
+    widths = []
+    for _ in range(4):
+        eight.start(*"abcdefgh")
+        eight.end_all("throttled", 1)
+        while eight.requests.holding:
+            eight.end_all()
+        widths.append(eight.sent_at_once())
+
+    assert widths == [4, 2, 1, 1]
+
+
 def test_the_window_is_that_of_the_requests_in_flight(eight):
     """A cloud that throttles the second of two requests gets no four at once."""
-    eight.start("a")
-    eight.throttled(0.5)
-    eight.requests.release()
-    eight.loop.advance(0.5)
+    eight.start("a", "b")
+    eight.end_all("throttled", 1)
+    eight.end_all()
 
     assert eight.sent_at_once() == 1
 
 
-def test_the_window_grows_by_one_with_each_round_of_successes(eight):
-    """It is never wider than all clouds' requests together, and never closed."""
-    for _ in range(3):
-        eight.throttled(0.5)
-        eight.loop.advance(0.5)
-    windows = [eight.sent_at_once()]
-    for _ in range(60):
-        eight.cloud.succeeded()
-        windows.append(eight.sent_at_once())
+def test_after_a_429_the_window_grows_by_one_with_each_round_trip():
+    """So that it stays for long where the cloud has just accepted all."""
+    eight = Stepped(8)
+    eight.start(*"abcdefgh")
+    eight.end_all("throttled")
+    widths = []
+    eight.start(*"a" * 60)
+    while len(eight.requests.order) < 60:
+        widths.append(eight.scheduler.held)
+        eight.end_all("succeeded")
+    while eight.requests.holding:
+        eight.end_all()
+    eight.loop.end()
 
-    assert windows[0] == 1
-    assert windows == sorted(windows)
-    # Each width takes about as many successes as it has.
-    assert [windows.count(width) for width in range(1, 8)] == pytest.approx(
-        range(1, 8), abs=1
-    )
-    assert windows[-1] == 8
-    eight.throttled(0.5)
-    eight.loop.advance(0.5)
-    eight.scheduler.max_in_flight = 20
-    eight.cloud.succeeded()
-    assert eight.sent_at_once() <= 2
+    assert widths[0] == 4
+    assert set(widths) == {4, 5, 6, 7, 8}
+    assert widths == sorted(widths)
+
+
+def test_a_smaller_limit_holds_at_once(many):
+    """A reload sets it; with the old one, the window is what it was."""
+    many.scheduler.max_in_flight = 3
+    assert many.sent_at_once() == 3
+    many.scheduler.max_in_flight = 128
+    assert many.sent_at_once() == 32
 
 
 @pytest.mark.parametrize(
@@ -331,7 +394,7 @@ def test_the_window_grows_by_one_with_each_round_of_successes(eight):
 def test_a_pause_is_the_longest_but_short(eight, delays, pause):
     """A delay of one project does not cost the scrapes of the others."""
     for delay in delays:
-        eight.throttled(delay)
+        eight.pause(delay)
 
     assert eight.paused_for() == pytest.approx(pause)
     assert eight.start("a") == 0
@@ -381,7 +444,7 @@ def test_lost_slots_are_found_out_and_given_anew(eight):
     async def reset():
         eight.scheduler.reset_slots()
 
-    eight.throttled(1.0)
+    eight.pause(1.0)
     eight.loop.step(reset())
     assert len(eight.requests.order) == 10
     assert eight.scheduler.held == 2

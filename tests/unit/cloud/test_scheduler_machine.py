@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from stepped import SteppedLoop
 
-from exporter.cloud.scheduler import CloudQueue, RequestScheduler
+from exporter.cloud.scheduler import CloudQueue, RequestScheduler, Slot
 from exporter.config import RateLimit
 
 
-LIMITS = st.integers(1, 4)
+LIMITS = st.integers(1, 8)
+FIRST_WINDOW = 2
 PROJECTS = st.sampled_from("abc")
 RATES = st.sampled_from(
     [
@@ -34,17 +35,23 @@ class Request:
     cloud: CloudQueue
     project: str
     running: bool = False
+    slot: Slot | None = None
     answer: asyncio.Future = field(init=False)
     task: asyncio.Task = field(init=False)
 
     async def run(self):
         """Wait for a slot and hold it until there is an answer."""
         with suppress(ConnectionError):
-            async with self.cloud.slot(self.project):
+            async with self.cloud.slot(self.project) as self.slot:
                 self.running = True
                 try:
                     with self.cloud.sending():
-                        await self.answer
+                        outcome = await self.answer
+                    if outcome == "throttled":
+                        self.slot.throttled()
+                        self.cloud.pause(0.3)
+                    else:
+                        self.slot.succeeded()
                 finally:
                     self.running = False
 
@@ -57,12 +64,12 @@ class Scheduler(RuleBasedStateMachine):
         self.loop = SteppedLoop()
         self.requests = []
         self.clouds = []
-        self.throttled = set()
+        self.ran_before = {}
 
     @initialize(limit=LIMITS, rates=st.lists(RATES, min_size=1, max_size=3))
     def begin(self, limit, rates):
         """Begin with some clouds, with and without rate limits."""
-        self.scheduler = RequestScheduler(limit)
+        self.scheduler = RequestScheduler(limit, FIRST_WINDOW)
         self.changed = False
         self.clouds = [(self.scheduler.cloud(rate), rate) for rate in rates]
 
@@ -85,7 +92,9 @@ class Scheduler(RuleBasedStateMachine):
     @rule(data=st.data())
     def one_tick(self, data):
         """Some end, some fail, some are canceled, some start: all in the same tick."""
-        actions = st.sampled_from(["answer", "fail", "cancel", "cancel", "start"])
+        actions = st.sampled_from(
+            ["answer", "answer", "throttle", "fail", "cancel", "cancel", "start"]
+        )
         for action in data.draw(st.lists(actions, max_size=12)):
             if action == "start":
                 cloud, _ = data.draw(st.sampled_from(self.clouds))
@@ -102,8 +111,9 @@ class Scheduler(RuleBasedStateMachine):
             if action == "fail":
                 request.answer.set_exception(ConnectionError())
             else:
-                request.answer.set_result(None)
-                request.cloud.succeeded()
+                request.answer.set_result(
+                    "throttled" if action == "throttle" else "succeeded"
+                )
 
     @rule()
     def answer_and_cancel_those_who_get_the_slots(self):
@@ -123,11 +133,33 @@ class Scheduler(RuleBasedStateMachine):
         self.loop.step()
 
     @rule(data=st.data(), delay=st.sampled_from([0.0, 0.3, 60.0]))
-    def throttle(self, data, delay):
-        """A request is answered with 429."""
+    def pause(self, data, delay):
+        """A cloud is to be asked nothing for a while."""
         cloud, _ = data.draw(st.sampled_from(self.clouds))
-        self.throttled.add(cloud)
-        self.loop.step(throttle(cloud, delay))
+        self.loop.step(pause(cloud, delay))
+
+    @rule(data=st.data())
+    def throttle_all(self, data):
+        """All that is in flight to a cloud is answered with 429: that is one event."""
+        cloud, _ = data.draw(st.sampled_from(self.clouds))
+        width = cloud.window.width
+        running = [one for one in self.requests if one.running and one.cloud is cloud]
+        for request in running:
+            self.act("throttle", request)
+        self.loop.step()
+        if running:
+            assert cloud.window.width <= max(width, 1)
+            assert cloud.window.width >= min(width, len(running)) // 2
+
+    @rule()
+    def answer_all(self):
+        """All that is in flight is answered: windows that were full get wider."""
+        widths = {cloud: cloud.window.width for cloud, _ in self.clouds}
+        for request in self.requests:
+            self.act("answer", request)
+        self.loop.step()
+        for cloud, width in widths.items():
+            assert width <= cloud.window.width <= 2 * width + 1
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 1.0, 20.0]))
     def pass_time(self, seconds):
@@ -168,6 +200,13 @@ class Scheduler(RuleBasedStateMachine):
         assert self.scheduler.waiting == len(self.requests) - len(running)
         if not self.changed:
             assert len(running) <= self.scheduler.max_in_flight
+        for cloud, _ in self.clouds:
+            here = sum(one.cloud is cloud for one in running)
+            # A window that has just been halved fits what is sent from then on.
+            if here > self.ran_before.get(cloud, 0):
+                assert here <= cloud.window.width
+            self.ran_before[cloud] = here
+            assert 1 <= cloud.window.width <= self.scheduler.max_in_flight
 
     @invariant()
     def nobody_waits_while_a_slot_is_free(self):
@@ -176,11 +215,8 @@ class Scheduler(RuleBasedStateMachine):
             return
         for cloud, rate in self.clouds:
             (paused,) = self.loop.step(is_paused(cloud))
-            is_free = rate is None and not paused and not self.changed
-            if is_free and cloud not in self.throttled:
-                assert not cloud.waiting
-            if is_free and cloud.waiting:
-                assert cloud.held
+            if rate is None and not paused and not self.changed and cloud.waiting:
+                assert cloud.held >= cloud.window.width
 
     @invariant()
     def nothing_is_stalled(self):
@@ -227,9 +263,9 @@ async def stalled_seconds(scheduler):
     return scheduler.stalled_seconds
 
 
-async def throttle(cloud, delay):
-    """Take a 429."""
-    cloud.throttled(delay)
+async def pause(cloud, delay):
+    """Send nothing for a while."""
+    cloud.pause(delay)
 
 
 TestScheduler = Scheduler.TestCase

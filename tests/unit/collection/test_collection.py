@@ -29,6 +29,7 @@ from exporter.simulator import (
     Dialect,
     Effect,
     Fault,
+    Jobs,
     ManualClock,
     RealClock,
     SimulatedCloud,
@@ -451,6 +452,32 @@ async def test_a_throttling_cloud_is_listed_all_the_same():
 
     assert set(scrape.up().values()) == {1.0}
     assert 429 in {asked.status for asked in cloud.asked()}
+
+
+@pytest.mark.slow
+async def test_projects_share_a_throttling_cloud():
+    """A project with forty pages delays no small one, scrape after scrape; all is whole."""
+    small = [f"small{number}" for number in range(8)]
+    cloud = simulated("deep", *small)
+    cloud.clock = cloud.identity.clock = RealClock()
+    deep = cloud.projects[0]
+    deep.training = Jobs(Kind.TRAINING, quota=5, capacity=1000)
+    deep.training.history(400, cloud.clock.now() - 60)
+    async with exporting_from(cloud, page_size=10) as exporter:
+        await exporter.scrape()
+        cloud.throttle = Throttle(per_second=100, burst=10)
+        cloud.latency = 0.01
+        for _ in range(2):
+            cloud.record.clear()
+            scrape = await exporter.scrape()
+            assert set(scrape.up().values()) == {1.0}
+            answered = [
+                asked.project_id for asked in cloud.asked() if asked.status == 200
+            ]
+            # All eight are through before the deep one is half through.
+            half = [at for at, one in enumerate(answered) if one == deep.project_id][20]
+            assert set(answered[:half]) == {one.project_id for one in cloud.projects}
+            assert 429 in {asked.status for asked in cloud.asked()}
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_defaults(tmp_path):
     assert project.collectors is None
     assert project.workspace_id == "0"
     assert configuration.collection.timeout is None
-    assert configuration.collection.max_concurrent_requests == 32
+    assert configuration.collection.max_concurrent_requests == 128
     assert configuration.collection.page_size == 1000
     assert configuration.collection.duration_buckets[0] == 60.0
     assert configuration.collection.duration_buckets[-1] == 7 * 86400.0
