@@ -24,7 +24,7 @@ help:
 	@echo "                ARGS='--max-job-duration 5d'; ARGS=--help lists them"
 	@echo "make pictures   draw them as Grafana does, with an hour of the demo (needs npm, Chromium,"
 	@echo "                Prometheus), or ARGS='--prometheus URL --minutes 60'; and the status page"
-	@echo "make benchmark  times scrapes beside a plain and a threaded script"
+	@echo "make benchmark  times scrapes beside a bare client, a plain and a threaded script"
 	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
 	@echo "make abuse      abuses real exporters, measures what still works; ARGS='outage file'"

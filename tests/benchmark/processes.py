@@ -8,8 +8,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -34,6 +35,7 @@ def process(*arguments: str, output: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, *arguments],
         text=True,
+        stdin=subprocess.PIPE,
         **{output: subprocess.PIPE, other: subprocess.DEVNULL},
     ) as running:
         try:
@@ -50,6 +52,35 @@ def cloud(
     numbers = (str(number) for number in (projects, training, visualization))
     with process(str(HERE / "cloud.py"), *numbers, *flags, output="stdout") as running:
         yield running.stdout.readline().strip(), running.pid
+
+
+@contextlib.contextmanager
+def prepared_cloud(
+    projects: int, training: int, visualization: int
+) -> Iterator[tuple[str, int]]:
+    """Run a workload's cloud with prepared pages; yields its URL and process ID."""
+    numbers = (str(number) for number in (projects, training, visualization))
+    program = str(HERE / "prepared_cloud.py")
+    with process(program, *numbers, output="stdout") as running:
+        yield running.stdout.readline().strip(), running.pid
+
+
+@contextlib.contextmanager
+def bare_client(
+    url: str, projects: int, pages: tuple[int, int], at_once: int
+) -> Iterator[tuple[Callable[[], float], int]]:
+    """Run the bare client; yields what makes it scrape, and its process ID."""
+    numbers = [str(number) for number in (projects, *pages)]
+    program = str(HERE / "bare_client.py")
+    flags = ["--at-once", str(at_once)]
+    with process(program, url, *numbers, *flags, output="stdout") as running:
+
+        def scrape() -> float:
+            running.stdin.write("\n")
+            running.stdin.flush()
+            return float(running.stdout.readline())
+
+        yield scrape, running.pid
 
 
 @contextlib.contextmanager
@@ -87,8 +118,8 @@ def exporter(
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    # What clock_getcpuclockid(3) returns; /proc counts in steps of 10 ms.
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def peak_memory(pid: int) -> float:

@@ -1,8 +1,9 @@
 """
-Times scrapes of the exporter beside a plain script and a threaded one.
+Times scrapes of the exporter beside a bare client, a plain script and a threaded one.
 
-The simulated cloud answers each request after 50 ms, in a process of its own. All
-three run in the same session on the same cloud, one after the other.
+The cloud answers each request after 50 ms, in a process of its own. All run in the same
+session on the same cloud. The exporter and the bare client, which does no more than has
+to be done, take turns: processor times are comparable only under the same load.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +45,14 @@ class Workload:
     visualization: int
 
     @property
+    def pages(self) -> tuple[int, int]:
+        """The fewest pages of each kind that prove a listing complete."""
+        return self.training // 1000 + 1, self.visualization // 1000 + 1
+
+    @property
     def requests(self) -> int:
-        """The fewest requests that prove a listing complete."""
-        pages = (self.training // 1000 + 1) + (self.visualization // 1000 + 1)
-        return self.projects * pages
+        """The fewest requests that prove all listings complete."""
+        return self.projects * sum(self.pages)
 
     @property
     def floor(self) -> float:
@@ -64,6 +70,8 @@ class Row:
     cpu: float
     requests: int
     memory: float
+    ratio: float | None = None
+    """Its processor time in relation to the bare client's, measured in turns."""
 
 
 WORKLOADS = [
@@ -95,29 +103,58 @@ def asked(text: str) -> int:
 
 def run_exporter(
     url: str, workload: Workload, runs: int, concurrency: int = CONCURRENCY
-) -> Row:
-    """Time the exporter."""
+) -> list[Row]:
+    """Time the exporter and the bare client in turns."""
     with (
         tempfile.TemporaryDirectory() as folder,
         processes.exporter(Path(folder), url, workload.projects, concurrency) as (
             metrics,
             pid,
         ),
+        processes.bare_client(url, workload.projects, workload.pages, concurrency) as (
+            scrape,
+            bare_pid,
+        ),
     ):
         cold, first = timed(metrics)
+        bare_cold = scrape()
         timed(metrics)
-        before = processes.cpu_seconds(pid)
-        scrapes = [timed(metrics) for _ in range(runs)]
-        used = processes.cpu_seconds(pid) - before
+        scrapes, bare_scrapes = [], []
+        for _ in range(runs):
+            scrapes.append(measured(pid, lambda: timed(metrics)[0]))
+            bare_scrapes.append(measured(bare_pid, scrape))
         last = timed(metrics)[1]
-        return Row(
+        memory = processes.peak_memory(pid)
+        bare_memory = processes.peak_memory(bare_pid)
+        ratio = statistics.median(
+            own / bare
+            for (_, own), (_, bare) in zip(scrapes, bare_scrapes, strict=True)
+        )
+    return [
+        Row(
             f"exporter, {concurrency} at once",
             cold,
-            statistics.median(seconds for seconds, _ in scrapes),
-            used / runs,
+            *map(statistics.median, zip(*scrapes, strict=True)),
             (asked(last) - asked(first)) // (runs + 2),
-            processes.peak_memory(pid),
-        )
+            memory,
+            ratio,
+        ),
+        Row(
+            f"bare client, {concurrency} at once",
+            bare_cold,
+            *map(statistics.median, zip(*bare_scrapes, strict=True)),
+            workload.requests,
+            bare_memory,
+            1.0,
+        ),
+    ]
+
+
+def measured(pid: int, scrape: Callable[[], float]) -> tuple[float, float]:
+    """Return the seconds of a scrape, and the processor time of its process."""
+    before = processes.cpu_seconds(pid)
+    seconds = scrape()
+    return seconds, processes.cpu_seconds(pid) - before
 
 
 def run_script(url: str, workload: Workload, threads: int, runs: int) -> Row:
@@ -147,10 +184,11 @@ def run_script(url: str, workload: Workload, threads: int, runs: int) -> Row:
 def print_rows(workload: Workload, rows: list[Row]) -> None:
     """Print a workload's part of the table."""
     for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         print(
             f"| {workload.name} | {row.who} | {row.cold:.2f} | {row.warm:.3f} "
-            f"| {row.cpu:.3f} | {row.requests} | {row.memory:.0f} "
-            f"| {row.warm / workload.floor:.1f} |",
+            f"| {row.cpu:.3f} | {ratio} | {row.requests} "
+            f"| {row.memory:.0f} | {row.warm / workload.floor:.1f} |",
             flush=True,
         )
 
@@ -158,10 +196,10 @@ def print_rows(workload: Workload, rows: list[Row]) -> None:
 def compare(workload: Workload, runs: int, *, sequential: bool) -> None:
     """Time all contestants on a workload."""
     sizes = (workload.projects, workload.training, workload.visualization)
-    with processes.cloud(*sizes) as (url, _):
-        rows = [run_exporter(url, workload, runs)]
+    with processes.prepared_cloud(*sizes) as (url, _):
+        rows = run_exporter(url, workload, runs)
         if workload.requests > CONCURRENCY:
-            rows.append(run_exporter(url, workload, runs, 4 * CONCURRENCY))
+            rows += run_exporter(url, workload, runs, 4 * CONCURRENCY)
         rows.append(run_script(url, workload, CONCURRENCY, runs))
         if sequential:
             rows.append(run_script(url, workload, PYTHONS_THREADS, 1))
@@ -225,9 +263,10 @@ def main() -> None:
     flags = parser.parse_args()
     print(f"{processes.machine()}\n")
     print(
-        "| workload | who | cold s | warm s | CPU s a scrape | requests | peak MB | floors |"
+        "| workload | who | cold s | warm s | CPU s a scrape | of the bare client's "
+        "| requests | peak MB | floors |"
     )
-    print("| --- | --- | --: | --: | --: | --: | --: | --: |")
+    print("| --- | --- | --: | --: | --: | --: | --: | --: | --: |")
     for workload in WORKLOADS:
         if flags.workload in {None, workload.name}:
             compare(workload, flags.runs, sequential=flags.workload is None)
