@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Annotated, Final, TypeAlias, cast
 
 from msgspec import Meta
@@ -32,6 +33,7 @@ _MAX_MILLIS: Final = 10**13
 _MAX_SHOWN: Final = 20
 
 _INTEGER: Final[set[type]] = {int}
+_INTEGER_OR_NONE: Final[set[type]] = {int, NoneType}
 
 
 def to_int(number: Number, field: str) -> int | None:
@@ -87,8 +89,13 @@ def to_ints(numbers: list[Number], field: str) -> list[int]:
     Raises `CollectionError`, which names `field`, if one is out of range.
     """
     # Called for pages of a thousand jobs: the common case must be fast.
-    if set(map(type, numbers)) <= _INTEGER:
+    types = set(map(type, numbers))
+    if types <= _INTEGER:
         return cast("list[int]", numbers)
+    if types <= _INTEGER_OR_NONE:
+        return [
+            number for number in cast("list[int | None]", numbers) if number is not None
+        ]
     found = (to_int(number, field) for number in numbers)
     return [number for number in found if number is not None]
 
@@ -99,9 +106,10 @@ def to_millis_list(numbers: list[Number], field: str) -> list[int]:
 
     Raises `CollectionError`, which names `field`, if one is out of range.
     """
-    return [
-        time for time in to_ints(numbers, field) if _MIN_MILLIS <= time < _MAX_MILLIS
-    ]
+    times = to_ints(numbers, field)
+    if times and min(times) >= _MIN_MILLIS and max(times) < _MAX_MILLIS:
+        return times
+    return [time for time in times if _MIN_MILLIS <= time < _MAX_MILLIS]
 
 
 def to_millis(number: Number, field: str) -> int | None:

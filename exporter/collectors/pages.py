@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 
 ObjectId: TypeAlias = int | str
@@ -61,9 +61,10 @@ class PageRecord(NamedTuple):
 def record_of(page: Page) -> PageRecord:
     """Return what is remembered of a page."""
     # A number takes 8 bytes in an array and about 75 in a set: sets are made later.
-    numbers = [found for found in page.ids if isinstance(found, int)]
+    ids: array[int] | list[ObjectId]
     try:
-        is_compact = len(numbers) == len(page.ids)
-        return PageRecord(page.total, array("q", numbers) if is_compact else page.ids)
-    except OverflowError:
-        return PageRecord(page.total, page.ids)
+        ids = array("q", cast("list[int]", page.ids))
+    except (TypeError, OverflowError):
+        # Texts, or numbers of more than 64 bits.
+        ids = page.ids
+    return PageRecord(page.total, ids)

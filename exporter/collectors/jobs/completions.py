@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..numbers import Number, to_millis, to_millis_list
+from ..numbers import to_millis, to_millis_list
 from ..phases import Phase
 from .aggregates import DurationHistogram
 from .job import Job, JobId
@@ -79,15 +79,19 @@ class CompletionObserver:
     def observe(self, page: Page) -> Mapping[JobId, Job]:
         """Look at all jobs of a page; return the unfinished. Raises `CollectionError`."""
         # Pages of a thousand jobs go through here: the common case must be fast.
-        statuses = {row.status for row in page.rows}
         finished = {
             status
-            for status in statuses
+            for status in page.by_status
             if self.status_of(status).phase in FINISHED_PHASES
         }
-        self.finished |= self._jobs(self._relevant(page), finished)
-        unfinished = statuses - finished
-        jobs = self._jobs(page.rows, unfinished) if unfinished else {}
+        relevant = self._relevant(page)
+        self.finished |= self._jobs(row for row in relevant if row.status in finished)
+        jobs = self._jobs(
+            row
+            for status, rows in page.by_status.items()
+            if status not in finished
+            for row in rows
+        )
         self.unfinished |= jobs
         return jobs
 
@@ -132,8 +136,8 @@ class CompletionObserver:
             if job_id in known or (horizon is not None and at >= horizon)
         ]
 
-    def _jobs(self, rows: Iterable[Row], statuses: set[Number]) -> dict[JobId, Job]:
-        jobs = [job_of(row, self.status_of) for row in rows if row.status in statuses]
+    def _jobs(self, rows: Iterable[Row]) -> dict[JobId, Job]:
+        jobs = (job_of(row, self.status_of) for row in rows)
         return {job.job_id: job for job in jobs}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -51,8 +52,8 @@ class Page:
     A page of a listing.
 
     `total` is the number of jobs on all pages, if reported; `answered_at` is the Unix time
-    of the response on the API's clock. `ids` are the rows' job IDs. Raises
-    `CollectionError` if one is not an ID.
+    of the response on the API's clock. `ids` are the rows' job IDs, and `by_status` are
+    the rows by the API's status. Raises `CollectionError` if one is not an ID.
     """
 
     rows: Sequence[Row]
@@ -60,11 +61,12 @@ class Page:
     answered_at: float
     quota: JobQuota = field(default_factory=JobQuota)
     ids: list[JobId] = field(init=False)
+    by_status: Mapping[Number, Sequence[Row]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "ids", normalize_ids([row.job_id for row in self.rows])
-        )
+        ids = normalize_ids([row.job_id for row in self.rows])
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "by_status", by_status(self.rows))
 
     @property
     def newest_created(self) -> float | None:
@@ -72,6 +74,14 @@ class Page:
         # Sorted by creation time: the newest job is the last.
         row = self.rows[-1] if self.rows else None
         return to_millis(row.create_time, "create_time") if row else None
+
+
+def by_status(rows: Sequence[Row]) -> Mapping[Number, Sequence[Row]]:
+    """Return `rows` by the API's status."""
+    groups: defaultdict[Number, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.status].append(row)
+    return groups
 
 
 def job_of(row: Row, status_of: StatusOf) -> Job:

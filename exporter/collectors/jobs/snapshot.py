@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 
-from ..numbers import Number, to_ints, to_millis_list
+from ..numbers import to_ints, to_millis_list
 from .aggregates import JobCounts
 from .completions import FIRST_COLLECTION, Baseline, CompletionObserver
 from .job import Job, JobId, normalize_ids
-from .pages import Page, Row, StatusOf
+from .pages import Page, Row, StatusOf, by_status
 from .quota import JobQuota
 from .statuses import FINISHED_PHASES, UNFINISHED_PHASES
 
@@ -39,9 +38,8 @@ class Snapshot:
         """Count `rows`, all or some of those of `page`. Raises `CollectionError`."""
         self.quota = page.quota
         unfinished = self.observer.observe(page)
-        groups: defaultdict[Number, list[Row]] = defaultdict(list)
-        for row in rows:
-            groups[row.status].append(row)
+        is_whole = len(rows) == len(page.rows)
+        groups = page.by_status if is_whole else by_status(rows)
         for api_status, members in groups.items():
             status = self.status_of(api_status)
             durations = to_ints([row.duration for row in members], "duration")
