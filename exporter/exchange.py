@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """One request, and its response if there was one."""
 
     cloud: str

@@ -25,14 +25,14 @@ from .request_log import log_exchange
 from .response_memory import ResponseMemory
 from .scheduler import RequestScheduler
 from .session import Session
-from .transport import READ_SECONDS, open_client
+from .transport import HEADERS, READ_SECONDS, CloudTransport, open_client, send
 
 
 _MAX_RETRIES: Final = 2
 _FIRST_BACKOFF_SECONDS: Final = 0.25
 _MAX_BACKOFF_SECONDS: Final = 8.0
 
-_JSON: Final = {"Content-Type": "application/json"}
+_JSON_HEADERS: Final = {**HEADERS, "Content-Type": "application/json"}
 
 
 class CloudClient:
@@ -58,7 +58,7 @@ class CloudClient:
             in_flight=lambda: self._queue.in_flight,
             waiting=lambda: self._queue.waiting,
         )
-        self._http = open_client(
+        self._transport = CloudTransport(
             cloud,
             self._queue,
             memory,
@@ -69,7 +69,7 @@ class CloudClient:
         self._cooldown_until: dict[tuple[ProjectKey, str], float] = {}
         self._credential = new_credential(
             cloud,
-            self._http,
+            open_client(self._transport),
             clock,
             partial(telemetry.credential_expiry, cloud.name),
         )
@@ -132,7 +132,7 @@ class CloudClient:
     async def aclose(self) -> None:
         """Close all connections and cancel running logins."""
         await self._credential.aclose()
-        await self._http.aclose()
+        await self._transport.aclose()
         self._queue.close()
 
     async def is_credential_changed(self) -> bool:
@@ -158,18 +158,15 @@ class CloudClient:
             attempt=attempt,
             record=record,
         )
-        response = await self._http.request(
+        request = httpx.Request(
             call.method,
             call.url,
             content=call.body,
-            headers=_JSON if call.body else None,
-            auth=self._credential.auth_for(project),
+            headers=_JSON_HEADERS if call.body else HEADERS,
             extensions=context.extensions(),
         )
-        # httpx's stream and response form a reference cycle, which would keep every
-        # page's content in memory until the next garbage collection.
-        response.stream = httpx.ByteStream(b"")
-        return response
+        auth = self._credential.auth_for(project)
+        return await send(self._transport, request, auth)
 
     async def _wait_for_cooldown(
         self, call: Call, project: Project | None, deadline: Deadline

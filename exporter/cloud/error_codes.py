@@ -270,8 +270,10 @@ def retry_after(response: httpx.Response) -> float | None:
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def http_date(text: str) -> float | None:
     """Return the Unix time of an HTTP date; None if it is not one."""
+    # Cached, because the answers of a second have the same.
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):

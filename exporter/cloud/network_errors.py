@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 
 import aiohttp
-import httpx
 
 from ..errors import Failure, Reason
 
@@ -44,22 +42,17 @@ def dropped() -> Failure:
 
 def network_failure(error: Exception) -> Failure:
     """Return the failure for a request that got no complete response."""
-    cause = error.__cause__ or error
-    # httpx-aiohttp reports every broken connection as a ConnectTimeout.
-    timed_out = isinstance(cause, (asyncio.TimeoutError, TimeoutError)) or (
-        isinstance(error, httpx.TimeoutException)
-        and not isinstance(cause, aiohttp.ClientError)
-    )
-    problem, advice = _network_problem(cause, timed_out=timed_out)
+    timed_out = isinstance(error, TimeoutError)
+    problem, advice = _network_problem(error, timed_out=timed_out)
     return Failure(
         reason=Reason.TIMEOUT if timed_out else Reason.NETWORK,
         problem=problem,
         advice=advice,
-        transient=not isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)),
+        transient=not isinstance(error, (ssl.SSLError, aiohttp.ClientSSLError)),
     )
 
 
-def _network_problem(cause: BaseException, *, timed_out: bool) -> tuple[str, str]:
+def _network_problem(cause: Exception, *, timed_out: bool) -> tuple[str, str]:
     if timed_out:
         return "the API did not answer in time", "check the network and the cloud's URL"
     if isinstance(cause, (ssl.SSLError, aiohttp.ClientSSLError)):

@@ -7,8 +7,6 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-import httpx
-
 from .response_memory import Share
 
 
@@ -24,31 +22,38 @@ class BodyError(Exception):
     """The body cannot be read; the message completes "the response ..."."""
 
 
-async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes:
+async def read_body(
+    chunks: AsyncIterator[bytes],
+    limit: int,
+    share: Share,
+    *,
+    content_encoding: str,
+    content_length: str,
+) -> bytes:
     """
-    Return the decompressed body of `response`; its memory is counted in `share`.
+    Return the body that comes in `chunks`, decompressed; its memory is counted in `share`.
 
-    Raises `BodyError`, for more than `limit` bytes before all of it is read.
+    `content_encoding` and `content_length` are headers, empty if missing. Raises
+    `BodyError`, for more than `limit` bytes before all of it is read.
     """
     codings = [
-        coding.lower()
-        for coding in response.headers.get_list("Content-Encoding", split_commas=True)
-        if coding.lower() not in {"", "identity"}
+        coding
+        for coding in map(str.strip, content_encoding.lower().split(","))
+        if coding not in {"", "identity"}
     ]
     if codings not in ([], ["gzip"]):
         named = codings[0] if len(codings) == 1 else "more than one content coding"
         # Untrusted text is quoted only if it looks like a name.
         named = named if named.isascii() and named.isprintable() else "something odd"
         raise BodyError(f"is compressed with {named[:40]}, which was not requested")
-    if not codings:
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and len(length) <= len(str(limit)):
-            # All at once: a response that holds no memory cannot block others.
-            await share.grow(min(int(length), limit))
+    is_length = content_length.isdecimal() and len(content_length) <= len(str(limit))
+    if is_length and not codings:
+        # All at once: a response that holds no memory cannot block others.
+        await share.grow(min(int(content_length), limit))
     # One growing buffer: thousands of small pieces would fragment the memory.
     body = bytearray()
     try:
-        async for chunk in _gunzipped(response) if codings else _chunks(response):
+        async for chunk in _gunzipped(chunks) if codings else chunks:
             if len(body) + len(chunk) > limit:
                 raise BodyError(f"has more than {limit >> 10} KiB")
             await share.grow(len(body) + len(chunk))
@@ -60,17 +65,11 @@ async def read_body(response: httpx.Response, limit: int, share: Share) -> bytes
         body.clear()
 
 
-def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    # Not httpx's decoders: they accept any number of codings and use unbounded memory.
-    if not isinstance(response.stream, httpx.AsyncByteStream):
-        raise TypeError(response.stream)
-    return aiter(response.stream)
-
-
-async def _gunzipped(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _gunzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    # Not the client's decoders: they accept any number of codings and use unbounded memory.
     decoder = zlib.decompressobj(_GZIP)
     is_empty = True
-    async for compressed in _chunks(response):
+    async for compressed in chunks:
         is_empty = False
         if decoder.eof:
             raise BodyError("continues after the end of its gzip stream")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -166,8 +167,20 @@ class AgencyKeys:
                 method, f"{self._url}/{path}", headers=headers
             ) as response,
         ):
-            content = await read_body(response, _MAX_BODY_BYTES, share)
+            content = await read_body(
+                _chunks(response),
+                _MAX_BODY_BYTES,
+                share,
+                content_encoding=response.headers.get("Content-Encoding", ""),
+                content_length=response.headers.get("Content-Length", ""),
+            )
         return httpx.Response(response.status_code, content=content)
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError(response.stream)
+    return aiter(response.stream)
 
 
 def _key(response: httpx.Response) -> AccessKey | Failure:

@@ -68,10 +68,8 @@ class Stage:
         self.telemetry = Telemetry()
         self.jitter = 1.0
         monkeypatch.setattr(
-            "exporter.cloud.client.open_client",
-            lambda *_, **__: httpx.AsyncClient(
-                transport=httpx.MockTransport(self.wire)
-            ),
+            "exporter.cloud.client.CloudTransport",
+            lambda *_, **__: httpx.MockTransport(self.wire),
         )
         monkeypatch.setattr("random.uniform", self.uniform)
         self.scheduler = RequestScheduler(4)

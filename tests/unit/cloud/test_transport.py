@@ -181,12 +181,15 @@ async def test_proxy_for_tls(proxy, tmp_path, authority):
     cert, key = written(tmp_path, "server", authority.issue_cert("127.0.0.1"))
     cloud = simulated("a")
     async with serve(cloud, certificate=ServerCertificate(cert, key)) as url:
-        change = with_cloud(tls=tls, proxy_url=Secret(proxy.url))
+        proxy_url = proxy.url.replace("://", "://user:p%40ss@")
+        change = with_cloud(tls=tls, proxy_url=Secret(proxy_url))
         async with exporting(change(configuration(cloud, url))) as exporter:
             scrape = await exporter.scrape()
 
     assert set(scrape.up().values()) == {1.0}
     assert {method for method, _ in proxy.asked} == {"CONNECT"}
+    expected = base64.b64encode(b"user:p@ss").decode()
+    assert proxy.authorization == {f"Basic {expected}"}
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
