@@ -4,52 +4,45 @@ from __future__ import annotations
 
 from typing import Final
 
+from capacity import ON_PHYSICAL
 from grafana_foundation_sdk.builders import dashboard
-from panels import EXPORTER, PROJECT, Layout, Panel, Query, new_dashboard, with_projects
+from looks import Kind
+from now import add_alerts, add_exporter, add_stat
+from panels import Layout, Panel, Query
+from queries import LATEST, ON_POOL, ON_PROJECT, PROJECT, price
+from variables import new_dashboard, with_projects
 
 
 UID: Final = "modelarts-cost"
 
-_NO_PRICES: Final = (
-    "No data: no prices are configured for what runs, or nothing of it is collected."
+_NOTHING: Final = (
+    "Nothing, or it is not collected or has no price, or the exporter was down."
 )
-_PRICED: Final = (
-    "* on (flavor) group_left (currency) "
-    f"max by (flavor, currency) (modelarts_flavor_price_per_hour{{{EXPORTER}}})"
-)
-_PHYSICAL: Final = (
-    "* on (job, instance, project, pool) group_left () "
-    f'modelarts_pool_info{{{PROJECT}, type="physical"}}'
-)
-_NODES: Final = f'modelarts_pool_nodes{{{PROJECT}, state="available"}}'
+_PRICED: Final = f"* on (flavor) group_left (currency) {price()}"
+_NODES: Final = f'{LATEST} (modelarts_pool_nodes{{{PROJECT}, state="available"}})'
 # What runs in a dedicated pool costs no more than the pool.
 _PARTS: Final = {
-    "pools": f"{_NODES} {_PRICED} {_PHYSICAL}",
-    "training jobs": f'modelarts_active_nodes{{{PROJECT}, pool=""}} {_PRICED}',
-    "notebooks": f'modelarts_running_notebooks{{{PROJECT}, pool=""}} {_PRICED}',
-    "Lite Servers": f"modelarts_lite_servers{{{PROJECT}}} {_PRICED}",
+    "pools": f"{_NODES} {_PRICED} {ON_PHYSICAL}",
+    "training jobs": f'{LATEST} (modelarts_active_nodes{{{PROJECT}, pool=""}}) {_PRICED}',
+    "notebooks": f'{LATEST} (modelarts_running_notebooks{{{PROJECT}, pool=""}}) {_PRICED}',
+    "Lite Servers": f"{LATEST} (modelarts_lite_servers{{{PROJECT}}}) {_PRICED}",
 }
+_OWNER: Final = "cluster, job, project"
 _ALL: Final = " or ".join(
-    f'label_replace(sum by (job, instance, project, currency) ({part}), "part", "{name}", "", "")'
+    f'label_replace(sum by ({_OWNER}, currency) ({part}), "part", "{name}", "", "")'
     for name, part in _PARTS.items()
 )
 _TEAM: Final = (
-    "* on (job, instance, project) group_left (label_team) "
-    f"modelarts_project_info{{{PROJECT}}}"
+    f"* {ON_PROJECT} group_left (label_team) "
+    f"max by ({_OWNER}, label_team) (modelarts_project_info{{{PROJECT}}})"
 )
-_ENDLESS: Final = (
-    f'modelarts_running_notebooks{{{PROJECT}, pool="", auto_stop="off"}} {_PRICED}'
-)
+_ENDLESS: Final = f'{LATEST} (modelarts_running_notebooks{{{PROJECT}, pool="", auto_stop="off"}}) {_PRICED}'
 _ALLOCATED: Final = (
-    "sum by (job, instance, project, pool) "
-    f"(modelarts_pool_allocated_cpu_cores{{{PROJECT}}}) == 0"
+    f"sum by ({_OWNER}, pool) "
+    f"({LATEST} (modelarts_pool_allocated_cpu_cores{{{PROJECT}}})) == 0"
 )
-_IDLE_POOLS: Final = (
-    f"{_PARTS['pools']} and on (job, instance, project, pool) ({_ALLOCATED})"
-)
-_LONG: Final = (
-    'modelarts_job_longest_duration_seconds{{{}, phase="running"}} > 2 * 86400'
-)
+_IDLE_POOLS: Final = f"{_PARTS['pools']} and {ON_POOL} ({_ALLOCATED})"
+_LONG: Final = f'{LATEST} (modelarts_job_longest_duration_seconds{{{PROJECT}, phase="running"}}) > 2 * 86400'
 
 
 def cost() -> dashboard.Dashboard:
@@ -65,25 +58,61 @@ def cost() -> dashboard.Dashboard:
     )
     layout = Layout(builder)
     _now(layout)
+    _spent(layout)
     _idle(layout)
     return builder
 
 
 def _now(layout: Layout) -> None:
-    layout.row("An hour, as it is now")
-    layout.add(
-        Panel(
-            title="An hour",
-            description="Available nodes of pools, and training jobs, notebooks and Lite "
-            "Servers outside of pools, times the price of their flavor.",
-            queries=[Query(expr=f"sum by (currency) ({_ALL})", legend="{{currency}}")],
-            unit="short",
-            kind="stat",
-            no_value=_NO_PRICES,
+    layout.row("Now")
+    add_exporter(layout)
+    for title, description, expr, width in (
+        (
+            "An hour",
+            (
+                "Available nodes of pools, and training jobs, notebooks and Lite Servers outside "
+                "of pools, times the price of their flavor."
+            ),
+            _ALL,
+            5,
         ),
-        6,
-        8,
+        (
+            "Idle pools, an hour",
+            "Available nodes of pools in which nothing is allocated.",
+            _IDLE_POOLS,
+            5,
+        ),
+        (
+            "Notebooks without auto-stop, an hour",
+            "Running notebooks outside of pools that nothing stops by itself.",
+            _ENDLESS,
+            6,
+        ),
+    ):
+        add_stat(
+            layout,
+            title,
+            description,
+            f"sum by (currency) ({expr})",
+            no_value="Nothing, or no prices, or the exporter is down.",
+            legend="{{currency}}",
+            width=width,
+        )
+    add_stat(
+        layout,
+        "Jobs over two days",
+        "Projects and kinds whose longest job has run for over two days.",
+        f"count({_LONG})",
+        steps=(("green", None), ("orange", 1.0)),
+        no_value="None, or the exporter is down.",
+        width=5,
     )
+    add_alerts(layout, "$project|")
+
+
+def _spent(layout: Layout) -> None:
+    layout.row("An hour, as it is now")
+    top = "by (project, currency)"
     for title, description, expr, legend in (
         (
             "By what it is for",
@@ -93,29 +122,18 @@ def _now(layout: Layout) -> None:
         ),
         (
             "By project",
-            "All of it, by project.",
-            f"sum by (project, currency) ({_ALL})",
+            "All of it: the 10 most expensive projects.",
+            f"topk(10, sum {top} ({_ALL}) > 0)",
             "{{project}} {{currency}}",
         ),
         (
             "By team",
             "All of it, by the configured label team of the projects.",
-            f"sum by (label_team, currency) (sum by (job, instance, project, currency) ({_ALL}) {_TEAM})",
+            f"topk(10, sum by (label_team, currency) (sum by ({_OWNER}, currency) ({_ALL}) {_TEAM}) > 0)",
             "{{label_team}} {{currency}}",
         ),
     ):
-        layout.add(
-            Panel(
-                title=title,
-                description=description,
-                queries=[Query(expr=expr, legend=legend)],
-                unit="short",
-                stacked=True,
-                no_value=_NO_PRICES,
-            ),
-            6,
-            8,
-        )
+        _add(layout, title, description, expr, legend)
 
 
 def _idle(layout: Layout) -> None:
@@ -124,32 +142,36 @@ def _idle(layout: Layout) -> None:
         (
             "Notebooks without auto-stop",
             "What running notebooks cost that nothing stops by itself.",
-            f"sum by (project, currency) ({_ENDLESS})",
+            f"topk(10, sum by (project, currency) ({_ENDLESS}))",
             "{{project}} {{currency}}",
         ),
         (
             "Pools with nothing allocated",
             "What the available nodes cost of pools in which nothing runs.",
-            f"sum by (project, currency) ({_IDLE_POOLS})",
+            f"topk(10, sum by (project, currency) ({_IDLE_POOLS}))",
             "{{project}} {{currency}}",
         ),
         (
             "Jobs over two days",
             "How long the longest job of a project has run, where that is over two days.",
-            f"max by (project, kind) ({_LONG.format(PROJECT)})",
+            f"topk(10, max by (project, kind) ({_LONG}))",
             "{{project}} {{kind}}",
         ),
     ):
-        is_duration = title.startswith("Jobs")
-        layout.add(
-            Panel(
-                title=title,
-                description=description,
-                queries=[Query(expr=expr, legend=legend)],
-                unit="s" if is_duration else "short",
-                stacked=not is_duration,
-                no_value="Nothing of this idles, or it is not collected or has no price.",
-            ),
-            8,
-            8,
-        )
+        _add(layout, title, description, expr, legend)
+
+
+def _add(layout: Layout, title: str, description: str, expr: str, legend: str) -> None:
+    is_duration = title.startswith("Jobs")
+    layout.add(
+        Panel(
+            title=title,
+            description=description,
+            queries=[Query(expr=expr, legend=legend)],
+            unit="s" if is_duration else "short",
+            kind=Kind.LINES if is_duration else Kind.STACK,
+            no_value=_NOTHING,
+        ),
+        8,
+        9,
+    )

@@ -5,22 +5,37 @@ from __future__ import annotations
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard
-from panels import PROJECT, Layout, Panel, Query, new_dashboard, with_projects
+from looks import Kind
+from now import add_alerts, add_exporter, add_stat
+from panels import Layout, Panel, Query
+from queries import LATEST, PROJECT
+from variables import new_dashboard, with_projects
 
 
 UID: Final = "modelarts-notebooks"
 
-_NO_NOTEBOOKS: Final = (
-    "No data: the collector notebooks is not configured, or there are none."
-)
-_NO_SERVICES: Final = (
-    "No data: the collector services is not configured, or there are none."
-)
+_NO_NOTEBOOKS: Final = "No data: the collector notebooks is not configured, there are none, or the exporter is down."
+_NO_SERVICES: Final = "No data: the collector services is not configured, there are none, or the exporter is down."
 _NO_MACHINES: Final = (
     "No data: the collectors lite_servers and scheduled_events are not configured, or "
     "there is nothing."
 )
-_STOPPED: Final = f'modelarts_notebook_storage_bytes{{{PROJECT}, phase="stopped"}}'
+_NOTEBOOK: Final = "cluster, job, project, notebook_id"
+_NOTEBOOK_NAME: Final = (
+    f"* on ({_NOTEBOOK}) group_left (name) "
+    f"max by ({_NOTEBOOK}, name) (modelarts_notebook_info{{{PROJECT}}})"
+)
+_SERVICE: Final = "cluster, job, project, api_version, service_id"
+_SERVICE_NAME: Final = (
+    f"* on ({_SERVICE}) group_left (name) "
+    f"max by ({_SERVICE}, name) (modelarts_service_info{{{PROJECT}}})"
+)
+_CALLS: Final = f"sum by ({_SERVICE}) (rate(modelarts_service_invocations_total{{{PROJECT}}}[$__rate_interval]))"
+_FAILED_CALLS: Final = f"sum by ({_SERVICE}) (rate(modelarts_service_failed_invocations_total{{{PROJECT}}}[$__rate_interval]))"
+_WIDE: Final = ("Without auto-stop", "Storage of stopped", "Services that fail")
+_STOPPED: Final = (
+    f'{LATEST} (modelarts_notebook_storage_bytes{{{PROJECT}, phase="stopped"}})'
+)
 
 
 def notebooks() -> dashboard.Dashboard:
@@ -44,25 +59,26 @@ def notebooks() -> dashboard.Dashboard:
 
 def _now(layout: Layout) -> None:
     layout.row("Now")
+    add_exporter(layout)
     for title, description, expr, unit, steps, no_value in (
         (
-            "Running notebooks",
+            "Notebooks",
             "Notebooks that run now.",
-            f"sum(modelarts_running_notebooks{{{PROJECT}}})",
-            "short",
+            f"sum({LATEST} (modelarts_running_notebooks{{{PROJECT}}}))",
+            "none",
             (("blue", None),),
             _NO_NOTEBOOKS,
         ),
         (
             "Without auto-stop",
             "Running notebooks that nothing stops by itself.",
-            f'sum(modelarts_running_notebooks{{{PROJECT}, auto_stop="off"}})',
-            "short",
+            f'sum({LATEST} (modelarts_running_notebooks{{{PROJECT}, auto_stop="off"}}))',
+            "none",
             (("green", None), ("yellow", 1.0)),
-            "No notebook runs without auto-stop.",
+            _NO_NOTEBOOKS,
         ),
         (
-            "Storage of stopped notebooks",
+            "Storage of stopped",
             "Capacity of the volumes of stopped notebooks, which costs until they are deleted.",
             f"sum({_STOPPED})",
             "bytes",
@@ -70,43 +86,41 @@ def _now(layout: Layout) -> None:
             _NO_NOTEBOOKS,
         ),
         (
-            "Services that malfunction",
+            "Services that fail",
             "Services that are concerning, or have failed.",
-            f'sum(modelarts_services{{{PROJECT}, status="concerning"}} or modelarts_services{{{PROJECT}, phase="failed"}})',
-            "short",
+            f'sum({LATEST} (modelarts_services{{{PROJECT}, status="concerning"}}) or {LATEST} (modelarts_services{{{PROJECT}, phase="failed"}}))',
+            "none",
             (("green", None), ("red", 1.0)),
-            "No service has ever malfunctioned, or none is collected.",
+            "None ever did, or none is collected.",
         ),
         (
-            "Failed Lite Servers",
+            "Lite Servers failed",
             "Lite Servers in a status of phase failed.",
-            f'sum(modelarts_lite_servers{{{PROJECT}, phase="failed"}})',
-            "short",
+            f'sum({LATEST} (modelarts_lite_servers{{{PROJECT}, phase="failed"}}))',
+            "none",
             (("green", None), ("red", 1.0)),
-            "No Lite Server has ever failed, or none is collected.",
+            "None ever did, or none is collected.",
         ),
         (
-            "Events that wait for consent",
+            "Ask for consent",
             "Maintenance that the cloud asks about.",
-            f'sum(modelarts_scheduled_events{{{PROJECT}, state="inquiring"}})',
-            "short",
+            f'sum({LATEST} (modelarts_scheduled_events{{{PROJECT}, state="inquiring"}}))',
+            "none",
             (("green", None), ("orange", 1.0)),
-            "No event has ever asked, or none is collected.",
+            "None ever did, or none is collected.",
         ),
     ):
-        layout.add(
-            Panel(
-                title=title,
-                description=description,
-                queries=[Query(expr=expr)],
-                unit=unit,
-                kind="stat",
-                no_value=no_value,
-                steps=steps,
-            ),
-            4,
-            4,
+        add_stat(
+            layout,
+            title,
+            description,
+            expr,
+            unit=unit,
+            steps=steps,
+            no_value=no_value,
+            width=4 if title in _WIDE else 3,
         )
+    add_alerts(layout, "$project|")
 
 
 def _notebooks(layout: Layout) -> None:
@@ -115,7 +129,7 @@ def _notebooks(layout: Layout) -> None:
         (
             "Notebooks by phase",
             "All existing notebooks.",
-            f"sum by (phase) (modelarts_notebooks{{{PROJECT}}})",
+            f"sum by (phase) ({LATEST} (modelarts_notebooks{{{PROJECT}}}))",
             "{{phase}}",
             "short",
             8,
@@ -123,23 +137,23 @@ def _notebooks(layout: Layout) -> None:
         (
             "Running notebooks by what stops them",
             "off: nothing; idle: when it is not used; timing: at a time.",
-            f"sum by (auto_stop) (modelarts_running_notebooks{{{PROJECT}}})",
+            f"sum by (auto_stop) ({LATEST} (modelarts_running_notebooks{{{PROJECT}}}))",
             "{{auto_stop}}",
             "short",
             8,
         ),
         (
             "Running notebooks by flavor",
-            "Notebooks in a dedicated pool have its ID beside the flavor.",
-            f"sum by (flavor, pool) (modelarts_running_notebooks{{{PROJECT}}})",
-            "{{flavor}} {{pool}}",
+            "Those in dedicated pools, and outside of them.",
+            f"topk(10, sum by (flavor) ({LATEST} (modelarts_running_notebooks{{{PROJECT}}})))",
+            "{{flavor}}",
             "short",
             8,
         ),
         (
             "Storage by project",
             "Capacity of the volumes of stopped notebooks.",
-            f"sum by (project) ({_STOPPED})",
+            f"topk(10, sum by (project) ({_STOPPED}))",
             "{{project}}",
             "bytes",
             12,
@@ -151,7 +165,7 @@ def _notebooks(layout: Layout) -> None:
                 description=description,
                 queries=[Query(expr=expr, legend=legend)],
                 unit=unit,
-                stacked=True,
+                kind=Kind.STACK,
                 by_phase=legend == "{{phase}}",
                 no_value=_NO_NOTEBOOKS,
             ),
@@ -164,14 +178,13 @@ def _notebooks(layout: Layout) -> None:
             description="Time until running notebooks stop at a time. Needs notebook_series.",
             queries=[
                 Query(
-                    expr=f"bottomk(10, modelarts_notebook_auto_stop_timestamp_seconds{{{PROJECT}}} - time() > 0)",
-                    legend="{{project}} {{notebook_id}}",
-                    instant=True,
+                    expr=f"sort(bottomk(10, ({LATEST} (modelarts_notebook_auto_stop_timestamp_seconds{{{PROJECT}}}) - time() > 0) {_NOTEBOOK_NAME}))",
+                    legend="{{project}}: {{name}}",
                 )
             ],
             unit="s",
-            kind="bargauge",
-            no_value="No notebook stops at a time, or notebook_series is not enabled.",
+            kind=Kind.BARGAUGE,
+            no_value="No notebook stops at a time, notebook_series is not enabled, or the exporter is down.",
         ),
         12,
         8,
@@ -185,36 +198,36 @@ def _services(layout: Layout) -> None:
         (
             "Services by status",
             "Services of both API versions; a concerning one serves with part of its instances.",
-            f"sum by (status) (modelarts_services{{{PROJECT}}}) > 0",
+            f"sum by (status) ({LATEST} (modelarts_services{{{PROJECT}}})) > 0",
             "{{status}}",
             "short",
         ),
         (
             "Services without an end",
             "Running services that nothing stops by itself.",
-            f"sum by (project, type) (modelarts_services_without_end{{{PROJECT}}})",
+            f"topk(10, sum by (project, type) ({LATEST} (modelarts_services_without_end{{{PROJECT}}})) > 0)",
             "{{project}} {{type}}",
             "short",
         ),
         (
             "Longest in a status to leave",
             "For how long services have been deploying, waiting or concerning.",
-            f"time() - min by (project, status) ({since}{{{PROJECT}}})",
+            f"topk(10, time() - min by (project, status) ({LATEST} ({since}{{{PROJECT}}})))",
             "{{project}} {{status}}",
             "s",
         ),
         (
             "Calls",
             "Calls of services, by service. Needs service_series; v1 only.",
-            f"topk(10, rate(modelarts_service_invocations_total{{{PROJECT}}}[$__rate_interval]))",
-            "{{project}} {{service_id}}",
+            f"topk(10, {_CALLS} {_SERVICE_NAME})",
+            "{{project}}: {{name}}",
             "reqps",
         ),
         (
             "Failed calls",
             "The share of a service's calls that fail. Needs service_series; v1 only.",
-            f"topk(10, rate(modelarts_service_failed_invocations_total{{{PROJECT}}}[$__rate_interval]) / (rate(modelarts_service_invocations_total{{{PROJECT}}}[$__rate_interval]) > 0))",
-            "{{project}} {{service_id}}",
+            f"topk(10, {_FAILED_CALLS} / ({_CALLS} > 0) {_SERVICE_NAME})",
+            "{{project}}: {{name}}",
             "percentunit",
         ),
     ):
@@ -224,7 +237,7 @@ def _services(layout: Layout) -> None:
                 description=description,
                 queries=[Query(expr=expr, legend=legend)],
                 unit=unit,
-                stacked=unit == "short",
+                kind=Kind.STACK if unit == "short" else Kind.LINES,
                 no_value=_NO_SERVICES,
             ),
             8 if unit in {"short", "s"} else 12,
@@ -238,21 +251,21 @@ def _machines(layout: Layout) -> None:
         (
             "Lite Servers by status",
             "All existing Lite Servers.",
-            f"sum by (status) (modelarts_lite_servers{{{PROJECT}}}) > 0",
+            f"sum by (status) ({LATEST} (modelarts_lite_servers{{{PROJECT}}})) > 0",
             "{{status}}",
             "short",
         ),
         (
             "Scheduled events by state",
             "Events that are not over; inquiring ones wait for your consent.",
-            f"sum by (state) (modelarts_scheduled_events{{{PROJECT}}})",
+            f"sum by (state) ({LATEST} (modelarts_scheduled_events{{{PROJECT}}}))",
             "{{state}}",
             "short",
         ),
         (
             "Next event",
             "Time until the next event of each pool may begin.",
-            f"modelarts_next_scheduled_event_timestamp_seconds{{{PROJECT}}} - time()",
+            f"{LATEST} (modelarts_next_scheduled_event_timestamp_seconds{{{PROJECT}}}) - time()",
             "{{project}} {{pool}}",
             "s",
         ),
@@ -263,7 +276,7 @@ def _machines(layout: Layout) -> None:
                 description=description,
                 queries=[Query(expr=expr, legend=legend)],
                 unit=unit,
-                stacked=unit == "short",
+                kind=Kind.STACK if unit == "short" else Kind.LINES,
                 no_value=_NO_MACHINES,
             ),
             8,

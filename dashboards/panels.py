@@ -1,4 +1,4 @@
-"""Panels, variables and links as all dashboards of this project have them."""
+"""Panels: what they ask, in which unit they show it, where they stand."""
 
 from __future__ import annotations
 
@@ -8,44 +8,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from grafana_foundation_sdk.builders import (
-    bargauge,
-    common,
-    dashboard,
-    heatmap,
-    prometheus,
-    stat,
-    statetimeline,
-    table,
-    timeseries,
-)
+from grafana_foundation_sdk.builders import dashboard, prometheus
 from grafana_foundation_sdk.cog import variants
-from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from looks import Column, Kind, as_table, by_phase, legend, new_panel
+from variables import DATASOURCE
 
 
-TAG: Final = "modelarts"
-EXPORTER: Final = 'job=~"$job", instance=~"$instance"'
-"""Selects series of the exporters that are chosen."""
+MIN_INTERVAL: Final = "1m"
+"""At least this between two points: a longer scrape interval has to be told."""
 
-PROJECT: Final = f'{EXPORTER}, project=~"$project"'
-JOBS: Final = f'{PROJECT}, kind=~"$kind", api_version=~"$api_version"'
-"""Selects series of jobs of the projects, kinds and API versions that are chosen."""
+BARS: Final = 60
+"""At most so many bars beside each other."""
 
-DATASOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
-PHASE_COLORS: Final = {
-    "pending": "yellow",
-    "running": "blue",
-    "stopping": "purple",
-    "succeeded": "green",
-    "failed": "red",
-    "stopped": "#8e8e8e",
-    "unknown": "#5c5c5c",
-}
 QUOTA_STEPS: Final = (("green", None), ("orange", 0.8), ("red", 0.95))
-
 WIDTH: Final = 24
+Steps = Sequence[tuple[str, float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +34,6 @@ class Query:
 
     expr: str
     legend: str = ""
-    instant: bool = False
-    is_table: bool = False
-    is_heatmap: bool = False
 
 
 @dataclass(slots=True)
@@ -99,19 +76,26 @@ class Panel:
     title: str
     description: str
     queries: Sequence[Query]
-    unit: str
-    kind: str = "timeseries"
+    unit: str = "short"
+    kind: Kind = Kind.LINES
     no_value: str = "No data: no project is collected, or none has this."
-    stacked: bool = False
     by_phase: bool = False
-    steps: Sequence[tuple[str, float | None]] = (("green", None),)
+    legend_on_the_right: bool = False
+    """For many series: a legend below has room for three."""
+
+    steps: Steps = (("green", None),)
     decimals: int | None = None
     maximum: float | None = None
     words: Sequence[tuple[str, str, str]] = ()
     """Values as words: value, text, color."""
 
-    columns: Sequence[tuple[str, str, str]] = ()
-    """Of a table: label or `Value #A`, title, unit."""
+    columns: Sequence[Column] = ()
+    """Of a table, from left to right."""
+
+    sort_by: str = ""
+    """The title of the column by which a table is sorted, the largest first."""
+
+    ascending: bool = False
 
     link: tuple[str, str] | None = None
     """Title and URL of a link from a row or series."""
@@ -119,7 +103,7 @@ class Panel:
     def builder(self, number: int, position: models.GridPos) -> variants.Dashboard:
         """Return the panel's builder, complete."""
         panel = (
-            _BUILDERS[self.kind]()
+            new_panel(self.kind)
             .id(number)
             .title(self.title)
             .description(self.description)
@@ -129,19 +113,24 @@ class Panel:
             .no_value(self.no_value)
             .thresholds(_thresholds(self.steps))
         )
+        if self.kind in {Kind.LINES, Kind.STACK, Kind.BARS}:
+            shown = legend(self.kind, on_the_right=self.legend_on_the_right)
+            panel = panel.legend(shown)
+        if self.kind is Kind.STAT and any(one.legend for one in self.queries):
+            panel = panel.text_mode(BigValueTextMode.VALUE_AND_NAME)
+        if self.kind is Kind.BARS:
+            panel = panel.max_data_points(BARS)
         for query, ref_id in zip(self.queries, "ABCDEFGH", strict=False):
-            panel = panel.with_target(_target(query, ref_id))
-        return self._with_fields(self._with_look(panel))
-
-    def _with_look(self, panel: variants.Dashboard) -> variants.Dashboard:
-        if self.kind in {"timeseries", "bargauge", "stat"}:
+            panel = panel.with_target(_target(query, ref_id, self.kind))
+        if self.kind is not Kind.TABLE and self.kind is not Kind.HEATMAP:
             panel = panel.min(0)
-        if self.kind == "timeseries":
-            panel = _as_timeseries(panel, stacked=self.stacked)
         if self.by_phase:
-            for phase, color in PHASE_COLORS.items():
-                panel = panel.override_by_name(phase, [_color(color)])
-        return _with_columns(panel, self.columns) if self.columns else panel
+            panel = by_phase(panel)
+        if self.columns:
+            panel = as_table(
+                panel, self.columns, self.sort_by, descending=not self.ascending
+            )
+        return self._with_fields(panel)
 
     def _with_fields(self, panel: variants.Dashboard) -> variants.Dashboard:
         if self.decimals is not None:
@@ -156,32 +145,7 @@ class Panel:
         return panel
 
 
-def _bargauge() -> bargauge.Panel:
-    return (
-        bargauge.Panel()
-        .orientation(common_models.VizOrientation.HORIZONTAL)
-        .display_mode(common_models.BarGaugeDisplayMode.BASIC)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    )
-
-
-def _stat() -> stat.Panel:
-    return stat.Panel().reduce_options(
-        common.ReduceDataOptions().calcs(["lastNotNull"])
-    )
-
-
-_BUILDERS: Final = {
-    "timeseries": timeseries.Panel,
-    "bargauge": _bargauge,
-    "stat": _stat,
-    "heatmap": heatmap.Panel,
-    "table": table.Panel,
-    "state-timeline": statetimeline.Panel,
-}
-
-
-def _target(query: Query, ref_id: str) -> prometheus.Dataquery:
+def _target(query: Query, ref_id: str, kind: Kind) -> prometheus.Dataquery:
     target = (
         prometheus.Dataquery()
         .expr(query.expr)
@@ -189,41 +153,24 @@ def _target(query: Query, ref_id: str) -> prometheus.Dataquery:
         .legend_format(query.legend or "__auto")
         .datasource(DATASOURCE)
     )
-    target = target.instant() if query.instant else target.range()
-    if query.is_table:
+    # What is shown as of now is asked for now: the last value of a range may be hours old.
+    if kind.is_of_now:
+        target = target.instant()
+    else:
+        target = target.range().interval(MIN_INTERVAL)
+    if kind is Kind.TABLE:
         return target.format(PromQueryFormat.TABLE)
-    if query.is_heatmap:
+    if kind is Kind.HEATMAP:
         return target.format(PromQueryFormat.HEATMAP)
     return target.format(PromQueryFormat.TIME_SERIES)
 
 
-def _thresholds(
-    steps: Sequence[tuple[str, float | None]],
-) -> dashboard.ThresholdsConfig:
+def _thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
     return (
         dashboard.ThresholdsConfig()
         .mode(models.ThresholdsMode.ABSOLUTE)
         .steps([models.Threshold(color=color, value=value) for color, value in steps])
     )
-
-
-def _as_timeseries(panel: timeseries.Panel, *, stacked: bool) -> timeseries.Panel:
-    legend = (
-        common.VizLegendOptions()
-        .display_mode(common_models.LegendDisplayMode.LIST)
-        .placement(common_models.LegendPlacement.BOTTOM)
-        .show_legend(True)
-    )
-    tooltip = (
-        common.VizTooltipOptions()
-        .mode(common_models.TooltipDisplayMode.MULTI)
-        .sort(common_models.SortOrder.DESCENDING)
-    )
-    panel = panel.legend(legend).tooltip(tooltip).line_width(1)
-    if not stacked:
-        return panel.fill_opacity(10)
-    stacking = common.StackingConfig().mode(common_models.StackingMode.NORMAL)
-    return panel.fill_opacity(60).stacking(stacking)
 
 
 def _mapping(words: Sequence[tuple[str, str, str]]) -> models.ValueMap:
@@ -232,125 +179,4 @@ def _mapping(words: Sequence[tuple[str, str, str]]) -> models.ValueMap:
             value: models.ValueMappingResult(text=text, color=color, index=index)
             for index, (value, text, color) in enumerate(words)
         }
-    )
-
-
-def _color(color: str) -> models.DynamicConfigValue:
-    return models.DynamicConfigValue(
-        id_val="color", value={"mode": "fixed", "fixedColor": color}
-    )
-
-
-def _with_columns(
-    panel: table.Panel, columns: Sequence[tuple[str, str, str]]
-) -> table.Panel:
-    names = [name for name, _, _ in columns]
-    shown = models.DataTransformerConfig(
-        id_val="filterFieldsByName", options={"include": {"names": names}}
-    )
-    renamed = models.DataTransformerConfig(
-        id_val="organize",
-        options={
-            "indexByName": {name: index for index, name in enumerate(names)},
-            "renameByName": {name: title for name, title, _ in columns},
-        },
-    )
-    merged = models.DataTransformerConfig(id_val="merge", options={})
-    panel = panel.transformations([merged, shown, renamed])
-    for _, title, unit in columns:
-        if unit:
-            value = models.DynamicConfigValue(id_val="unit", value=unit)
-            panel = panel.override_by_name(title, [value])
-    return panel
-
-
-def new_dashboard(
-    uid: str, title: str, description: str, metric: str
-) -> dashboard.Dashboard:
-    """
-    Return a dashboard without panels, linked with the others.
-
-    Its job and instance are those of `metric`: where projects are scraped one by one,
-    theirs are not the exporter's own.
-    """
-    link = (
-        dashboard.DashboardLink("ModelArts")
-        .type(models.DashboardLinkType.DASHBOARDS)
-        .tags([TAG])
-        .as_dropdown(False)
-        .include_vars(True)
-        .keep_time(True)
-    )
-    firing = (
-        dashboard.AnnotationQuery()
-        .name("Alerts")
-        .enable(True)
-        .datasource(DATASOURCE)
-        .icon_color("red")
-        .expr('ALERTS{alertname=~"ModelArts.*", alertstate="firing"}')
-    )
-    return (
-        dashboard.Dashboard(title)
-        .uid(uid)
-        .description(description)
-        .tags([TAG])
-        .readonly()
-        .refresh("1m")
-        .time("now-6h", "now")
-        .timezone("browser")
-        .link(link)
-        .annotation(firing)
-        .with_variable(
-            dashboard.DatasourceVariable("datasource")
-            .label("Data source")
-            .type("prometheus")
-        )
-        .with_variable(variable("job", f"label_values({metric}, job)"))
-        .with_variable(
-            variable(
-                "instance",
-                f'label_values({metric}{{job=~"$job"}}, instance)',
-            )
-        )
-    )
-
-
-def variable(name: str, query: str) -> dashboard.QueryVariable:
-    """Return a variable with several values and All."""
-    return (
-        dashboard.QueryVariable(name)
-        .label(name.replace("_", " ").capitalize().replace("Api", "API"))
-        .query({"query": query, "refId": name})
-        .definition(query)
-        .datasource(DATASOURCE)
-        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(models.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .all_value(".+")
-        .current(models.VariableOption(text="All", value="$__all"))
-    )
-
-
-def with_projects(builder: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Add the variables that choose projects."""
-    region = f"modelarts_project_info{{{EXPORTER}}}"
-    chosen = f'modelarts_project_info{{{EXPORTER}, cloud_region=~"$cloud_region"}}'
-    return builder.with_variable(
-        variable("cloud_region", f"label_values({region}, cloud_region)")
-    ).with_variable(variable("project", f"label_values({chosen}, project)"))
-
-
-def with_jobs(builder: dashboard.Dashboard) -> dashboard.Dashboard:
-    """Add the variables that choose projects, and kinds and API versions of jobs."""
-    return (
-        with_projects(builder)
-        .with_variable(
-            variable("kind", f"label_values(modelarts_up{{{PROJECT}}}, kind)")
-        )
-        .with_variable(
-            variable(
-                "api_version", f"label_values(modelarts_up{{{PROJECT}}}, api_version)"
-            )
-        )
     )

@@ -5,49 +5,47 @@ from __future__ import annotations
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard
-from panels import (
-    EXPORTER,
-    PROJECT,
-    QUOTA_STEPS,
-    Layout,
-    Panel,
-    Query,
-    new_dashboard,
-    variable,
-    with_projects,
-)
+from looks import Column, Kind
+from now import PROJECT_COLUMN, add_alerts, add_exporter, add_stat
+from panels import QUOTA_STEPS, Layout, Panel, Query
+from queries import LATEST, ON_POOL, PROJECT, of_projects, price
+from variables import new_dashboard, variable, with_projects
 
 
 UID: Final = "modelarts-pools"
 
-NO_POOLS: Final = "No data: the collector pools is not configured, or there are none."
+NO_POOLS: Final = "No data: the collector pools is not configured, there are none, or the exporter is down."
 
-_ON: Final = "on (job, instance, project, pool)"
-_INFO: Final = f'{PROJECT}, pool_name=~"$pool"'
-NAMED: Final = f"* {_ON} group_left (pool_name) modelarts_pool_info{{{_INFO}}}"
+_CHOSEN: Final = f'{PROJECT}, pool_name=~"$pool"'
+_INFO: Final = (
+    "max by (cluster, job, project, pool, pool_name) (modelarts_pool_info{{{}}})"
+)
+NAMED: Final = f"* {ON_POOL} group_left (pool_name) {_INFO.format(_CHOSEN)}"
 """Gives the series of chosen pools the names that people know."""
 
-PHYSICAL: Final = (
-    f'* {_ON} group_left (pool_name) modelarts_pool_info{{{_INFO}, type="physical"}}'
+PHYSICAL: Final = f"* {ON_POOL} group_left (pool_name) " + _INFO.format(
+    f'{_CHOSEN}, type="physical"'
 )
 """The same of physical pools alone: the others are parts of them."""
 
-_CAPACITY: Final = f"modelarts_pool_capacity_accelerators{{{PROJECT}}}"
-_ALLOCATED: Final = f"modelarts_pool_allocated_accelerators{{{PROJECT}}}"
-_AVAILABLE: Final = f'modelarts_pool_nodes{{{PROJECT}, state="available"}}'
-_DESIRED: Final = f"modelarts_pool_desired_nodes{{{PROJECT}}}"
-_QUEUED: Final = f'modelarts_pool_workloads{{{PROJECT}, status="queue"}}'
+_CAPACITY: Final = of_projects("modelarts_pool_capacity_accelerators")
+_ALLOCATED: Final = of_projects("modelarts_pool_allocated_accelerators")
+_AVAILABLE: Final = of_projects("modelarts_pool_nodes", 'state="available"')
+_DESIRED: Final = of_projects("modelarts_pool_desired_nodes")
+_QUEUED: Final = of_projects("modelarts_pool_workloads", 'status="queue"')
+_FAILED: Final = of_projects("modelarts_pool_status", 'phase="failed"')
+_WIDE: Final = ("Nodes not available", "Unhealthy pools", "Free, an hour")
+_POOL: Final = "cluster, job, project, pool"
 _FREE_SHARE: Final = (
-    f"(1 - sum by (job, instance, project, pool) ({_ALLOCATED}) "
-    f"/ (sum by (job, instance, project, pool) ({_CAPACITY}) > 0))"
-)
-_PRICE: Final = (
-    f"max by (flavor, currency) (modelarts_flavor_price_per_hour{{{EXPORTER}}})"
+    f"(1 - sum by ({_POOL}) ({_ALLOCATED}) / (sum by ({_POOL}) ({_CAPACITY}) > 0))"
 )
 _COST_OF_FREE: Final = (
-    f"{_AVAILABLE} * on (flavor) group_left (currency) {_PRICE} "
-    f"* {_ON} group_left () {_FREE_SHARE} {PHYSICAL}"
+    f"{_AVAILABLE} * on (flavor) group_left (currency) {price()} "
+    f"* {ON_POOL} group_left () {_FREE_SHARE} {PHYSICAL}"
 )
+_BY_FAILED: Final = of_projects("modelarts_pool_status", 'phase="failed"')
+_WIDE: Final = ("Nodes not available", "Unhealthy pools", "Free, an hour")
+_POOL: Final = "by (project, pool_name)"
 
 
 def pools() -> dashboard.Dashboard:
@@ -61,7 +59,7 @@ def pools() -> dashboard.Dashboard:
             "modelarts_pools",
         )
     ).with_variable(
-        variable("pool", f"label_values(modelarts_pool_info{{{PROJECT}}}, pool_name)")
+        variable("pool", f"modelarts_pool_info{{{PROJECT}}}", label="pool_name")
     )
     layout = Layout(builder)
     _now(layout)
@@ -73,12 +71,13 @@ def pools() -> dashboard.Dashboard:
 
 def _now(layout: Layout) -> None:
     layout.row("Now")
+    add_exporter(layout)
     for title, description, expr, unit, steps in (
         (
             "Accelerators",
             "GPUs and NPUs that the available nodes of physical pools have.",
             f"sum({_CAPACITY} {PHYSICAL})",
-            "short",
+            "none",
             (("blue", None),),
         ),
         (
@@ -92,44 +91,68 @@ def _now(layout: Layout) -> None:
             "Queued",
             "Workloads that wait for resources, in all pools.",
             f"sum({_QUEUED} {NAMED})",
-            "short",
+            "none",
             (("green", None), ("yellow", 1.0)),
         ),
         (
             "Nodes not available",
             "Nodes that were ordered for physical pools and are not available.",
             f"sum({_DESIRED} {PHYSICAL}) - sum({_AVAILABLE} {PHYSICAL})",
-            "short",
+            "none",
             (("green", None), ("orange", 1.0)),
         ),
         (
             "Unhealthy pools",
             "Pools with a status of phase failed, and frozen ones.",
-            f'sum(modelarts_pool_status{{{PROJECT}, phase="failed"}} {NAMED} or modelarts_pool_frozen{{{PROJECT}}} {NAMED})',
-            "short",
+            f"sum({_FAILED} {NAMED} or {of_projects('modelarts_pool_frozen')} {NAMED})",
+            "none",
             (("green", None), ("red", 1.0)),
         ),
         (
-            "Cost of what is free, an hour",
+            "Free, an hour",
             "Available nodes times their price and free share. Needs prices configured.",
             f"sum by (currency) ({_COST_OF_FREE})",
-            "short",
+            "none",
             (("green", None),),
         ),
     ):
-        layout.add(
-            Panel(
-                title=title,
-                description=description,
-                queries=[Query(expr=expr, legend="{{currency}}")],
-                unit=unit,
-                kind="stat",
-                no_value=NO_POOLS,
-                steps=steps,
-            ),
-            4,
-            4,
+        add_stat(
+            layout,
+            title,
+            description,
+            expr,
+            unit=unit,
+            steps=steps,
+            no_value=NO_POOLS,
+            legend="{{currency}}" if "currency" in expr else "",
+            width=4 if title in _WIDE else 3,
         )
+    add_alerts(layout, "$project|")
+    layout.add(
+        Panel(
+            title="Pools",
+            description="Status, type and billing of each pool.",
+            queries=[
+                Query(
+                    expr=f"{LATEST} (modelarts_pool_status{{{PROJECT}}}) * {ON_POOL} group_left (pool_name, type, billing) {LATEST} (modelarts_pool_info{{{_CHOSEN}}})",
+                )
+            ],
+            kind=Kind.TABLE,
+            no_value=NO_POOLS,
+            columns=[
+                PROJECT_COLUMN,
+                Column("pool_name", "Pool"),
+                Column("status", "Status"),
+                Column("type", "Type"),
+                Column("billing", "Billing"),
+                Column("pool", "ID"),
+            ],
+            sort_by="Pool",
+            ascending=True,
+        ),
+        24,
+        6,
+    )
 
 
 def _use(layout: Layout) -> None:
@@ -149,7 +172,7 @@ def _use(layout: Layout) -> None:
                     legend="{{pool_name}}: capacity",
                 ),
             ],
-            unit="short",
+            legend_on_the_right=True,
             no_value=NO_POOLS,
         ),
         12,
@@ -163,11 +186,10 @@ def _use(layout: Layout) -> None:
                 Query(
                     expr=f"sum by (project, pool_name) ({_ALLOCATED} {NAMED}) / (sum by (project, pool_name) ({_CAPACITY} {NAMED}) > 0)",
                     legend="{{pool_name}}",
-                    instant=True,
                 )
             ],
             unit="percentunit",
-            kind="bargauge",
+            kind=Kind.BARGAUGE,
             no_value=NO_POOLS,
             steps=QUOTA_STEPS,
             maximum=1.0,
@@ -185,7 +207,6 @@ def _use(layout: Layout) -> None:
                     legend="{{accelerator}}",
                 )
             ],
-            unit="short",
             no_value=NO_POOLS,
         ),
         6,
@@ -201,8 +222,7 @@ def _use(layout: Layout) -> None:
                     legend="{{pool_name}} {{type}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value="Nothing is queued.",
         ),
         12,
@@ -214,7 +234,7 @@ def _use(layout: Layout) -> None:
             description="How long the oldest queued workload of each pool has waited.",
             queries=[
                 Query(
-                    expr=f"time() - min by (project, pool_name) (modelarts_pool_oldest_queued_timestamp_seconds{{{PROJECT}}} {NAMED})",
+                    expr=f"time() - min by (project, pool_name) ({of_projects('modelarts_pool_oldest_queued_timestamp_seconds')} {NAMED})",
                     legend="{{pool_name}}",
                 )
             ],
@@ -235,8 +255,7 @@ def _use(layout: Layout) -> None:
                     legend="{{pool_name}} {{currency}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value="No data: no prices are configured, or there are no pools.",
         ),
         6,
@@ -252,12 +271,11 @@ def _nodes(layout: Layout) -> None:
             description="Nodes of physical pools.",
             queries=[
                 Query(
-                    expr=f"sum by (state) (modelarts_pool_nodes{{{PROJECT}}} {PHYSICAL})",
+                    expr=f"sum by (state) ({LATEST} (modelarts_pool_nodes{{{PROJECT}}}) {PHYSICAL})",
                     legend="{{state}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value=NO_POOLS,
         ),
         8,
@@ -270,15 +288,14 @@ def _nodes(layout: Layout) -> None:
             "are neither available nor abnormal.",
             queries=[
                 Query(
-                    expr=f'sum by (project, pool_name) (modelarts_pool_nodes{{{PROJECT}, state="abnormal"}} {PHYSICAL}) > 0',
+                    expr=f'sum by (project, pool_name) ({LATEST} (modelarts_pool_nodes{{{PROJECT}, state="abnormal"}}) {PHYSICAL}) > 0',
                     legend="{{pool_name}}: abnormal",
                 ),
                 Query(
-                    expr=f'sum by (project, pool_name) ({_DESIRED} {PHYSICAL}) - sum by (project, pool_name) (modelarts_pool_nodes{{{PROJECT}, state=~"available|abnormal"}} {PHYSICAL}) > 0',
+                    expr=f'sum by (project, pool_name) ({_DESIRED} {PHYSICAL}) - sum by (project, pool_name) ({LATEST} (modelarts_pool_nodes{{{PROJECT}, state=~"available|abnormal"}}) {PHYSICAL}) > 0',
                     legend="{{pool_name}}: missing",
                 ),
             ],
-            unit="short",
             no_value="All nodes that were ordered are available.",
         ),
         8,
@@ -291,14 +308,12 @@ def _nodes(layout: Layout) -> None:
             "each take no large work. Needs pool_nodes in the exporter's configuration.",
             queries=[
                 Query(
-                    expr=f"sum by (free) (modelarts_pool_nodes_by_free_accelerators{{{PROJECT}}} {PHYSICAL})",
+                    expr=f"sum by (free) ({LATEST} (modelarts_pool_nodes_by_free_accelerators{{{PROJECT}}}) {PHYSICAL})",
                     legend="{{free}} free",
-                    instant=True,
                 )
             ],
-            unit="short",
-            kind="bargauge",
-            no_value="No data: pool_nodes is not enabled, or there are no pools.",
+            kind=Kind.BARGAUGE,
+            no_value="No data: pool_nodes is not enabled, there are no pools, or the exporter is down.",
         ),
         8,
         8,
@@ -314,16 +329,15 @@ def _holders(layout: Layout) -> None:
             "Only the v2 API reports them.",
             queries=[
                 Query(
-                    expr=f'sum by (project, pool) (modelarts_active_accelerators{{{PROJECT}, pool!=""}})',
-                    legend="{{project}} {{pool}}",
+                    expr=f"sum by (project, pool_name) ({LATEST} (modelarts_active_accelerators{{{PROJECT}}}) {NAMED})",
+                    legend="{{project}}: {{pool_name}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value="No data: no training job runs in a pool, or v1 lists them.",
         ),
-        8,
-        8,
+        12,
+        9,
     )
     layout.add(
         Panel(
@@ -331,40 +345,13 @@ def _holders(layout: Layout) -> None:
             description="Training jobs, notebooks and services in pools.",
             queries=[
                 Query(
-                    expr=f'sum by (type) (modelarts_pool_workloads{{{PROJECT}, status="running"}} {PHYSICAL})',
+                    expr=f'sum by (type) ({LATEST} (modelarts_pool_workloads{{{PROJECT}, status="running"}}) {PHYSICAL})',
                     legend="{{type}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value=NO_POOLS,
         ),
-        8,
-        8,
-    )
-    layout.add(
-        Panel(
-            title="Pools",
-            description="Status, type and billing of each pool.",
-            queries=[
-                Query(
-                    expr=f"modelarts_pool_status{{{PROJECT}}} * {_ON} group_left (pool_name, type, billing) modelarts_pool_info{{{_INFO}}}",
-                    instant=True,
-                    is_table=True,
-                )
-            ],
-            unit="short",
-            kind="table",
-            no_value=NO_POOLS,
-            columns=[
-                ("project", "Project", ""),
-                ("pool_name", "Pool", ""),
-                ("status", "Status", ""),
-                ("type", "Type", ""),
-                ("billing", "Billing", ""),
-                ("pool", "ID", ""),
-            ],
-        ),
-        8,
-        8,
+        12,
+        9,
     )

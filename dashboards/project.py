@@ -1,103 +1,182 @@
-"""The dashboard of one project: its jobs over time, quotas, durations, unfinished jobs."""
+"""The dashboard of one project: alerts, jobs, quotas, durations, unfinished jobs."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from capacity import DAY, full_in, used_share
 from grafana_foundation_sdk.builders import dashboard
-from panels import (
+from looks import Column, Kind
+from now import add_alerts, add_exporter, add_not_collected, add_stat
+from panels import QUOTA_STEPS, Layout, Panel, Query
+from queries import (
     JOBS,
-    PROJECT,
-    Layout,
-    Panel,
-    Query,
-    new_dashboard,
-    with_jobs,
+    LONGEST,
+    OLDEST_PENDING,
+    PENDING,
+    RUNNING,
+    counted,
+    of_jobs,
+    of_projects,
 )
+from variables import new_dashboard, with_jobs, with_projects
 
 
-UID = "modelarts-project"
+UID: Final = "modelarts-project"
+_NO_SERIES: Final = "or job_series is not enabled, or the exporter is down."
 
 
 def project() -> dashboard.Dashboard:
     """Return the dashboard."""
-    builder = with_jobs(
-        new_dashboard(
-            UID,
-            "ModelArts / Project",
-            "One project: its jobs by status, how long they take, its quotas with their "
-            "forecast, and its unfinished jobs.",
-            "modelarts_up",
-        )
+    builder = new_dashboard(
+        UID,
+        "ModelArts / Project",
+        "One project: its alerts, its jobs by status, how long they take, its quotas with "
+        "their forecast, and its unfinished jobs.",
+        "modelarts_up",
     )
-    layout = Layout(builder)
+    layout = Layout(with_jobs(with_projects(builder, one=True)))
+    _now(layout)
     _jobs(layout)
     _quotas(layout)
-    _durations(layout)
     _single_jobs(layout)
+    _durations(layout)
     return builder
+
+
+def _now(layout: Layout) -> None:
+    layout.row("$project now")
+    add_exporter(layout)
+    failed = f'modelarts_jobs_finished_total{{{JOBS}, phase="failed"}}'
+    for title, description, expr, unit, steps in (
+        (
+            "Not collected",
+            "Kinds and API versions whose last collection failed.",
+            f"sum(1 - {of_projects('modelarts_up')})",
+            "none",
+            (("green", None), ("red", 1.0)),
+        ),
+        (
+            "Running",
+            "Running jobs.",
+            f"sum({RUNNING})",
+            "none",
+            (("blue", None),),
+        ),
+        (
+            "Waiting",
+            "Jobs that have not started yet.",
+            f"sum({PENDING})",
+            "none",
+            (("yellow", None),),
+        ),
+        (
+            "Failed in a day",
+            "Jobs that failed within the last 24 hours.",
+            f"sum(increase({failed}[1d]))",
+            "none",
+            (("green", None), ("orange", 1.0)),
+        ),
+        (
+            "Capacity used",
+            "Existing jobs as a share of all that can exist, of the fullest kind.",
+            f"max({used_share()})",
+            "percentunit",
+            QUOTA_STEPS,
+        ),
+        (
+            "Full in",
+            "When no job can be created any more, if the trend of the last 6 hours goes on.",
+            f"min({full_in()})",
+            "s",
+            (("red", None), ("orange", DAY), ("green", 7 * DAY)),
+        ),
+        (
+            "Longest running",
+            "How long the job has run that has run longest.",
+            f"max({LONGEST})",
+            "s",
+            (("green", None), ("orange", DAY), ("red", 2 * DAY)),
+        ),
+    ):
+        no_value = "Not soon, or not known." if title == "Full in" else "Not known."
+        add_stat(
+            layout,
+            title,
+            description,
+            expr,
+            unit=unit,
+            steps=steps,
+            no_value=no_value,
+        )
+    add_alerts(layout, "$project|", width=13, height=6)
+    add_not_collected(layout, width=11)
 
 
 def _jobs(layout: Layout) -> None:
     layout.row("Jobs")
+    jobs = of_jobs("modelarts_jobs", 'phase=~"pending|running|stopping"')
     layout.add(
         Panel(
-            title="Jobs by status",
-            description="Jobs by the API's status, without the succeeded ones.",
+            title="Unfinished jobs by status",
+            description="Jobs that are not finished, by the API's status.",
             queries=[
-                Query(
-                    expr=f'sum by (status) (modelarts_jobs{{{JOBS}, phase!="succeeded"}} > 0)',
-                    legend="{{status}}",
-                )
+                Query(expr=f"sum by (status) ({jobs}) > 0", legend="{{status}}"),
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
+            no_value="No job is unfinished, or the exporter was down.",
         ),
-        12,
         8,
+        9,
     )
-    layout.add(
-        Panel(
-            title="Finished jobs",
-            description="Finished jobs by outcome.",
-            queries=[
-                Query(
-                    expr=f"sum by (phase) (increase(modelarts_jobs_finished_total{{{JOBS}}}[$__rate_interval]))",
-                    legend="{{phase}}",
-                )
-            ],
-            unit="short",
-            stacked=True,
-            by_phase=True,
+    for title, description, by in (
+        ("Finished jobs", "How many jobs finished within each bar's time.", "phase"),
+        (
+            "Finished jobs by kind",
+            "The same by kind and API version.",
+            "kind, api_version",
         ),
-        12,
-        8,
-    )
+    ):
+        layout.add(
+            Panel(
+                title=title,
+                description=description,
+                queries=[
+                    Query(
+                        expr=counted("modelarts_jobs_finished_total", JOBS, by),
+                        legend="{{phase}}"
+                        if by == "phase"
+                        else "{{kind}} {{api_version}}",
+                    )
+                ],
+                kind=Kind.BARS,
+                by_phase=by == "phase",
+                decimals=0,
+            ),
+            8,
+            9,
+        )
 
 
 def _quotas(layout: Layout) -> None:
     layout.row("Quotas")
+    by, name = "by (kind, api_version)", "{{kind}} {{api_version}}"
+    quota = of_jobs("modelarts_running_job_quota")
+    created = of_jobs("modelarts_created_jobs")
+    remaining = of_jobs("modelarts_job_count_limit_remaining")
     layout.add(
         Panel(
             title="Running jobs and their quota",
             description="Running and pending jobs of each API version, and how many may run "
             "at the same time (v1 only).",
             queries=[
-                Query(
-                    expr=f'sum by (kind, api_version) (modelarts_jobs{{{JOBS}, phase="running"}})',
-                    legend="{{kind}} {{api_version}}: running",
-                ),
-                Query(
-                    expr=f'sum by (kind, api_version) (modelarts_jobs{{{JOBS}, phase="pending"}})',
-                    legend="{{kind}} {{api_version}}: waiting",
-                ),
-                Query(
-                    expr=f"sum by (kind, api_version) (modelarts_running_job_quota{{{JOBS}}})",
-                    legend="{{kind}} {{api_version}}: quota",
-                ),
+                Query(expr=f"sum {by} ({RUNNING})", legend=f"{name}: running"),
+                Query(expr=f"sum {by} ({PENDING})", legend=f"{name}: waiting"),
+                Query(expr=f"sum {by} ({quota})", legend=f"{name}: quota"),
             ],
-            unit="short",
         ),
         12,
-        8,
+        10,
     )
     layout.add(
         Panel(
@@ -105,44 +184,35 @@ def _quotas(layout: Layout) -> None:
             description="Existing jobs of each API version, how many can exist, and a "
             "forecast for 24 hours from the trend of the last 6.",
             queries=[
+                Query(expr=f"sum {by} ({created})", legend=f"{name}: existing"),
                 Query(
-                    expr=f"sum by (kind, api_version) (modelarts_created_jobs{{{JOBS}}})",
-                    legend="{{kind}} {{api_version}}: existing",
+                    expr=f"sum {by} ({created} + {remaining})",
+                    legend=f"{name}: capacity",
                 ),
                 Query(
-                    expr=f"sum by (kind, api_version) (modelarts_created_jobs{{{JOBS}}} + modelarts_job_count_limit_remaining{{{JOBS}}})",
-                    legend="{{kind}} {{api_version}}: capacity",
-                ),
-                Query(
-                    expr=f"sum by (kind, api_version) (predict_linear(modelarts_created_jobs{{{JOBS}}}[6h], 86400))",
-                    legend="{{kind}} {{api_version}}: in 24 hours",
+                    expr=f"max {by} (predict_linear(modelarts_created_jobs{{{JOBS}}}[6h], 86400))",
+                    legend=f"{name}: in 24 hours",
                 ),
             ],
-            unit="short",
         ),
         12,
-        8,
+        10,
     )
 
 
 def _durations(layout: Layout) -> None:
     layout.row("Durations")
+    buckets = of_jobs("modelarts_job_duration_seconds_bucket")
     layout.add(
         Panel(
             title="Running durations of existing jobs",
             description="How long the existing jobs have run. Where finished jobs are only "
             "counted, this shows the unfinished ones.",
-            queries=[
-                Query(
-                    expr=f"sum by (le) (modelarts_job_duration_seconds_bucket{{{JOBS}}})",
-                    legend="{{le}}",
-                    is_heatmap=True,
-                )
-            ],
-            unit="s",
-            kind="heatmap",
+            queries=[Query(expr=f"sum by (le) ({buckets})", legend="{{le}}")],
+            unit="short",
+            kind=Kind.HEATMAP,
         ),
-        12,
+        8,
         9,
     )
     layout.add(
@@ -157,8 +227,9 @@ def _durations(layout: Layout) -> None:
                 for quantile, legend in ((0.5, "median"), (0.95, "95 %"))
             ],
             unit="s",
+            no_value="No job finished, or the exporter was down.",
         ),
-        6,
+        8,
         9,
     )
     layout.add(
@@ -167,70 +238,76 @@ def _durations(layout: Layout) -> None:
             description="The job that has run longest, and the one that has waited longest.",
             queries=[
                 Query(
-                    expr=f'max by (kind) (modelarts_job_longest_duration_seconds{{{JOBS}, phase="running"}})',
+                    expr=f"max by (kind) ({LONGEST})",
                     legend="{{kind}}: running",
                 ),
                 Query(
-                    expr=f'time() - min by (kind) (modelarts_job_oldest_created_timestamp_seconds{{{JOBS}, phase="pending"}})',
+                    expr=f"time() - min by (kind) ({OLDEST_PENDING})",
                     legend="{{kind}}: waiting",
                 ),
             ],
             unit="s",
+            no_value="No job runs or waits, or the exporter was down.",
         ),
-        6,
+        8,
         9,
     )
 
 
 def _single_jobs(layout: Layout) -> None:
     layout.row("Unfinished jobs")
+    labels = "kind, api_version, job_id"
+    names = f"max by ({labels}, job_name, status) ({of_jobs('modelarts_job_info')})"
+    join = f"* on ({labels}) group_left (job_name, status) {names}"
+    created = of_jobs("modelarts_job_created_timestamp_seconds")
+    ran = of_jobs("modelarts_job_run_duration_seconds")
     layout.add(
         Panel(
             title="Unfinished jobs",
-            description="The jobs that have run longest. Needs job_series in the exporter's "
-            "configuration.",
+            description="Running and waiting jobs, the oldest first. Needs job_series in the "
+            "exporter's configuration.",
             queries=[
                 Query(
-                    expr=f"modelarts_job_run_duration_seconds{{{JOBS}}} * on (job, instance, project, kind, api_version, job_id) group_left (job_name, status) modelarts_job_info{{{JOBS}}}",
-                    instant=True,
-                    is_table=True,
-                )
+                    expr=f"sort_desc((time() - max by ({labels}) ({created})) {join})"
+                ),
+                Query(expr=f"max by ({labels}) ({ran}) {join}"),
             ],
-            unit="s",
-            kind="table",
-            no_value="No job is running, or job_series is not enabled.",
+            kind=Kind.TABLE,
+            no_value=f"No job is unfinished, {_NO_SERIES}",
             columns=[
-                ("project", "Project", ""),
-                ("kind", "Kind", ""),
-                ("api_version", "API", ""),
-                ("job_name", "Job", ""),
-                ("job_id", "ID", ""),
-                ("status", "Status", ""),
-                ("Value", "Running for", "s"),
+                Column("job_name", "Job"),
+                Column("job_id", "ID"),
+                Column("kind", "Kind"),
+                Column("api_version", "API", width=60),
+                Column("status", "Status"),
+                Column("Value #A", "Created ago", "s"),
+                Column("Value #B", "Running for", "s"),
             ],
+            sort_by="Created ago",
         ),
         12,
-        9,
+        10,
     )
+    remaining = of_jobs("modelarts_job_remaining_duration_seconds")
     layout.add(
         Panel(
             title="Visualization jobs stop in",
-            description="Time until they stop automatically. Needs job_series.",
+            description="Time until the next ones stop by themselves. Needs job_series.",
             queries=[
                 Query(
-                    expr=f"bottomk(10, modelarts_job_remaining_duration_seconds{{{JOBS}}})",
-                    legend="{{project}} {{job_id}}",
-                    instant=True,
+                    expr=f"sort(bottomk(10, max by (job_id) ({remaining})))",
+                    legend="{{job_id}}",
                 )
             ],
             unit="s",
-            kind="bargauge",
-            no_value="No visualization job is running, or job_series is not enabled.",
+            kind=Kind.BARGAUGE,
+            no_value=f"No visualization job is running, {_NO_SERIES}",
             steps=(("red", None), ("orange", 600.0), ("green", 3600.0)),
         ),
         6,
-        9,
+        10,
     )
+    nodes = of_projects("modelarts_active_nodes")
     layout.add(
         Panel(
             title="Nodes by flavor",
@@ -238,14 +315,13 @@ def _single_jobs(layout: Layout) -> None:
             "have no pool. Only the v2 API reports them.",
             queries=[
                 Query(
-                    expr=f"sum by (flavor, pool) (modelarts_active_nodes{{{PROJECT}}})",
+                    expr=f"topk(10, sum by (flavor, pool) ({nodes}))",
                     legend="{{flavor}} {{pool}}",
                 )
             ],
-            unit="short",
-            stacked=True,
+            kind=Kind.STACK,
             no_value="No data: v1 does not report nodes, or no job is running.",
         ),
         6,
-        9,
+        10,
     )

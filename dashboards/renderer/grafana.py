@@ -14,7 +14,6 @@ import httpx
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NICE_STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600)
-_ALL: Final = "$__all"
 _DEFAULT_SCRAPE_INTERVAL: Final = "15s"
 """What a data source has whose own is not set."""
 
@@ -55,8 +54,11 @@ async def answers(board: dict, view: View, prometheus: PrometheusClient) -> list
     """Return each panel of a dashboard, rows included, with answers to its queries."""
     values = await _variables(board, view, prometheus)
     panels = [
-        {"panel": panel, "answers": _asked(panel, view, values, prometheus)}
-        for panel in _repeated(board["panels"], values)
+        {
+            "panel": _titled(panel, values),
+            "answers": _asked(panel, view, values, prometheus),
+        }
+        for panel in board["panels"]
     ]
     return [{**one, "answers": await asyncio.gather(*one["answers"])} for one in panels]
 
@@ -77,8 +79,7 @@ async def _variables(
         chosen = (view.chosen or {}).get(variable["name"])
         if chosen is None:
             options = await prometheus.values(found[1], found[2], view)
-            current = variable["current"]["value"]
-            if current != _ALL and not variable.get("includeAll"):
+            if not variable.get("includeAll"):
                 chosen = options[:1]
             elif variable.get("allValue"):
                 chosen = [variable["allValue"]]
@@ -88,8 +89,8 @@ async def _variables(
     return values
 
 
-def _repeated(panels: list[dict], values: Mapping[str, Sequence[str]]) -> list[dict]:
-    return panels
+def _titled(panel: dict, values: Mapping[str, Sequence[str]]) -> dict:
+    return {**panel, "title": _with_variables(panel["title"], values)}
 
 
 def _asked(
@@ -117,6 +118,7 @@ async def _answer(
     words = {
         "__rate_interval": [f"{round(max(interval + scrape, 4 * scrape))}s"],
         "__interval": [f"{round(interval)}s"],
+        "__interval_ms": [f"{round(interval * 1000)}"],
         "__range": [f"{round(view.end - view.start)}s"],
     }
     query = _with_variables(target["expr"], {**values, **words})

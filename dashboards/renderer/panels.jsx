@@ -12,7 +12,7 @@ const PANELS = { timeseries: TimeSeries, stat: Stat, bargauge: BarGauge, table: 
 // Which properties a field can have; Grafana keeps its own list in its plugins.
 const standard = ['unit', 'decimals', 'min', 'max', 'noValue', 'displayName', 'mappings', 'thresholds', 'color', 'links'];
 const custom = ['drawStyle', 'lineWidth', 'lineStyle', 'fillOpacity', 'showPoints', 'pointSize', 'spanNulls', 'stacking',
-  'barAlignment', 'barWidthFactor', 'axisPlacement', 'axisLabel', 'axisSoftMax', 'scaleDistribution', 'thresholdsStyle', 'width', 'align', 'cellOptions', 'hidden'];
+  'barAlignment', 'barWidthFactor', 'axisPlacement', 'axisLabel', 'axisSoftMax', 'scaleDistribution', 'thresholdsStyle', 'width', 'minWidth', 'align', 'cellOptions', 'hidden'];
 const registry = new data.FieldConfigOptionsRegistry();
 const property = (name, isCustom) => registry.register({
   id: isCustom ? `custom.${name}` : name, path: name, name, isCustom, shouldApply: () => true,
@@ -58,7 +58,9 @@ async function prepared(panel, answers, theme) {
 }
 
 function TimeSeries({ panel, series, width, height, timeRange }) {
-  return <ui.TimeSeries frames={series} structureRev={1} timeRange={timeRange} timeZone="utc" width={width} height={height}
+  // Where a series has no value at a step, its line has a gap.
+  const frames = series.map((frame) => data.applyNullInsertThreshold({ frame }));
+  return <ui.TimeSeries frames={frames} structureRev={1} timeRange={timeRange} timeZone="utc" width={width} height={height}
     legend={panel.options.legend} options={panel.options} />;
 }
 

@@ -70,6 +70,7 @@ def _wait_until_ready(url: str) -> None:
 def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
     """Yield what promtool reads: the history, another program, and alerts."""
     end = history[-1].moment
+    since = end - max(target.dead, 900.0)
     labels = 'cluster="demo",job="modelarts",instance="exporter:10198"'
     node = 'cluster="demo",job="node",instance="node:9100"'
     for scrape in history[:: round(target.interval / STEP)]:
@@ -81,6 +82,7 @@ def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
         yield f"process_resident_memory_bytes{{{node}}} 9e9 {moment}"
         for alert in _alerts(scrape) if is_alive else (_DEAD,):
             yield f'ALERTS{{{labels},alertstate="firing",{alert}}} 1 {moment}'
+            yield f"ALERTS_FOR_STATE{{{labels},{alert}}} {since} {moment}"
         if not is_alive:
             continue
         yield f"scrape_duration_seconds{{{labels}}} {scrape.seconds:.3f} {moment}"
