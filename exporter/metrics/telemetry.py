@@ -74,7 +74,7 @@ class Telemetry:
         )
         self._scrape_timeout = Gauge(
             "modelarts_exporter_scrape_timeout_seconds",
-            "The timeout of the last scraper that said one; 0 before the first.",
+            "The timeout that the last scraper sent; 0 before the first.",
             registry=self.registry,
         )
         self._coalesced = Counter(

@@ -209,5 +209,5 @@ def _allocated(usage: Usage) -> Resources:
 
 _PARTS: tuple[tuple[str, str, Callable[[Usage], Resources]], ...] = (
     ("capacity", "that a pool's available nodes have", _capacity),
-    ("allocated", "that are allocated to a pool's workloads", _allocated),
+    ("allocated", "allocated to a pool's workloads", _allocated),
 )
