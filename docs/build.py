@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from deploy.rules.values import VALUES
+from deploy.rules.values import Form as ValueForm
 from docs.reference import (
     NamedStatus,
     choices_of,
@@ -33,7 +35,8 @@ from exporter.config.declaration import DeclaredKey, Form, Shape
 
 
 DOCUMENTS: Final = tuple(
-    Path(__file__).with_name(name) for name in ("configuration.md", "metrics.md")
+    Path(__file__).with_name(name)
+    for name in ("configuration.md", "metrics.md", "monitoring.md")
 )
 
 _TABLE: Final = re.compile(
@@ -68,6 +71,7 @@ def _rows(match: re.Match[str]) -> str:
         "flags": lambda: _flag_rows(old),
         "metrics": lambda: _metric_rows(whose, old),
         "statuses": lambda: _status_rows(whose),
+        "thresholds": _threshold_rows,
     }[what]()
     return "".join(f"| {' | '.join(row)} |\n".replace("|  |", "| |") for row in rows)
 
@@ -132,6 +136,16 @@ def _flag_rows(old: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
         if found[flag]:
             default = f"`{found[flag]}`"
         yield [f"`{flag}`", default, words]
+
+
+def _threshold_rows() -> Iterator[list[str]]:
+    for value in VALUES:
+        # The default of a text is too long for a table, and its words say what it is.
+        default = "" if value.form is ValueForm.TEXT else f"`{value.default}`"
+        words = value.meaning
+        if value.label:
+            words += f"; a project's own: `{value.label}`"
+        yield [f"`{value.flag}`", f"`{value.key}`", default, words]
 
 
 _families = cache(metric_families)

@@ -1,6 +1,7 @@
 """Real programs, each for the length of a `with` block: the exporter, Prometheus."""
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+
+# Another version of it: `PROMTOOL=/opt/prometheus-3/promtool make test`.
+PROMTOOL = os.environ.get("PROMTOOL", "promtool")
 
 
 @contextlib.contextmanager

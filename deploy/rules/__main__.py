@@ -7,13 +7,14 @@ Run as `python -m deploy.rules --max-job-duration 5d`, or as `make rules ARGS=â€
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.rules.files import rule_files
-from deploy.rules.values import VALUES, Chosen
+from deploy.rules.values import VALUES, Chosen, Form
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,10 +23,12 @@ def main(arguments: Sequence[str]) -> None:
     given: Mapping[str, str | list[str] | None] = vars(parser.parse_args(arguments))
     texts = {name: text for name, text in given.items() if isinstance(text, str)}
     folder = Path(texts.pop("output"))
-    labels = given["project_label"]
+    labels, waits = given["project_label"], given["for"]
     try:
         files = rule_files(
-            Chosen(texts), labels if isinstance(labels, list) else ("team",)
+            Chosen(texts),
+            labels if isinstance(labels, list) else ("team",),
+            _waits(waits if isinstance(waits, list) else ()),
         )
     except ValueError as error:
         parser.error(str(error))
@@ -33,6 +36,16 @@ def main(arguments: Sequence[str]) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
     sys.stdout.write(f"{len(files)} files in {folder}\n")
+
+
+def _waits(pairs: Iterable[str]) -> dict[str, str]:
+    waits = {}
+    for pair in pairs:
+        alert, _, wait = pair.partition("=")
+        if not re.fullmatch(Form.DURATION.value, wait):
+            raise ValueError(f"for {alert}: {wait!r} is no duration")
+        waits[alert] = wait
+    return waits
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="LABEL",
         help="a configured label that alerts about a project get, repeatable; default: team",
+    )
+    parser.add_argument(
+        "--for",
+        action="append",
+        metavar="ALERT=DURATION",
+        help="for how long an alert's condition has to be true, repeatable",
     )
     for value in VALUES:
         words = f"{value.meaning}; default: {value.default}".replace("%", "%%")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from deploy.rules.exporter_alerts import exporter_group
@@ -12,7 +12,7 @@ from deploy.rules.pool_alerts import pool_group
 from deploy.rules.pool_recording import pool_recording
 from deploy.rules.product_alerts import product_groups
 from deploy.rules.product_recording import product_recording
-from deploy.rules.rule import Group, RuleFile, yaml_of
+from deploy.rules.rule import Alert, Group, RuleFile, yaml_of
 from deploy.rules.values import Chosen, Values
 
 
@@ -26,29 +26,44 @@ _COMMENT: Final = """
 
 
 def rule_files(
-    values: Values | None = None, labels: Sequence[str] = ("team",)
+    values: Values | None = None,
+    labels: Sequence[str] = ("team",),
+    waits: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the texts; alerts about a project get its configured `labels`."""
+    """
+    Return the texts; alerts about a project get its configured `labels`.
+
+    `waits` are other durations for `for`, by the alerts' names. Raises ValueError if there
+    is no such alert.
+    """
     values = values or Chosen()
-    return {
-        f"{file.name}": yaml_of(file, values, tuple(labels)) for file in _files(values)
-    }
+    waits = waits or {}
+    files = _files(values)
+    if unknown := waits.keys() - {alert.name for alert in _alerts_in(files)}:
+        raise ValueError(f"there is no alert {', '.join(sorted(unknown))}")
+    return {file.name: yaml_of(file, values, tuple(labels), waits) for file in files}
+
+
+def _alerts_in(files: Iterable[RuleFile]) -> Iterator[Alert]:
+    for file in files:
+        for group in file.groups:
+            yield from (rule for rule in group.rules if isinstance(rule, Alert))
 
 
 def _files(values: Values) -> tuple[RuleFile, ...]:
     return (
-        _alerts(
+        _alert_file(
             "modelarts-alerts.yml",
             "Alerts on ModelArts jobs, quotas, and the exporter",
             exporter_group(values),
             job_group(values),
         ),
-        _alerts(
+        _alert_file(
             "modelarts-pools-alerts.yml",
             "Alerts on ModelArts resource pools",
             pool_group(values),
         ),
-        _alerts(
+        _alert_file(
             "modelarts-products-alerts.yml",
             "Alerts on notebooks, services, Lite Servers and scheduled events",
             *product_groups(values),
@@ -59,5 +74,5 @@ def _files(values: Values) -> tuple[RuleFile, ...]:
     )
 
 
-def _alerts(name: str, what: str, *groups: Group) -> RuleFile:
+def _alert_file(name: str, what: str, *groups: Group) -> RuleFile:
     return RuleFile(name, _COMMENT.format(what), groups)

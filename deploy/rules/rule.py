@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from textwrap import dedent, indent
 from typing import Final
@@ -76,11 +76,14 @@ _LOOKUP: Final = (
 )
 
 
-def yaml_of(file: RuleFile, values: Values, labels: tuple[str, ...]) -> str:
+def yaml_of(
+    file: RuleFile, values: Values, labels: tuple[str, ...], waits: Mapping[str, str]
+) -> str:
     """
     Return the text of a file.
 
-    Alerts about a project get its configured `labels`, and `cloud`.
+    Alerts about a project get its configured `labels`, and `cloud`. `waits` are other
+    durations for `for`, by the alerts' names.
     """
     head = indent(dedent(file.comment).strip(), "# ", lambda _line: True)
     lines = [head.replace("# \n", "#\n"), "groups:"]
@@ -90,7 +93,11 @@ def yaml_of(file: RuleFile, values: Values, labels: tuple[str, ...]) -> str:
             lines.append("    interval: 1m")
         lines.append("    rules:")
         for rule in group.rules:
-            lines += _lines(rule, values, labels)
+            wait = waits.get(rule.name)
+            chosen = (
+                replace(rule, wait=wait) if wait and isinstance(rule, Alert) else rule
+            )
+            lines += _lines(chosen, values, labels)
     return "\n".join(lines) + "\n"
 
 

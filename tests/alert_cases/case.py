@@ -18,15 +18,23 @@ OLDEST = f'modelarts_job_oldest_created_timestamp_seconds{{{P}, phase="pending"}
 DURATION = f"modelarts_collection_duration_seconds{{{P}}}"
 ERRORS = f'modelarts_collection_errors_total{{{P}, reason="timeout"}}'
 TIMEOUT = f"modelarts_exporter_scrape_timeout_seconds{{{E}}}"
-INFO = f'modelarts_project_info{{{E}, project="a", cloud="otc", label_team="vision"}}'
 
+SCRAPE = f"up{{{E}}}"
 # Of every case that does not say otherwise.
-SCRAPED = {f"up{{{E}}}": "1x900"}
+SCRAPED = {SCRAPE: "1x900"}
+
+
+def info(label: str) -> str:
+    """Return the series of what is known of the project, with a configured label."""
+    return f'modelarts_project_info{{{E}, project="a", cloud="otc", {label}}}'
 
 
 def v2(series: str) -> str:
     """Return a series of v1 as v2 has it."""
     return series.replace('api_version="v1"', 'api_version="v2"')
+
+
+INFO = info('label_team="vision"')
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,17 @@ from .case import (
     QUOTA,
     REMAINING,
     RUNNING,
+    SCRAPE,
     SUCCEEDED,
     UP,
     WAITING,
     Case,
+    info,
 )
 
+
+FIVE_DAYS = 'label_max_job_duration="5d"'
+A_DAY_AND_A_HALF = 'label_max_job_duration="36h"'
 
 CASES = [
     Case(
@@ -248,6 +253,42 @@ CASES = [
     ),
     Case("none runs", "ModelArtsJobRunsLong", {UP: "1x60"}, {30: 0}),
     Case(
+        "within the project's own threshold, then longer",
+        "ModelArtsJobRunsLong",
+        {UP: "1x60", LONGEST: "432000x20 432001x40", info(FIVE_DAYS): "1x60"},
+        {20: 0, 39: 1},
+    ),
+    Case(
+        "a threshold of its own that is shorter",
+        "ModelArtsJobRunsLong",
+        {UP: "1x60", LONGEST: "130000x60", info(A_DAY_AND_A_HALF): "1x60"},
+        {17: 1},
+    ),
+    Case(
+        "another threshold, while the exporter is down",
+        "ModelArtsJobRunsLong",
+        {
+            SCRAPE: "1x30 0x30",
+            UP: "1x30 stale",
+            LONGEST: "400000x30 stale",
+            info(FIVE_DAYS): "1x30 stale",
+        },
+        dict.fromkeys(range(20, 60, 3), 0),
+    ),
+    Case(
+        "the threshold of its own is taken away",
+        "ModelArtsJobRunsLong",
+        {UP: "1x60", LONGEST: "400000x60", info(FIVE_DAYS): "1x30 stale"},
+        {30: 0, 50: 1},
+    ),
+    Case(
+        "a threshold that is none",
+        "ModelArtsJobRunsLong",
+        {UP: "1x60", LONGEST: "200000x60"}
+        | {info('label_max_job_duration="5 days"'): "1x60"},
+        {17: 1},
+    ),
+    Case(
         "fires and resolves",
         "ModelArtsJobsWaitLong",
         {UP: "1x200", OLDEST: "0x100 6000x60"},
@@ -264,6 +305,12 @@ CASES = [
         "ModelArtsJobsWaitLong",
         {UP: "1x80 0x40", OLDEST: "0x80 stale"},
         {78: 1, 115: 1},
+    ),
+    Case(
+        "the project's own threshold",
+        "ModelArtsJobsWaitLong",
+        {UP: "1x200", OLDEST: "0x200", info('label_max_job_wait="120m"'): "1x200"},
+        {119: 0, 140: 1},
     ),
     Case("none waits", "ModelArtsJobsWaitLong", {UP: "1x100"}, {90: 0}),
 ]

@@ -490,6 +490,7 @@ def test_the_status_page_is_the_service():
 def test_thresholds_are_values(tmp_path):
     """The chart makes of its values what `make rules` makes of its flags."""
     thresholds = {"maxJobDuration": "5d", "throttledRequests": 0, "hold": "1h"}
+    waits = {"ModelArtsPoolIdle": "12h"}
     addresses = {
         "statusPageUrl": "https://exporter.example.org/",
         "dashboardUrl": "https://grafana.example.org",
@@ -498,9 +499,11 @@ def test_thresholds_are_values(tmp_path):
     }
     made = made_rules(
         f"prometheusRule.thresholds={json.dumps(thresholds)}",
+        f"prometheusRule.for={json.dumps(waits)}",
         *(f"prometheusRule.{key}={json.dumps(url)}" for key, url in addresses.items()),
     )
     flags = [
+        "--for=ModelArtsPoolIdle=12h",
         *("--max-job-duration=5d", "--throttled-requests=0", "--hold=1h"),
         *(
             "--status-page-url=https://exporter.example.org/",
@@ -518,11 +521,22 @@ def test_thresholds_are_values(tmp_path):
     assert "localhost" not in text
 
 
-def test_a_threshold_with_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--max-job-duration=5 days", "max_job_duration: '5 days' is no duration"),
+        (
+            "--for=ModelArtsPoolIdle=5 days",
+            "ModelArtsPoolIdle: '5 days' is no duration",
+        ),
+        ("--for=ModelArtsPool=5d", "there is no alert ModelArtsPool"),
+    ],
+)
+def test_a_threshold_with_an_error(tmp_path, flag, words):
     """It is named, and nothing is written."""
     program = [sys.executable, "-m", "deploy.rules", f"--output={tmp_path}/rules"]
     done = subprocess.run(
-        [*program, "--max-job-duration=5 days"],
+        [*program, flag],
         check=False,
         cwd=ROOT,
         capture_output=True,
@@ -530,17 +544,8 @@ def test_a_threshold_with_an_error(tmp_path):
     )
 
     assert done.returncode == 2
-    assert "max_job_duration: '5 days' is no duration" in done.stderr
+    assert words in done.stderr
     assert not (tmp_path / "rules").exists()
-
-
-def test_how_long_a_condition_has_to_be_true():
-    """By the alert's name."""
-    made = made_rules('prometheusRule.for={"ModelArtsPoolIdle": "12h"}')
-    waits = {rule["alert"]: rule["for"] for rule in made["modelarts-pools"]}
-
-    assert waits["ModelArtsPoolIdle"] == "12h"
-    assert waits["ModelArtsPoolFull"] == "30m"
 
 
 def test_rules_of_ones_own():

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from programs import PROMTOOL
+
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "deploy/prometheus/rules").glob("modelarts-*.yml"))
@@ -210,6 +212,6 @@ def test_outage(name, tmp_path):
         )
     )
     done = subprocess.run(
-        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False
+        [PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

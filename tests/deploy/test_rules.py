@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from alert_cases import CASES, INFO, SCRAPED
+from programs import PROMTOOL
 
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def alerts(files=tuple(FILES)):
 def test_promtool_accepts_the_rules():
     """They are read without a warning."""
     subprocess.run(
-        ["promtool", "check", "rules", "--lint=all", "--lint-fatal", *FILES], check=True
+        [PROMTOOL, "check", "rules", "--lint=all", "--lint-fatal", *FILES], check=True
     )
 
 
@@ -94,7 +95,7 @@ def run_cases(cases, folder):
         )
     )
     result = subprocess.run(
-        ["promtool", "test", "rules", file], capture_output=True, text=True, check=False
+        [PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -145,3 +145,7 @@ async def _outages(configured, target, url, webhook):
     assert {key[1] for key, _alert in resolved()} == {"leaves"}
     told = [alert for name in ALERTS for alert in webhook.alerts[name, "stays"]]
     assert {alert["labels"]["cloud"] for alert in told} == {"otc"}
+    words = told[0]["annotations"]["description"]
+    page = first.url
+    # Without series of jobs.
+    assert f"The status page, {page}/, names it." in words

@@ -82,10 +82,10 @@ def test_the_example_configuration(tmp_path):
 @pytest.mark.parametrize("document", BUILT, ids=lambda path: path.name)
 @pytest.mark.slow
 def test_references_are_what_the_code_says(document):
-    """Keys, flags, metrics and statuses, with their types, labels and defaults."""
+    """Keys, flags, metrics, statuses and thresholds, with types, labels and defaults."""
     text = document.read_text()
 
-    assert text.count("made by make docs") >= 4
+    assert text.count("made by make docs") >= 1
     assert built(text) == text
 
 
