@@ -162,16 +162,8 @@ def _machines(values: Values) -> tuple[Alert, ...]:
             "ModelArtsMaintenanceHitsRunningJobs",
             Severity.WARNING,
             "15m",
-            f"""
-            min without (instance, pod, node) (modelarts_next_scheduled_event_timestamp_seconds{{pool!=""}})
-            - time() < {values.seconds("maintenance_notice")}
-            and on (job, project, pool)
-            (
-              modelarts_active_nodes{{pool!=""}} > 0
-              or
-              modelarts_pool_workloads{{type="train", status="running"}} > 0
-            )
-            """,
+            "project_pool:modelarts_next_scheduled_event_timestamp_seconds:min - time() < "
+            + values.seconds("maintenance_notice"),
             "Maintenance begins in a pool where jobs run.",
             """
             In {{ $value | humanizeDuration }}, an event may take nodes of the pool {{ $labels.pool

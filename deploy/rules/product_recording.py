@@ -77,6 +77,18 @@ def _products(values: Values) -> list[Record]:
             keys,
         ),
         held(
+            "project_pool:modelarts_next_scheduled_event_timestamp_seconds:min",
+            f"""min without ({PROCESS}) (modelarts_next_scheduled_event_timestamp_seconds{{pool!=""}})
+        and on (job, project, pool)
+        (
+          modelarts_active_nodes{{pool!=""}} > 0
+          or
+          modelarts_pool_workloads{{type="train", status="running"}} > 0
+        )""",
+            _held_product("scheduled_event"),
+            "job, project",
+        ),
+        held(
             "project_state:modelarts_scheduled_events:sum",
             f"sum without (type) ({of_project('modelarts_scheduled_events')})",
             _held_product("scheduled_event"),

@@ -29,6 +29,16 @@ def alerts(files=tuple(FILES)):
     ]
 
 
+def all_rules():
+    """Return the rules of all files."""
+    return [
+        rule
+        for file in FILES
+        for group in yaml.safe_load(file.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+
+
 @pytest.mark.needs("promtool")
 def test_promtool_accepts_the_rules():
     """They are read without a warning."""
@@ -213,3 +223,38 @@ def test_prometheus_reads_the_queries_of_runbooks(tmp_path):
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
     subprocess.run(["promtool", "check", "rules", "--lint=none", file], check=True)
+
+
+def documented_labels():
+    """Return the labels of each metric, as the document's tables have them."""
+    text = (ROOT / "docs/metrics.md").read_text()
+    rows = re.findall(
+        r"^\| (`modelarts_.*?) \| [a-z ]+ \| (.*?) \|", text, re.MULTILINE
+    )
+    return {
+        name: set(labels.split(", "))
+        for names, labels in rows
+        for name in re.findall(r"`(modelarts_\w+)", names)
+    }
+
+
+@pytest.mark.parametrize(
+    "rule", all_rules(), ids=lambda rule: next(iter(rule.values()))
+)
+def test_what_a_rule_looks_at_is_documented(rule):
+    """Its metrics, with the labels that it selects, or what another rule records."""
+    documented = documented_labels()
+    recorded = {one["record"] for one in all_rules() if "record" in one}
+    selectors = re.findall(
+        r"(?<![:\w\"])((?:[a-z_]+:)?modelarts_\w+(?::\w+)?)\b(?:\{(.*?)\})?", str(rule)
+    )
+
+    assert len(documented) > 70
+    for name, matchers in selectors:
+        labels = set(re.findall(r"(\w+)(?:=|!)", matchers)) - {"job", "instance"}
+        if name in recorded:
+            continue
+        assert name in documented, name
+        assert {one for one in labels if not one.startswith("label_")} <= documented[
+            name
+        ], name

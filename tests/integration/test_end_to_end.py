@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import re
 
+import httpx
 import pytest
 
 from dashboard_files import DASHBOARDS, ROOT, TARGETS, with_values
@@ -196,6 +197,7 @@ def _look(webhook, url, cloud, by_name):
     _alerts_arrive(webhook)
     _queries_find_data(url)
     _failures_resolve_nothing(webhook, cloud, by_name)
+    _rules_are_healthy(url)
     # The waiting job is given up, so that there is no reason to complain any more.
     full = by_name["full"].training
     full.delete_job(full.jobs[-1])
@@ -278,6 +280,25 @@ def _queries_find_data(url):
             found = asked(url, with_values(query[1]))
             assert all(query[2] in one["metric"] for one in found), variable["name"]
             assert found
+
+
+def _rules_are_healthy(url):
+    """None matches many with many, for instance, whatever has happened so far."""
+    groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+
+    assert len(rules) > 70
+    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
+    names = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    found = {name for name in names if asked(url, f"last_over_time({name}[1h])")}
+    # No label of a project says this here, no pool fails, and all products are collected.
+    assert names - found <= {
+        "project:modelarts_label_max_job_duration_seconds:max",
+        "project:modelarts_label_max_job_wait_seconds:max",
+        "project_pool:modelarts_pool_failed:max",
+        "project_kind_api_version:modelarts_pools_up:held",
+        "project_kind_api_version:modelarts_products_up:held",
+    }
 
 
 def _failures_resolve_nothing(webhook, cloud, by_name):
