@@ -40,7 +40,7 @@ def _scrapes(values: Values) -> tuple[Alert, ...]:
             "The ModelArts exporter cannot be scraped.",
             f"""
             Prometheus has failed to scrape {{{{ $labels.instance }}}} (job {{{{ $labels.job }}}})
-            for 5 minutes. Nothing new is known of its projects: alerts about them keep their
+            for ${{for}}. Nothing new is known of its projects: alerts about them keep their
             state for {values["hold"]}, and then resolve.
             """,
             _EXPORTER,
@@ -53,7 +53,7 @@ def _scrapes(values: Values) -> tuple[Alert, ...]:
             "absent(modelarts_exporter_build_info)",
             "No ModelArts exporter is scraped.",
             """
-            No target has exported modelarts_exporter_build_info for 15 minutes{{ with
+            No target has exported modelarts_exporter_build_info for ${for}{{ with
             $labels.job }} (job {{ . }}){{ end }}: the scrape job is missing, or service
             discovery finds no target.
             """,
@@ -117,7 +117,7 @@ def _collections(values: Values) -> tuple[Alert, ...]:
             f"""
             Collecting {{{{ $labels.kind }}}} ({{{{ $labels.api_version }}}}) of
             {{{{ $labels.project }}}} takes {{{{ $value | humanizePercentage }}}} of the scrape
-            timeout, for 15 minutes more than {values["slow_collection_percent"]} %.{_REASON}
+            timeout, for ${{for}} more than {values["slow_collection_percent"]} %.{_REASON}
             """,
             "modelarts-exporter",
         ),
@@ -163,7 +163,7 @@ def _rest() -> tuple[Alert, ...]:
             "The projects of a cloud cannot be listed.",
             """
             {{ $labels.instance }} has not been able to list the projects of the cloud {{
-            $labels.cloud }} for 15 minutes. New projects are not collected, and deleted ones
+            $labels.cloud }} for ${for}. New projects are not collected, and deleted ones
             still are.
             """,
             _EXPORTER,

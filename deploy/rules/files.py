@@ -17,8 +17,9 @@ from deploy.rules.values import Chosen, Values
 
 
 _COMMENT: Final = """
-    {}, made by `make manifests`: see docs/monitoring.md for other thresholds. Each has a
-    runbook in docs/runbooks.
+    {}.
+    Made by `make manifests`: see docs/monitoring.md for other thresholds. Each has a runbook
+    in docs/runbooks.
 
     An alert about a project has the project's configured label `team`, for Alertmanager to
     route by, and its cloud, to group by: `unknown` where it has none.

@@ -41,7 +41,7 @@ def _limits(values: Values) -> tuple[Alert, ...]:
             "Jobs wait because the running quota is full.",
             """
             {{ $labels.project }} runs as many {{ $labels.kind }} jobs ({{ $labels.api_version }})
-            as it may (the quota is {{ $value }}), and others have been waiting for 15 minutes.
+            as it may (the quota is {{ $value }}), and others have been waiting for ${for}.
             """,
             _OF_API,
         ),

@@ -33,7 +33,7 @@ _NODES: Final = (
         "A ModelArts pool is not healthy.",
         """
         The pool {{ $labels.pool_name }} of {{ $labels.project }} has had a status of phase failed
-        for 10 minutes: {{ with query (printf "modelarts_pool_status{phase='failed',job=%q,project=%q,pool=%q}"
+        for ${for}: {{ with query (printf "modelarts_pool_status{phase='failed',job=%q,project=%q,pool=%q}"
         $labels.job $labels.project $labels.pool) }}{{ . | first | label "status" }}{{ else
         }}modelarts_pool_status says which{{ end }}.
         """,
@@ -47,7 +47,7 @@ _NODES: Final = (
         "Nodes of a ModelArts pool are abnormal.",
         """
         {{ $value }} nodes of the pool {{ $labels.pool_name }} of {{ $labels.project }} have been
-        abnormal for 10 minutes. They take no work, and are paid for.
+        abnormal for ${for}. They take no work, and are paid for.
         """,
         _POOL,
     ),
@@ -59,7 +59,7 @@ _NODES: Final = (
         "A ModelArts pool has fewer nodes than were ordered.",
         """
         The pool {{ $labels.pool_name }} of {{ $labels.project }} has lacked {{ $value }} of its
-        nodes for 30 minutes: they are neither available nor abnormal.
+        nodes for ${for}: they are neither available nor abnormal.
         """,
         _POOL,
     ),
@@ -83,7 +83,7 @@ _NODES: Final = (
         "A ModelArts pool is paid for and not used.",
         """
         The pool {{ $labels.pool_name }} of {{ $labels.project }} is paid by the hour, and nothing
-        of its {{ $value }} nodes has been allocated for 6 hours.
+        of its {{ $value }} nodes has been allocated for ${for}.
         """,
         _POOL,
     ),
@@ -105,7 +105,7 @@ def _use(values: Values) -> tuple[Alert, ...]:
             """
             {{ $value | humanizePercentage }} of the {{ with $labels.accelerator }}{{ . }}{{ else
             }}CPU cores{{ end }} of the pool {{ $labels.pool_name }} of {{ $labels.project }} are
-            allocated, and workloads have been queued for 30 minutes.
+            allocated, and workloads have been queued for ${for}.
             """,
             _POOL,
         ),
@@ -136,7 +136,7 @@ def _use(values: Values) -> tuple[Alert, ...]:
             "Work waits in a ModelArts pool that is not full.",
             """
             The pool {{ $labels.pool_name }} of {{ $labels.project }} has {{ $value | humanize }}
-            free accelerators, and workloads have been queued for an hour: the free ones may be
+            free accelerators, and workloads have been queued for ${for}: the free ones may be
             spread over too many nodes.
             """,
             _POOL,

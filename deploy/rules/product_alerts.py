@@ -32,7 +32,7 @@ def _notebooks(values: Values) -> tuple[Alert, ...]:
             "project:modelarts_notebooks_without_auto_stop:sum > 0",
             "Notebooks run that nothing stops.",
             """
-            For 12 hours, {{ $labels.project }} has had running notebooks without auto-stop; now
+            For ${for}, {{ $labels.project }} has had running notebooks without auto-stop; now
             there are {{ $value }}. They cost money until somebody stops them.
             """,
             _NOTEBOOKS,
@@ -62,7 +62,7 @@ def _notebooks(values: Values) -> tuple[Alert, ...]:
             'sum without (status, phase) (project_status:modelarts_notebooks:last{phase="pending"}) > 0',
             "Notebooks do not start.",
             """
-            For 30 minutes, {{ $value }} notebooks of {{ $labels.project }} have been created or
+            For ${for}, {{ $value }} notebooks of {{ $labels.project }} have been created or
             started and do not run.
             """,
             _NOTEBOOKS,
@@ -154,7 +154,7 @@ def _machines(values: Values) -> tuple[Alert, ...]:
             'sum without (state) (project_state:modelarts_scheduled_events:sum{state="inquiring"}) > 0',
             "Maintenance waits for your consent.",
             """
-            {{ $value }} events of {{ $labels.project }} have waited for consent for an hour.
+            {{ $value }} events of {{ $labels.project }} have waited for consent for ${for}.
             """,
             _NOTEBOOKS,
         ),

@@ -29,7 +29,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Alert:
-    """An alerting rule; `wait` is for how long its condition has to be true."""
+    """
+    An alerting rule.
+
+    `wait` is for how long its condition has to be true; the description has it as `${for}`.
+    """
 
     name: str
     severity: Severity
@@ -115,6 +119,7 @@ def _lines(rule: Record | Alert, values: Values, labels: tuple[str, ...]) -> lis
 def _alert_lines(
     alert: Alert, values: Values, labels: tuple[str, ...]
 ) -> Iterator[str]:
+    wait = values.wait(alert.wait)
     yield f"        for: {alert.wait}"
     yield f"        keep_firing_for: {values['keep_firing_for']}"
     yield "        labels:"
@@ -130,7 +135,8 @@ def _alert_lines(
             yield from _folded("cloud", found)
     yield "        annotations:"
     yield f"          summary: {alert.summary}"
-    yield from _folded("description", " ".join(alert.description.split()))
+    description = " ".join(alert.description.split()).replace("${for}", wait)
+    yield from _folded("description", description)
     link = f"{values['dashboard_url']}/d/{alert.dashboard}"
     yield from _folded("dashboard_url", link)
     yield from _folded("runbook_url", f"{values['runbook_url']}{alert.name}.md")

@@ -222,6 +222,9 @@ class Values(Protocol):
     def seconds(self, name: str) -> str:
         """Return a duration in seconds, since PromQL compares numbers."""
 
+    def wait(self, wait: str) -> str:
+        """Return what an alert's description says of its `for`."""
+
 
 class Chosen:
     """The defaults, but for those that are chosen."""
@@ -244,6 +247,10 @@ class Chosen:
         text = self[name]
         return str(int(text[:-1]) * _SECONDS[text[-1]])
 
+    def wait(self, wait: str) -> str:
+        """Return it as it is."""
+        return wait
+
 
 class Placeholders:
     """What the Helm chart replaces by its own values."""
@@ -259,3 +266,7 @@ class Placeholders:
     def seconds(self, name: str) -> str:
         """Return the place of a duration in seconds."""
         return f"${{{self._keys[name]}.seconds}}"
+
+    def wait(self, wait: str) -> str:
+        """Return the place of an alert's own `for`."""
+        return "${for}"

@@ -519,6 +519,8 @@ def test_thresholds_are_values(tmp_path):
     text = (tmp_path / "modelarts-alerts.yml").read_text()
     assert "seconds:max) > 432000 unless" in text
     assert "localhost" not in text
+    pools = (tmp_path / "modelarts-pools-alerts.yml").read_text()
+    assert "nodes has been allocated for 12h." in pools
 
 
 @pytest.mark.parametrize(
