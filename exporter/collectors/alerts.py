@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+
+_DURATION: Final = re.compile("([0-9]{1,9})([mhdw])")
+_UNIT_SECONDS: Final = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 class Severity(StrEnum):
@@ -45,6 +52,20 @@ class Alert:
     concern: Concern
     threshold: float = 0.0
     severity: Severity = Severity.WARNING
+    label: str = ""
+    """The label by which a project can have its own threshold, such as `3d`; or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The thresholds of a project with these configured labels."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, alert: Alert) -> float:
+        """Return the project's own threshold, or the alert's if it has none."""
+        own = _DURATION.fullmatch(self.labels.get(alert.label, ""))
+        return int(own[1]) * _UNIT_SECONDS[own[2]] if own else alert.threshold
 
 
 RUNNING_QUOTA_FULL: Final = Alert("ModelArtsRunningQuotaFull", Concern.QUOTA, 1)
@@ -59,8 +80,12 @@ NO_JOB_CAN_BE_CREATED: Final = Alert(
 )
 """It fires at the threshold: how many more jobs can be created."""
 
-JOB_RUNS_LONG: Final = Alert("ModelArtsJobRunsLong", Concern.RUNNING, 2 * 86_400)
-JOBS_WAIT_LONG: Final = Alert("ModelArtsJobsWaitLong", Concern.WAITING, 3600)
+JOB_RUNS_LONG: Final = Alert(
+    "ModelArtsJobRunsLong", Concern.RUNNING, 2 * 86_400, label="max_job_duration"
+)
+JOBS_WAIT_LONG: Final = Alert(
+    "ModelArtsJobsWaitLong", Concern.WAITING, 3600, label="max_job_wait"
+)
 
 POOL_UNHEALTHY: Final = Alert("ModelArtsPoolUnhealthy", Concern.HEALTH)
 POOL_NODES_ABNORMAL: Final = Alert("ModelArtsPoolNodesAbnormal", Concern.HEALTH)

@@ -14,6 +14,7 @@ from ..config import CollectionSettings, CollectorNames, Project
 from ..deadline import Deadline
 from ..errors import Failure
 from ..metrics.labels import Labels
+from .alerts import Thresholds
 from .examination import Examination
 from .overview import Overview
 
@@ -29,7 +30,7 @@ class Snapshot(Protocol):
     def partial_failures(self) -> tuple[Failure, ...]:
         """Why something is missing that the rest does not depend on."""
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
 
 

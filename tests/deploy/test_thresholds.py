@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.rules.values import VALUES
 from exporter.collectors import alerts
 from exporter.collectors.alerts import Alert
 
@@ -19,6 +20,7 @@ RULES = {
     for rule in group["rules"]
     if "alert" in rule
 }
+OWN = {value.label for value in VALUES if value.label}
 SHARED = [alert for alert in vars(alerts).values() if isinstance(alert, Alert)]
 
 
@@ -39,3 +41,8 @@ def test_a_rule_has_the_threshold(alert):
     # A state that is 1 where it is so, instead of a number above 0.
     assert float(alert.threshold) in comparisons or comparisons == {1.0}
     assert rule["annotations"]["runbook_url"].endswith(f"/{alert.name}.md")
+
+
+def test_projects_can_have_their_own_by_the_same_labels():
+    """Those that the rules know, and no others."""
+    assert {alert.label for alert in SHARED} - {""} == OWN

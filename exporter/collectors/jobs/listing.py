@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...errors import Failure
+from ..alerts import Thresholds
 from ..overview import Longest, Overview, QuotaUse
 from ..phases import Phase
 from .aggregates import JobCounts
@@ -50,7 +51,7 @@ class Listing:
         """The number of all jobs."""
         return self.counts.number
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
         phases = dict.fromkeys(Phase, 0)
         for status, number in self.counts.statuses.items():
@@ -60,7 +61,9 @@ class Listing:
             phases=phases,
             quotas=tuple(_quotas(self.quota, phases[Phase.RUNNING])),
             longest=longest,
-            problems=tuple(job_problems(self.counts, self.quota, longest, now)),
+            problems=tuple(
+                job_problems(self.counts, self.quota, longest, now, thresholds)
+            ),
             note="" if self.complete else "Finished jobs were counted, not listed.",
         )
 

@@ -11,6 +11,7 @@ from ..alerts import (
     JOBS_WAIT_LONG,
     NO_JOB_CAN_BE_CREATED,
     RUNNING_QUOTA_FULL,
+    Thresholds,
 )
 from ..overview import Longest, Problem
 from ..phases import Phase
@@ -20,12 +21,16 @@ from .quota import JobQuota
 
 
 def job_problems(
-    counts: JobCounts, quota: JobQuota, longest: Longest | None, now: float
+    counts: JobCounts,
+    quota: JobQuota,
+    longest: Longest | None,
+    now: float,
+    thresholds: Thresholds,
 ) -> Iterator[Problem]:
     """Yield what is wrong at the Unix time `now`."""
     yield from _capacity(quota)
     yield from _running_quota(counts, quota)
-    yield from _durations(counts, longest, now)
+    yield from _durations(counts, longest, now, thresholds)
 
 
 def _capacity(quota: JobQuota) -> Iterator[Problem]:
@@ -59,15 +64,15 @@ def _running_quota(counts: JobCounts, quota: JobQuota) -> Iterator[Problem]:
 
 
 def _durations(
-    counts: JobCounts, longest: Longest | None, now: float
+    counts: JobCounts, longest: Longest | None, now: float, thresholds: Thresholds
 ) -> Iterator[Problem]:
     running = counts.durations[Phase.RUNNING].longest_milliseconds / 1000
-    if running > JOB_RUNS_LONG.threshold:
+    if running > thresholds.of(JOB_RUNS_LONG):
         name = f", “{longest.name}” ({longest.reference})" if longest else ""
         words = f"a job has been running for {span(running)}{name}."
         yield Problem(JOB_RUNS_LONG, words)
     created = counts.oldest_created.get(Phase.PENDING)
     waiting = 0.0 if created is None else now - created / 1000
-    if waiting > JOBS_WAIT_LONG.threshold:
+    if waiting > thresholds.of(JOBS_WAIT_LONG):
         words = f"a job has been waiting for {span(waiting)}."
         yield Problem(JOBS_WAIT_LONG, words)

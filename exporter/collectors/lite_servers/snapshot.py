@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import Failure
-from ..alerts import LITE_SERVER_FAILED
+from ..alerts import LITE_SERVER_FAILED, Thresholds
 from ..overview import Overview, Problem
 from ..phases import Phase
 from ..statuses import Status
@@ -34,7 +34,7 @@ class LiteServerSnapshot:
         """The number of servers."""
         return sum(self.counts.values())
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import Failure
+from ..alerts import Thresholds
 from ..overview import Longest, Overview
 from ..phases import Phase
 from ..statuses import Status
@@ -45,7 +46,7 @@ class NotebookSnapshot:
         """The number of notebooks."""
         return sum(self.statuses.values())
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for status, number in self.statuses.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import Failure
+from ..alerts import Thresholds
 from ..overview import Bar, BarPart, Overview, Problem
 from ..phases import Phase
 from .pool import NodeState, NodeUse, Pool, PoolId, PoolType, Usage, WorkloadCounts
@@ -39,7 +40,7 @@ class PoolSnapshot:
         """The number of pools."""
         return len(self.pools)
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows: of each physical pool, what is in use."""
         physical = [p for p in self.pools.values() if p.type is PoolType.PHYSICAL]
         bars = [_bar(pool, self.usage.get(pool.pool_id)) for pool in physical]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ...errors import Failure
-from ..alerts import MAINTENANCE_NEEDS_CONSENT
+from ..alerts import MAINTENANCE_NEEDS_CONSENT, Thresholds
 from ..numbers import to_unix_time
 from ..overview import Overview, Problem
 from ..phases import Phase
@@ -47,7 +47,7 @@ class EventSnapshot:
         """The number of events."""
         return sum(self.counts.values())
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():

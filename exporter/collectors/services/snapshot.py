@@ -13,6 +13,7 @@ from ..alerts import (
     SERVICE_DEPLOYS_LONG,
     SERVICE_FAILED,
     SERVICE_WAITS_FOR_RESOURCES,
+    Thresholds,
 )
 from ..overview import Overview, Problem
 from ..phases import Phase
@@ -46,7 +47,7 @@ class ServiceSnapshot:
         """The number of services."""
         return sum(self.counts.values())
 
-    def overview(self, now: float) -> Overview:
+    def overview(self, now: float, thresholds: Thresholds) -> Overview:
         """Return what the status page shows at the Unix time `now`."""
         phases: Counter[Phase] = Counter()
         for kind, number in self.counts.items():

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ...collection.offers import Absent
 from ...collection.results import Latest
+from ...collectors.alerts import Thresholds
 from ...collectors.base import Target
 from ...collectors.overview import Bar, Overview
 from ...collectors.phases import Phase
@@ -141,7 +142,7 @@ def target_status(latest: Latest, now: float) -> TargetStatus:
         state=State.UP,
         age=age,
         seconds=outcome.seconds,
-        overview=result.overview(now),
+        overview=result.overview(now, Thresholds(dict(target.project.labels))),
         partial_failures=result.partial_failures,
     )
 

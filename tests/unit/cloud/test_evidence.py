@@ -46,7 +46,7 @@ async def test_the_log_and_the_page_tell_the_request_that_failed(logged):
     cloud.faults.add(not_offered())
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
     (line,) = lines_of(logged, "collection failed")
 
     assert (line["api"], line["method"], line["path"]) == (

@@ -173,9 +173,9 @@ async def test_the_page_says_it_once():
         page = (await exporter.client.get(exporter.url)).text
 
     assert page.count("the API rejects the credential") == 1
-    assert "otc: 30 projects not collected" in page
-    assert "Concerned: p00, p01, p02 and 27 more." in page
-    assert page.count('see <a href="#c1">above</a>') == 60
+    assert "Training jobs (v1), Visualization jobs not collected in 30 projects" in page
+    assert "p00, p01, p02 and 27 more" in page
+    assert page.count('see <a href="#c1">above</a>') == 30
 
 
 async def test_the_page_says_what_concerns_one_project_there():
@@ -188,5 +188,5 @@ async def test_the_page_says_what_concerns_one_project_there():
         await exporter.scrape()
         page = (await exporter.client.get(exporter.url)).text
 
-    assert "not collected</h2>" not in page
+    assert "not collected in" not in page
     assert page.count("What to do: grant") == 2

@@ -25,6 +25,7 @@ from exporter.collectors.jobs.statuses import V1_STATUSES
 def test_limits(running, waiting, quota, expected):
     """A quota of 0 makes jobs wait; a limit of 0 without jobs needs none deleted."""
     counts = JobCounts((), {V1_STATUSES[8]: running, V1_STATUSES[7]: waiting})
-    found = [problem.alert for problem in job_problems(counts, quota, None, 0.0)]
+    problems = job_problems(counts, quota, None, 0.0, alerts.Thresholds())
+    found = [problem.alert for problem in problems]
 
     assert found == ([expected] if expected else [])

@@ -44,7 +44,7 @@ async def test_what_there_is():
     )
     async with exporting_from(cloud, change=LITE_SERVERS) as exporter:
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
         del cloud.projects[0].lite_servers.servers[:]
         after = await exporter.scrape()
 

@@ -61,7 +61,7 @@ async def test_what_there_is():
     )
     async with exporting_from(cloud, change=NOTEBOOKS) as exporter:
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
     assert scrape.up() == {("a", "notebook"): 1}
     assert numbers(scrape, "notebooks", "status") == {
@@ -181,7 +181,7 @@ async def test_without_the_right_to_all():
         configured = NOTEBOOKS(configured_for(cloud, url))
         async with exporting(configured) as exporter:
             scrape = await exporter.scrape()
-            page = (await exporter.client.get(exporter.url)).text
+            page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
             state.denies_all = False
             granted = await exporter.scrape()
         state.denies_all = True
@@ -223,7 +223,7 @@ async def test_a_workspace(provider, spelling):
         own = await exporter.scrape()
         state.workspace_parameters = ()
         ignored = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
     assert numbers(own, "notebooks", "status") == {"running": 1}
     assert ignored.up() == {("a", "notebook"): 0}
@@ -264,11 +264,11 @@ async def test_tokens_are_never_read(logged):
         async with exporting(configured) as exporter:
             scrape = await exporter.scrape()
             state.workspace_parameters = ()
-            page = (await exporter.client.get(exporter.url)).text
+            page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
         elsewhere = with_projects(workspace_id="team")(configured)
         async with exporting(elsewhere) as exporter:
             await exporter.scrape()
-            failed = (await exporter.client.get(exporter.url)).text
+            failed = (await exporter.client.get(f"{exporter.url}/?project=a")).text
         findings = await check_all(elsewhere, lambda _: None)
 
     assert scrape.up() == {("a", "notebook"): 1}

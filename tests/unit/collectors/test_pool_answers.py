@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.cloud.decoding import JsonError, decode_json
+from exporter.collectors.alerts import Thresholds
 from exporter.collectors.base import Reading
 from exporter.collectors.pools import schema
 from exporter.collectors.pools.answers import (
@@ -153,7 +154,7 @@ def test_any_answer(changes):
     assert len(series) == len(set(series))
     assert all(math.isfinite(one.value) and one.value >= 0 for one in samples)
     assert snapshot.number == len(snapshot.pools)
-    assert all(part.title for part in snapshot.overview(0.0).bars)
+    assert all(part.title for part in snapshot.overview(0.0, Thresholds()).bars)
 
 
 def test_these_answers():
@@ -170,7 +171,7 @@ def test_these_answers():
     assert usage.capacity.accelerators == {"nvidia.com/gpu": 7.5}
     assert sum(snapshot.workloads["pool-a"].values()) == 3
     assert snapshot.nodes["pool-a"].free == {("f", 8): 1}
-    assert snapshot.overview(0.0).bars[0].title == "a"
+    assert snapshot.overview(0.0, Thresholds()).bars[0].title == "a"
 
 
 def usage_item(name, label=None):

@@ -291,7 +291,7 @@ async def test_what_fails_costs_only_itself(api, lacks):
         await exporter.scrape()
         cloud.faults.add(fault)
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
     assert scrape.up() == {("a", "pool"): 1}
     assert scrape.errors("a", "pool") == {"permission": 1}

@@ -53,7 +53,7 @@ class ToySnapshot:
         """The number of toys."""
         return len(self.toys)
 
-    def overview(self, now):
+    def overview(self, now, thresholds):
         """Return what the page shows."""
         longest = max(self.toys, key=lambda toy: toy.seconds)
         return Overview(
@@ -239,7 +239,7 @@ async def test_what_it_lacks_costs_only_itself(tmp_path):
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
     ):
         partial = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
         cloud.answers["/toys"] = MISSING
         failed = await exporter.scrape()
 

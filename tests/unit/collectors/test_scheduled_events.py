@@ -39,7 +39,7 @@ async def test_what_is_to_come():
     )
     async with exporting_from(cloud, change=EVENTS) as exporter:
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
         del cloud.projects[0].scheduled_events.events[0]
         after = await exporter.scrape()
 

@@ -63,7 +63,7 @@ async def test_both_versions():
     )
     async with exporting_from(cloud, change=SERVICES) as exporter:
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
     assert ups(scrape) == {"v1": 1, "v2": 1}
     assert counts(scrape, **V1) == {
@@ -174,7 +174,7 @@ async def test_without_permission():
     cloud.faults.add(denied)
     async with exporting_from(cloud, change=SERVICES) as exporter:
         scrape = await exporter.scrape()
-        page = (await exporter.client.get(exporter.url)).text
+        page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
     assert ups(scrape) == {"v1": 0, "v2": 1}
     assert "grant the exporter&#39;s user modelarts:service:list" in page

@@ -221,6 +221,33 @@ async def test_at_the_threshold_nothing_is_wrong():
     assert tiles(html)["Almost full"] == 0
 
 
+async def test_a_projects_own_thresholds():
+    """Its labels have them, as for the alerts; what is no duration changes nothing."""
+    cloud = quiet("a", "b", "c")
+    now = cloud.clock.now()
+    for project in cloud.projects:
+        project.training.create_job(8, created=now - 3 * DAY)
+        project.training.create_job(7, created=now - HOUR / 2)
+    own = {
+        "a": (("max_job_duration", "1w"), ("max_job_wait", "15m")),
+        "b": (("max_job_duration", "4d"), ("max_job_wait", "1h")),
+        "c": (("max_job_duration", "long"), ("max_job_wait", "")),
+    }
+
+    def labeled(configured):
+        projects = (replace(one, labels=own[one.name]) for one in configured.projects)
+        return replace(configured, projects=tuple(projects))
+
+    async with scraped(cloud, labeled) as exporter:
+        found = rows(await page_of(exporter))
+
+    assert "a job has been waiting for 30 min." in found["a"]
+    assert "running for" not in found["a"]
+    assert "OK" in found["b"]
+    assert "a job has been running for 3 d, " in found["c"]
+    assert "waiting for" not in found["c"]
+
+
 async def test_sorting():
     """By each column, what deserves attention first; a second time the other way."""
     cloud = quiet("a", "b", "c")
