@@ -2,8 +2,6 @@
 
 import asyncio
 import datetime as dt
-import json
-import re
 import ssl
 import subprocess
 import sys
@@ -15,7 +13,6 @@ import httpx
 import pytest
 import trustme
 
-from programs import free_port
 from web_files import DIGEST, PASSWORD, TLS, Files, guarded
 
 from exporter.errors import ConfigurationError
@@ -292,27 +289,6 @@ async def test_half_a_new_pair_does_no_harm(files, logged):
         async with httpx.AsyncClient(verify=files.context(), trust_env=False) as client:
             assert (await client.get(f"{one.url}/sd")).status_code == 200
     assert [line for line in logged() if "certificate not reloaded" in line]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("text", [TLS, "", None], ids=["https", "http", "nothing"])
-async def test_the_images_health_check(files, text):
-    """It finds an exporter healthy with TLS and without, and fails if there is none."""
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    command = json.loads(re.search(r"HEALTHCHECK .* CMD (\[.*\])", dockerfile)[1])
-
-    async def status(port):
-        code = command[-1].replace("10198", str(port))
-        checked = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, stderr=subprocess.DEVNULL
-        )
-        return await checked.wait()
-
-    if text is None:
-        assert await status(free_port()) == 1
-        return
-    async with guarded(files, text) as one:
-        assert await status(one.url.rpartition(":")[2]) == 0
 
 
 async def test_adding_tls_needs_a_restart(files):
