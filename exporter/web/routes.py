@@ -122,6 +122,7 @@ class _Answers:
             configuration_read=exporter.configuration_read,
             errors=exporter.errors,
             clouds=listed_clouds(exporter.discovery),
+            shard=exporter.collector.configuration.shard,
         )
         latest = exporter.collector.latest()
         is_zipped = accepts_gzip(_header(request, "Accept-Encoding"))

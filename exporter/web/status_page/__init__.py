@@ -23,6 +23,7 @@ from ...collectors.alerts import CAPACITY_CRITICAL, CAPACITY_HIGH
 from ...collectors.overview import QuotaUse
 from ...collectors.phases import Phase
 from ...collectors.spans import span
+from ...config import Shard
 from ...errors import Failure
 from ..paths import OwnPath
 from .findings import Level
@@ -66,6 +67,8 @@ class ExporterStatus:
     """Errors of the last reload; empty if it succeeded."""
 
     clouds: Sequence[ListedCloud]
+    shard: Shard | None = None
+    """The part of the projects that this process has; None for all."""
 
 
 def render(latest: Sequence[Latest], status: ExporterStatus, view: View) -> bytes:

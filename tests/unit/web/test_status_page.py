@@ -11,7 +11,7 @@ import pytest
 from harness import configuration, exporting, exporting_from, simulated
 
 from exporter.collectors.spans import span
-from exporter.config import Configuration
+from exporter.config import Configuration, Shard, for_shard
 from exporter.errors import ConfigurationError, FileError
 from exporter.simulator import Effect, Fault, serve
 
@@ -335,6 +335,19 @@ async def test_details_open_and_close():
     assert "Hide details" in html
     assert 'href="?project=a&amp;project=b%20%26%20co&amp;project=c">Show' in closed
     assert 'class="details"' not in closed
+
+
+async def test_a_shard_says_that_it_is_one():
+    """Otherwise a project that another process has would seem to be lost."""
+    cloud = quiet("a", "b", "c", "d")
+    shard = Shard(1, 3)
+    async with scraped(cloud, lambda whole: for_shard(whole, shard)) as exporter:
+        sharded = await page_of(exporter)
+    async with scraped(cloud) as exporter:
+        whole = await page_of(exporter)
+
+    assert "shard 1 of 3: only its projects are here" in words(sharded)
+    assert "shard" not in words(whole)
 
 
 async def test_it_refreshes_itself_if_asked_to():
