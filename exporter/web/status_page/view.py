@@ -124,12 +124,13 @@ class View:
         """Return this view with details of exactly those projects."""
         return replace(self, opened=tuple(names))
 
-    def toggled(self, name: str) -> View:
-        """Return this view with the details of a project, or without them."""
-        others = tuple(other for other in self.opened if other != name)
-        if name in self.opened:
-            return self.opening(others)
-        return self.opening((*others, name)[-MAX_OPEN:])
+    def closing(self, name: str) -> View:
+        """Return this view without the details of a project."""
+        return self.opening([other for other in self.opened if other != name])
+
+    def link_to_one_more(self) -> str:
+        """Return the address of a view with one more project's details, but its name."""
+        return f"{self.link()}{'&' if self.parameters() else ''}project="
 
 
 def view_of(parameters: QueryParams) -> View:
