@@ -112,9 +112,9 @@ async def test_with_few_projects(scheme, width, few, browser):
     """
     title = await examined(browser, few + OPENED, width, scheme)
     if PICTURE and (scheme, width) == ("light", 1100):
-        page = await browser.new_page(viewport={"width": width, "height": 840})
+        page = await browser.new_page(viewport={"width": width, "height": 600})
         await page.goto(few)
-        await page.screenshot(path=PICTURE)
+        await page.screenshot(path=PICTURE, full_page=True)
         await page.close()
 
     assert title == "ModelArts exporter: 1 failing"

@@ -14,7 +14,7 @@ from ...collectors.overview import Longest, QuotaUse
 from ...collectors.phases import Phase
 from ...config import Project
 from .findings import Finding, Level, findings_of, level_of
-from .targets import State, TargetStatus, collected, target_status
+from .targets import State, TargetStatus, target_status
 from .view import Column, Show, View
 
 
@@ -49,6 +49,7 @@ class ProjectStatus:
     """Seconds since the oldest of the collections; None if there is none."""
 
     seconds: float
+    """How long the longest of the collections took."""
 
     @property
     def name(self) -> str:
@@ -59,11 +60,6 @@ class ProjectStatus:
     def is_collected(self) -> bool:
         """Whether everything that the cloud offers was collected."""
         return all(target.state in {State.UP, State.ABSENT} for target in self.targets)
-
-    @property
-    def collected(self) -> str:
-        """When it was collected, and for how long."""
-        return "" if self.age is None else collected(self.age, self.seconds)
 
     def is_shown(self, show: Show) -> bool:
         """Return whether it is among the projects to show."""

@@ -84,7 +84,7 @@ class TargetStatus:
         """When it was collected, and for how long."""
         if self.age is None:
             return "Collected when Prometheus scrapes."
-        words = f"Last collected {collected(self.age, self.seconds)}."
+        words = f"Last collected {span(self.age)} ago ({self.seconds:.2f} s)."
         if self.failure is not None and self.success_age is not None:
             words += f" Last success {span(self.success_age)} ago."
         if self.overview is not None and self.overview.note:
@@ -145,11 +145,6 @@ def target_status(latest: Latest, now: float) -> TargetStatus:
         overview=result.overview(now, Thresholds(dict(target.project.labels))),
         partial_failures=result.partial_failures,
     )
-
-
-def collected(age: float, seconds: float) -> str:
-    """Return how long ago a collection ended, and how long it took."""
-    return f"{span(age)} ago ({seconds:.2f} s)"
 
 
 def _drawn(bar: Bar) -> DrawnBar:

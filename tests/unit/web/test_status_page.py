@@ -5,17 +5,27 @@ import re
 
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
 from harness import configuration, exporting, exporting_from, simulated
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 from exporter.collectors.spans import span
 from exporter.config import Configuration, Shard, for_shard
 from exporter.errors import ConfigurationError, FileError
 from exporter.simulator import Effect, Fault, serve
+from exporter.web.status_page.view import Column, InvalidViewError, Show, view_of
 
 
+VALUES = st.one_of(
+    st.sampled_from([*Show, *Column, *(f"-{one}" for one in Column)]),
+    st.integers(-1, 5000).map(str),
+    st.text(),
+)
 DAY, HOUR = (unit.total_seconds() for unit in (timedelta(days=1), timedelta(hours=1)))
 
 
@@ -383,6 +393,18 @@ async def test_an_address_with_an_error(query, expected):
     assert response.status_code == 400
     assert response.text.startswith(expected)
     assert response.headers["Content-Type"].startswith("text/plain")
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(["q", "show", "sort", "refresh", "project"]), VALUES)
+    )
+)
+def test_a_link_leads_to_the_view_that_it_is_of(pairs):
+    """Whatever is asked for, it is refused or kept as it is."""
+    with contextlib.suppress(InvalidViewError):
+        view = view_of(QueryParams(urlencode(pairs)))
+        assert view_of(QueryParams(view.link().removeprefix("?"))) == view
 
 
 async def test_many_projects_make_a_small_page():
