@@ -100,7 +100,7 @@ def _now(layout: Layout) -> None:
         )
     add_stat(
         layout,
-        "Jobs over two days",
+        "Long jobs",
         "Projects and kinds whose longest job has run for over two days.",
         f"count({_LONG})",
         steps=(("green", None), ("orange", 1.0)),

@@ -44,7 +44,7 @@ def _state(layout: Layout) -> None:
             "Configuration",
             "Whether the last read of the configuration found no errors.",
             f"min(modelarts_exporter_config_last_reload_successful{{{EXPORTER}}})",
-            "short",
+            "none",
             (("green", None),),
             (("0", "errors", "red"), ("1", "good", "green")),
         ),

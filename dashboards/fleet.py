@@ -99,7 +99,7 @@ def _now(layout: Layout) -> None:
             (("green", None), ("orange", 1.0)),
         ),
         (
-            "Longest running",
+            "Longest job",
             "How long the job has run that has run longest.",
             f"max({LONGEST})",
             (("green", None), ("orange", DAY), ("red", 2 * DAY)),

@@ -24,6 +24,7 @@ def add_exporter(layout: Layout) -> None:
             description="Whether the last scrape of each exporter that is chosen worked. "
             "If it did not, all other numbers are missing, not old.",
             queries=[Query(expr=f"min(up{{{EXPORTER}}})")],
+            unit="none",
             kind=Kind.STAT,
             no_value="No exporter was scraped in this time range.",
             words=(("0", "down", "red"), ("1", "up", "green")),

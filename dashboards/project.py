@@ -92,7 +92,7 @@ def _now(layout: Layout) -> None:
             (("red", None), ("orange", DAY), ("green", 7 * DAY)),
         ),
         (
-            "Longest running",
+            "Longest job",
             "How long the job has run that has run longest.",
             f"max({LONGEST})",
             "s",

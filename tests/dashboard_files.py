@@ -25,6 +25,9 @@ def with_values(expr: str, job=".+", instance=".+", project=".+", kind=".+") -> 
     """Return a query as Grafana would send it."""
     values = {
         "$__rate_interval": "10s",
+        "$__interval_ms": "10000",
+        "$__range": "1h",
+        "$cluster": ".*",
         "$job": job,
         "$instance": instance,
         "$project": project,

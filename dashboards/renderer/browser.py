@@ -8,6 +8,7 @@ import subprocess
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +74,22 @@ async def draw(page: Page, panels: list[dict], start: float, end: float) -> None
     width = page.viewport_size["width"] - _MARGIN
     board = {"panels": panels, "from": start, "to": end, "width": width}
     await page.evaluate("board => draw(JSON.parse(board))", json.dumps(board))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A drawn panel: what it is (drawn, empty, failed or undrawable) and what it says."""
+
+    number: int
+    state: str
+    text: str
+    rows: list[list[str]]
+    """Of a table: its titles, and then its cells."""
+
+
+async def seen(page: Page) -> list[Seen]:
+    """Return what the drawn panels show."""
+    return [Seen(**one) for one in await page.evaluate("() => panels()")]
 
 
 async def _answer(route: Route) -> None:

@@ -7,8 +7,9 @@ What goes wrong in it is chosen so that every panel has something to show.
 from __future__ import annotations
 
 import time
+import zlib
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -21,7 +22,9 @@ from exporter.simulator import (
     Effect,
     Fault,
     ManualClock,
+    ScheduledEvent,
     SimulatedCloud,
+    SimulatedProject,
     demo_cloud,
     serve,
 )
@@ -33,8 +36,13 @@ STEP: Final = 15.0
 
 _TIMEOUT: Final = 10.0
 _TEXT: Final = ResponseFormat(Format.TEXT, zipped=False)
-_CANNOT_BE_READ: Final = "ranking"
-_THROTTLED: Final = "vision"
+_THROTTLED: Final = Fault(effect=Effect.STATUS, status=429, times=2)
+_REFUSED: Final = Fault(
+    effect=Effect.STATUS, status=403, code="ModelArts.0103", api="training_jobs"
+)
+_NOT_OFFERED: Final = Fault(
+    effect=Effect.STATUS, status=404, code="APIG.0101", api="visualization_jobs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +51,32 @@ class Scrape:
 
     moment: float
     seconds: float
-    lines: Sequence[str]
+    body: bytes
+    """Compressed, or the process would seem to need more and more memory."""
+
+    def samples(self) -> list[str]:
+        """Return the lines that are no comments."""
+        lines = zlib.decompress(self.body).decode().splitlines()
+        return [line for line in lines if not line.startswith("#")]
 
 
 async def scrapes(start: float, end: float) -> AsyncIterator[Scrape]:
-    """
-    Yield scrapes of the demo between two moments.
-
-    One project is throttled for a while, and in the last quarter one may not be read.
-    """
+    """Yield scrapes of the demo between two moments."""
     clock = ManualClock(start)
     cloud = demo_cloud(clock)
+    projects = {project.name: project for project in cloud.projects}
+    _grow(projects["speech"])
+    _announce_maintenance(projects["vision"], end)
     async with serve(cloud) as url:
         load = partial(_configuration, cloud, url)
         async with open_exporter(load, clock=clock.now) as exporter:
             while clock.now() <= end:
                 cloud.date_ahead = clock.now() - time.time()
-                _set_faults(cloud, (clock.now() - start) / (end - start))
+                _set_faults(cloud, projects, (clock.now() - start) / (end - start))
                 began = time.monotonic()
                 body = await exporter.metrics(_TIMEOUT, _TEXT)
                 seconds = time.monotonic() - began
-                lines = [one for one in body.decode().splitlines() if one[0] != "#"]
-                yield Scrape(clock.now(), seconds, lines)
+                yield Scrape(clock.now(), seconds, zlib.compress(body))
                 clock.advance(STEP)
 
 
@@ -76,20 +88,36 @@ def _configuration(cloud: SimulatedCloud, url: str) -> Configuration:
     return replace(demo, clouds=(by_password,), projects=projects)
 
 
-def _set_faults(cloud: SimulatedCloud, share: float) -> None:
-    ids = {project.name: project.project_id for project in cloud.projects}
+def _grow(project: SimulatedProject) -> None:
+    """Let nobody delete jobs any more, so that the quota will be used up."""
+    if (stream := project.training.stream) is not None:
+        project.training.stream = replace(stream, keep=None)
+
+
+def _announce_maintenance(project: SimulatedProject, end: float) -> None:
+    pool = project.pools.pools[0].pool_id
+    event = ScheduledEvent(state="inquiring", pool=pool, not_before=end + 86_400)
+    project.scheduled_events.plan = lambda _: [event]
+
+
+def _set_faults(
+    cloud: SimulatedCloud, projects: dict[str, SimulatedProject], share: float
+) -> None:
+    """Throttle a project for a while, and refuse another in the last quarter."""
     cloud.faults.clear()
+    faults = {"sandbox": _NOT_OFFERED}
     if 0.4 < share < 0.5:  # noqa: PLR2004
-        throttled = Fault(
-            effect=Effect.STATUS, status=429, project_id=ids[_THROTTLED], times=2
-        )
-        cloud.faults.add(throttled)
+        faults["vision"] = _THROTTLED
     if share > 0.75:  # noqa: PLR2004
-        refused = Fault(
-            effect=Effect.STATUS,
-            status=403,
-            code="ModelArts.0103",
-            project_id=ids[_CANNOT_BE_READ],
-            api="training_jobs",
+        faults["ranking"] = _REFUSED
+    for name, fault in faults.items():
+        cloud.faults.add(
+            Fault(
+                effect=fault.effect,
+                status=fault.status,
+                code=fault.code,
+                api=fault.api,
+                times=fault.times,
+                project_id=projects[name].project_id,
+            )
         )
-        cloud.faults.add(refused)

@@ -119,6 +119,15 @@ function Placed({ panel, answers, prepared, timeRange, theme, width }) {
   </section>;
 }
 
+// What the drawn panels show, for tests.
+window.panels = () => [...document.querySelectorAll('section[id^=panel-]')].map((section) => ({
+  number: Number(section.id.replace('panel-', '')),
+  state: section.querySelector('.empty, .failed, .undrawable')?.className ?? 'drawn',
+  text: section.innerText,
+  rows: [...section.querySelectorAll('[role=row]')]
+    .map((row) => [...row.querySelectorAll('[role=cell], [role=columnheader]')].map((cell) => cell.innerText.trim())),
+}));
+
 // Draws a dashboard: panels with their answers, from a moment to another in Unix seconds.
 window.draw = async ({ panels, from, to, width }) => {
   const theme = data.createTheme({ colors: { mode: 'dark' } });

@@ -80,13 +80,14 @@ def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
         # What no panel may show.
         yield f"up{{{node}}} 1 {moment}"
         yield f"process_resident_memory_bytes{{{node}}} 9e9 {moment}"
-        for alert in _alerts(scrape) if is_alive else (_DEAD,):
+        samples = scrape.samples()
+        for alert in _alerts(samples) if is_alive else (_DEAD,):
             yield f'ALERTS{{{labels},alertstate="firing",{alert}}} 1 {moment}'
             yield f"ALERTS_FOR_STATE{{{labels},{alert}}} {since} {moment}"
         if not is_alive:
             continue
         yield f"scrape_duration_seconds{{{labels}}} {scrape.seconds:.3f} {moment}"
-        for line in scrape.lines:
+        for line in samples:
             series, _, value = line.rpartition(" ")
             name, _, own = series.partition("{")
             yield f"{name}{{{labels}{',' if own else '}'}{own} {value} {moment}"
@@ -95,9 +96,9 @@ def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
 _DEAD: Final = 'alertname="ModelArtsExporterDown",severity="critical"'
 
 
-def _alerts(scrape: Scrape) -> Iterator[str]:
+def _alerts(samples: Sequence[str]) -> Iterator[str]:
     """Yield labels of alerts: rules are not evaluated in the past."""
-    for line in scrape.lines:
+    for line in samples:
         if line.startswith("modelarts_up{") and line.endswith(" 0.0"):
             own = re.findall(r'(?:project|kind)="[^"]*"', line)
             name = 'alertname="ModelArtsProjectNotCollected",severity="warning"'

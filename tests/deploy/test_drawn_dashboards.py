@@ -1,0 +1,186 @@
+"""
+The dashboards as a person sees them, drawn by Grafana's own components.
+
+Heatmaps and state timelines are boxes with their names: no published package draws them.
+"""
+
+import asyncio
+import io
+import re
+import time
+
+import httpx
+import pytest
+
+from dashboard_files import DASHBOARDS
+
+from dashboards.renderer import browser, grafana
+from dashboards.renderer.history import scrapes
+from dashboards.renderer.prometheus import Target, running
+from exporter.logs import LogFormat, LogLevel, configure
+
+
+pytestmark = [
+    pytest.mark.needs("npm", "chromium", "prometheus", "promtool", browser.ESBUILD),
+    pytest.mark.slow,
+    # An hour's quarter is simulated, and nineteen dashboards are drawn: half a minute.
+    pytest.mark.timeout(600),
+]
+
+MINUTES = 16.0
+# What only some project has is shown by one of these.
+CHOSEN = {"modelarts-project": ["vision", "translation", "ranking", "speech"]}
+SHOWS = {
+    "s": r"\d (ns|µs|ms|s|mins?|hours?|days?|weeks?)\b",
+    "percentunit": r"\d%",
+    "bytes": r"\d [KMGT]?i?B\b",
+    "reqps": r"\d (req/s|K req/s)",
+    "short": r"\d",
+    "none": r"\d|up|down|good",
+    "string": r"",
+}
+# These ask about a time range, or are right to be there when the exporter is dead.
+ALIVE_WHEN_DEAD = {"Exporter", "Firing alerts", "Failed in a day", "Projects"}
+
+
+async def collected():
+    """Return a quarter of an hour of the demo."""
+    end = time.time()
+    return [one async for one in scrapes(end - 60 * MINUTES, end)]
+
+
+async def drawn(url, end, width=1200):
+    """Draw all dashboards; yields each panel with what is seen of it."""
+    found = []
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
+        browser.drawing(width) as page,
+    ):
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        prometheus = grafana.PrometheusClient(client)
+        for uid, board in DASHBOARDS.items():
+            for project in CHOSEN.get(uid, [None]):
+                chosen = {"project": [project]} if project else {}
+                view = grafana.View(end - 60 * MINUTES, end, width, chosen)
+                panels = await grafana.answers(board, view, prometheus)
+                await browser.draw(page, panels, view.start, view.end)
+                numbered = {one["panel"]["id"]: one["panel"] for one in panels}
+                found += [
+                    (uid, numbered[seen.number], seen)
+                    for seen in await browser.seen(page)
+                ]
+        assert not errors
+    return found
+
+
+@pytest.fixture(scope="module")
+def history():
+    """Return scrapes of the demo; and make the bundle."""
+    configure(LogLevel.ERROR, LogFormat.LOGFMT, io.StringIO())
+    browser.bundle()
+    return asyncio.run(collected())
+
+
+def seen(folder, history, target):
+    """Return what is seen of a Prometheus with this target."""
+    with running(folder / "data", history, target) as url:
+        return asyncio.run(drawn(url, history[-1].moment))
+
+
+def wrong_units(panel, shown):
+    """Return values that are not in the unit that the panel or column declares."""
+    defaults = panel["fieldConfig"]["defaults"]
+    if panel["type"] != "table":
+        unit = defaults["unit"]
+        return [] if re.search(SHOWS[unit], shown.text) else [(unit, shown.text)]
+    units = {
+        column["matcher"]["options"]: one["value"]
+        for column in panel["fieldConfig"]["overrides"]
+        for one in column["properties"]
+        if one["id"] == "unit"
+    }
+    titles, *rows = shown.rows
+    return [
+        (title, text)
+        for row in rows
+        for title, text in zip(titles, row, strict=True)
+        if text != "-" and not re.search(SHOWS[units[title]], text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "target", [Target(), Target(interval=60)], ids=["quarter-minute", "minute"]
+)
+def test_every_panel_has_data(tmp_path, history, target):
+    """At either scrape interval, in the unit that is declared."""
+    found = seen(tmp_path, history, target)
+
+    failed = [shown.text for _, _, shown in found if shown.state == "failed"]
+    assert not failed
+    every = {(uid, panel["title"]) for uid, panel, _ in found}
+    with_data = {
+        (uid, panel["title"])
+        for uid, panel, shown in found
+        if shown.state in {"drawn", "undrawable"}
+    }
+    assert every - with_data == set()
+    wrong = {
+        (uid, panel["title"]): values
+        for uid, panel, shown in found
+        if shown.state == "drawn" and (values := wrong_units(panel, shown))
+    }
+    assert wrong == {}
+
+
+def test_a_dead_exporter_is_seen(tmp_path, history):
+    """It is down, its alert fires, and no number of before it died looks like one of now."""
+    found = seen(tmp_path, history, Target(dead=360))
+
+    assert not [shown.text for _, _, shown in found if shown.state == "failed"]
+    for uid, panel, shown in found:
+        if panel["title"] == "Exporter":
+            assert "down" in shown.text
+        elif panel["title"] == "Firing alerts":
+            assert "ModelArtsExporterDown" in shown.text
+        elif panel["type"] in {"stat", "bargauge", "table"}:
+            is_empty = shown.state == "empty"
+            assert is_empty or panel["title"] in ALIVE_WHEN_DEAD, (uid, shown.text)
+
+
+@pytest.mark.parametrize(("points", "tolerance"), [(2, 0.02), (10, 0.3)])
+def test_finished_jobs_add_up_at_any_zoom(tmp_path, history, points, tolerance):
+    """
+    The bars of a range are as many as the counter grew within it.
+
+    Bars as short as a scrape interval are smoothed, so that the ends of the range blur.
+    """
+    board = DASHBOARDS["modelarts-fleet"]
+    (panel,) = [one for one in board["panels"] if one["title"] == "Finished jobs"]
+    zoomed = {**board, "panels": [{**panel, "maxDataPoints": points}]}
+    end = history[-1].moment // 300 * 300
+    view = grafana.View(end - 600, end)
+    counter = 'sum(modelarts_jobs_finished_total{job="modelarts"})'
+
+    async def totals(url):
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            prometheus = grafana.PrometheusClient(client)
+            ((answer,),) = [
+                one["answers"]
+                for one in await grafana.answers(zoomed, view, prometheus)
+            ]
+            ends = [
+                await prometheus.ask("query", query=counter, time=moment)
+                for moment in (view.start, view.end)
+            ]
+        # The first bar is of the time before.
+        bars = [
+            v for one in answer["series"] for t, v in one["values"] if t > view.start
+        ]
+        first, last = (float(one["data"]["result"][0]["value"][1]) for one in ends)
+        return sum(float(value) for value in bars), last - first
+
+    with running(tmp_path / "data", history, Target(interval=60)) as url:
+        shown, grown = asyncio.run(totals(url))
+    assert grown > 0
+    assert shown == pytest.approx(grown, rel=tolerance)
