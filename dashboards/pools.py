@@ -8,44 +8,27 @@ from grafana_foundation_sdk.builders import dashboard
 from looks import Column, Kind
 from now import PROJECT_COLUMN, add_alerts, add_exporter, add_stat
 from panels import QUOTA_STEPS, Layout, Panel, Query
-from queries import LATEST, ON_POOL, PROJECT, of_projects, price
+from pool_nodes import add_nodes
+from pool_queries import (
+    ALLOCATED,
+    AVAILABLE,
+    CAPACITY,
+    CHOSEN,
+    COST_OF_FREE,
+    DESIRED,
+    FAILED,
+    NAMED,
+    NO_POOLS,
+    PHYSICAL,
+    QUEUED,
+)
+from queries import LATEST, ON_POOL, PROJECT, of_projects
 from variables import new_dashboard, variable, with_projects
 
 
 UID: Final = "modelarts-pools"
 
-NO_POOLS: Final = "No data: the collector pools is not configured, there are none, or the exporter is down."
-
-_CHOSEN: Final = f'{PROJECT}, pool_name=~"$pool"'
-_INFO: Final = (
-    "max by (cluster, job, project, pool, pool_name) (modelarts_pool_info{{{}}})"
-)
-NAMED: Final = f"* {ON_POOL} group_left (pool_name) {_INFO.format(_CHOSEN)}"
-"""Gives the series of chosen pools the names that people know."""
-
-PHYSICAL: Final = f"* {ON_POOL} group_left (pool_name) " + _INFO.format(
-    f'{_CHOSEN}, type="physical"'
-)
-"""The same of physical pools alone: the others are parts of them."""
-
-_CAPACITY: Final = of_projects("modelarts_pool_capacity_accelerators")
-_ALLOCATED: Final = of_projects("modelarts_pool_allocated_accelerators")
-_AVAILABLE: Final = of_projects("modelarts_pool_nodes", 'state="available"')
-_DESIRED: Final = of_projects("modelarts_pool_desired_nodes")
-_QUEUED: Final = of_projects("modelarts_pool_workloads", 'status="queue"')
-_FAILED: Final = of_projects("modelarts_pool_status", 'phase="failed"')
 _WIDE: Final = ("Nodes not available", "Unhealthy pools", "Free, an hour")
-_POOL: Final = "cluster, job, project, pool"
-_FREE_SHARE: Final = (
-    f"(1 - sum by ({_POOL}) ({_ALLOCATED}) / (sum by ({_POOL}) ({_CAPACITY}) > 0))"
-)
-_COST_OF_FREE: Final = (
-    f"{_AVAILABLE} * on (flavor) group_left (currency) {price()} "
-    f"* {ON_POOL} group_left () {_FREE_SHARE} {PHYSICAL}"
-)
-_BY_FAILED: Final = of_projects("modelarts_pool_status", 'phase="failed"')
-_WIDE: Final = ("Nodes not available", "Unhealthy pools", "Free, an hour")
-_POOL: Final = "by (project, pool_name)"
 
 
 def pools() -> dashboard.Dashboard:
@@ -64,7 +47,7 @@ def pools() -> dashboard.Dashboard:
     layout = Layout(builder)
     _now(layout)
     _use(layout)
-    _nodes(layout)
+    add_nodes(layout)
     _holders(layout)
     return builder
 
@@ -76,42 +59,42 @@ def _now(layout: Layout) -> None:
         (
             "Accelerators",
             "GPUs and NPUs that the available nodes of physical pools have.",
-            f"sum({_CAPACITY} {PHYSICAL})",
+            f"sum({CAPACITY} {PHYSICAL})",
             "none",
             (("blue", None),),
         ),
         (
             "Allocated",
             "Share of them that workloads hold.",
-            f"sum({_ALLOCATED} {PHYSICAL}) / (sum({_CAPACITY} {PHYSICAL}) > 0)",
+            f"sum({ALLOCATED} {PHYSICAL}) / (sum({CAPACITY} {PHYSICAL}) > 0)",
             "percentunit",
             (("blue", None),),
         ),
         (
             "Queued",
             "Workloads that wait for resources, in all pools.",
-            f"sum({_QUEUED} {NAMED})",
+            f"sum({QUEUED} {NAMED})",
             "none",
             (("green", None), ("yellow", 1.0)),
         ),
         (
             "Nodes not available",
             "Nodes that were ordered for physical pools and are not available.",
-            f"sum({_DESIRED} {PHYSICAL}) - sum({_AVAILABLE} {PHYSICAL})",
+            f"sum({DESIRED} {PHYSICAL}) - sum({AVAILABLE} {PHYSICAL})",
             "none",
             (("green", None), ("orange", 1.0)),
         ),
         (
             "Unhealthy pools",
             "Pools with a status of phase failed, and frozen ones.",
-            f"sum({_FAILED} {NAMED} or {of_projects('modelarts_pool_frozen')} {NAMED})",
+            f"sum({FAILED} {NAMED} or {of_projects('modelarts_pool_frozen')} {NAMED})",
             "none",
             (("green", None), ("red", 1.0)),
         ),
         (
             "Free, an hour",
             "Available nodes times their price and free share. Needs prices configured.",
-            f"sum by (currency) ({_COST_OF_FREE})",
+            f"sum by (currency) ({COST_OF_FREE})",
             "none",
             (("green", None),),
         ),
@@ -134,7 +117,7 @@ def _now(layout: Layout) -> None:
             description="Status, type and billing of each pool.",
             queries=[
                 Query(
-                    expr=f"{LATEST} (modelarts_pool_status{{{PROJECT}}}) * {ON_POOL} group_left (pool_name, type, billing) {LATEST} (modelarts_pool_info{{{_CHOSEN}}})",
+                    expr=f"{LATEST} (modelarts_pool_status{{{PROJECT}}}) * {ON_POOL} group_left (pool_name, type, billing) {LATEST} (modelarts_pool_info{{{CHOSEN}}})",
                 )
             ],
             kind=Kind.TABLE,
@@ -164,11 +147,11 @@ def _use(layout: Layout) -> None:
             "a part of another one.",
             queries=[
                 Query(
-                    expr=f"sum by (project, pool_name) ({_ALLOCATED} {NAMED})",
+                    expr=f"sum by (project, pool_name) ({ALLOCATED} {NAMED})",
                     legend="{{pool_name}}: allocated",
                 ),
                 Query(
-                    expr=f"sum by (project, pool_name) ({_CAPACITY} {NAMED})",
+                    expr=f"sum by (project, pool_name) ({CAPACITY} {NAMED})",
                     legend="{{pool_name}}: capacity",
                 ),
             ],
@@ -184,7 +167,7 @@ def _use(layout: Layout) -> None:
             description="Allocated accelerators as a share of those that each pool has now.",
             queries=[
                 Query(
-                    expr=f"sum by (project, pool_name) ({_ALLOCATED} {NAMED}) / (sum by (project, pool_name) ({_CAPACITY} {NAMED}) > 0)",
+                    expr=f"sum by (project, pool_name) ({ALLOCATED} {NAMED}) / (sum by (project, pool_name) ({CAPACITY} {NAMED}) > 0)",
                     legend="{{pool_name}}",
                 )
             ],
@@ -203,7 +186,7 @@ def _use(layout: Layout) -> None:
             description="Capacity less allocation, by kind of accelerator, in physical pools.",
             queries=[
                 Query(
-                    expr=f"sum by (accelerator) (({_CAPACITY} - {_ALLOCATED}) {PHYSICAL})",
+                    expr=f"sum by (accelerator) (({CAPACITY} - {ALLOCATED}) {PHYSICAL})",
                     legend="{{accelerator}}",
                 )
             ],
@@ -218,7 +201,7 @@ def _use(layout: Layout) -> None:
             description="Workloads that wait for resources, by pool and type.",
             queries=[
                 Query(
-                    expr=f"sum by (project, pool_name, type) ({_QUEUED} {NAMED}) > 0",
+                    expr=f"sum by (project, pool_name, type) ({QUEUED} {NAMED}) > 0",
                     legend="{{pool_name}} {{type}}",
                 )
             ],
@@ -251,7 +234,7 @@ def _use(layout: Layout) -> None:
             "of their accelerators. Needs prices in the exporter's configuration.",
             queries=[
                 Query(
-                    expr=f"sum by (project, pool_name, currency) ({_COST_OF_FREE})",
+                    expr=f"sum by (project, pool_name, currency) ({COST_OF_FREE})",
                     legend="{{pool_name}} {{currency}}",
                 )
             ],
@@ -259,63 +242,6 @@ def _use(layout: Layout) -> None:
             no_value="No data: no prices are configured, or there are no pools.",
         ),
         6,
-        8,
-    )
-
-
-def _nodes(layout: Layout) -> None:
-    layout.row("Nodes")
-    layout.add(
-        Panel(
-            title="Nodes by state",
-            description="Nodes of physical pools.",
-            queries=[
-                Query(
-                    expr=f"sum by (state) ({LATEST} (modelarts_pool_nodes{{{PROJECT}}}) {PHYSICAL})",
-                    legend="{{state}}",
-                )
-            ],
-            kind=Kind.STACK,
-            no_value=NO_POOLS,
-        ),
-        8,
-        8,
-    )
-    layout.add(
-        Panel(
-            title="Nodes that are missing or abnormal",
-            description="By physical pool: abnormal nodes, and those that were ordered and "
-            "are neither available nor abnormal.",
-            queries=[
-                Query(
-                    expr=f'sum by (project, pool_name) ({LATEST} (modelarts_pool_nodes{{{PROJECT}, state="abnormal"}}) {PHYSICAL}) > 0',
-                    legend="{{pool_name}}: abnormal",
-                ),
-                Query(
-                    expr=f'sum by (project, pool_name) ({_DESIRED} {PHYSICAL}) - sum by (project, pool_name) ({LATEST} (modelarts_pool_nodes{{{PROJECT}, state=~"available|abnormal"}}) {PHYSICAL}) > 0',
-                    legend="{{pool_name}}: missing",
-                ),
-            ],
-            no_value="All nodes that were ordered are available.",
-        ),
-        8,
-        8,
-    )
-    layout.add(
-        Panel(
-            title="Nodes by free accelerators",
-            description="How many nodes have so many free accelerators: many nodes with few "
-            "each take no large work. Needs pool_nodes in the exporter's configuration.",
-            queries=[
-                Query(
-                    expr=f"sum by (free) ({LATEST} (modelarts_pool_nodes_by_free_accelerators{{{PROJECT}}}) {PHYSICAL})",
-                    legend="{{free}} free",
-                )
-            ],
-            kind=Kind.BARGAUGE,
-            no_value="No data: pool_nodes is not enabled, there are no pools, or the exporter is down.",
-        ),
-        8,
         8,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from capacity import DAY, full_in, used_share
+from durations import add_durations
 from grafana_foundation_sdk.builders import dashboard
 from looks import Column, Kind
 from now import add_alerts, add_exporter, add_not_collected, add_stat
@@ -12,7 +13,6 @@ from panels import QUOTA_STEPS, Layout, Panel, Query
 from queries import (
     JOBS,
     LONGEST,
-    OLDEST_PENDING,
     PENDING,
     RUNNING,
     counted,
@@ -40,7 +40,7 @@ def project() -> dashboard.Dashboard:
     _jobs(layout)
     _quotas(layout)
     _single_jobs(layout)
-    _durations(layout)
+    add_durations(layout)
     return builder
 
 
@@ -200,63 +200,9 @@ def _quotas(layout: Layout) -> None:
     )
 
 
-def _durations(layout: Layout) -> None:
-    layout.row("Durations")
-    buckets = of_jobs("modelarts_job_duration_seconds_bucket")
-    layout.add(
-        Panel(
-            title="Running durations of existing jobs",
-            description="How long the existing jobs have run. Where finished jobs are only "
-            "counted, this shows the unfinished ones.",
-            queries=[Query(expr=f"sum by (le) ({buckets})", legend="{{le}}")],
-            unit="short",
-            kind=Kind.HEATMAP,
-        ),
-        8,
-        9,
-    )
-    layout.add(
-        Panel(
-            title="Durations of finished jobs",
-            description="Median and 95th percentile of the jobs as they finish.",
-            queries=[
-                Query(
-                    expr=f"histogram_quantile({quantile}, sum by (le) (rate(modelarts_finished_job_duration_seconds_bucket{{{JOBS}}}[$__rate_interval])))",
-                    legend=legend,
-                )
-                for quantile, legend in ((0.5, "median"), (0.95, "95 %"))
-            ],
-            unit="s",
-            no_value="No job finished, or the exporter was down.",
-        ),
-        8,
-        9,
-    )
-    layout.add(
-        Panel(
-            title="Longest running and waiting",
-            description="The job that has run longest, and the one that has waited longest.",
-            queries=[
-                Query(
-                    expr=f"max by (kind) ({LONGEST})",
-                    legend="{{kind}}: running",
-                ),
-                Query(
-                    expr=f"time() - min by (kind) ({OLDEST_PENDING})",
-                    legend="{{kind}}: waiting",
-                ),
-            ],
-            unit="s",
-            no_value="No job runs or waits, or the exporter was down.",
-        ),
-        8,
-        9,
-    )
-
-
 def _single_jobs(layout: Layout) -> None:
     layout.row("Unfinished jobs")
-    labels = "kind, api_version, job_id"
+    labels = "cluster, job, project, kind, api_version, job_id"
     names = f"max by ({labels}, job_name, status) ({of_jobs('modelarts_job_info')})"
     join = f"* on ({labels}) group_left (job_name, status) {names}"
     created = of_jobs("modelarts_job_created_timestamp_seconds")

@@ -36,6 +36,9 @@ from exporter.simulator.state import Placement
 
 
 pytestmark = pytest.mark.needs("prometheus", "prometheus-alertmanager")
+# What this cloud does not do: another test draws these with data.
+DRAWN_WITH_DATA = ("modelarts-exporter: Not offered",)
+
 
 RULES = ROOT / "deploy/prometheus/rules"
 TEAMS = {"full": "vision", "broken": "speech"}
@@ -257,7 +260,11 @@ def _alerts_arrive(webhook):
 
 
 def _queries_find_data(url):
-    missing = {name: with_values(expr) for name, expr in TARGETS}
+    missing = {
+        name: with_values(expr)
+        for name, expr in TARGETS
+        if not name.startswith(DRAWN_WITH_DATA)
+    }
 
     def are_found():
         for name in [name for name, expr in missing.items() if asked(url, expr)]:
@@ -268,6 +275,8 @@ def _queries_find_data(url):
         wait_until(are_found, 30)
     assert not missing
     for name, expr in TARGETS:
+        if name.startswith(DRAWN_WITH_DATA) or "project" not in expr:
+            continue
         singles = [
             project
             for project in PROJECTS
@@ -278,8 +287,9 @@ def _queries_find_data(url):
         for variable in board["templating"]["list"][1:]:
             query = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"])
             found = asked(url, with_values(query[1]))
-            assert all(query[2] in one["metric"] for one in found), variable["name"]
             assert found
+            if variable["name"] != "cluster":  # There is one.
+                assert all(query[2] in one["metric"] for one in found), variable["name"]
 
 
 def _rules_are_healthy(url):
