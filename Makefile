@@ -62,7 +62,7 @@ site: $(VENV)/test.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 dashboards: $(VENV)/test.stamp
-	$(BIN)/python dashboards/build.py
+	$(BIN)/python dashboards/build.py $(ARGS)
 
 manifests: $(VENV)/test.stamp
 	$(BIN)/python -m deploy.build
@@ -119,7 +119,7 @@ packages: $(VENV)/test.stamp
 	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --output-reproducible \
 		-o dist/modelarts-exporter.cdx.json build/installed/bin/python
 	helm package deploy/helm/modelarts-exporter --destination dist
-	git archive --prefix=modelarts-exporter/ HEAD 'dashboards/*.json' deploy/prometheus/rules \
+	git archive --prefix=modelarts-exporter/ HEAD ':(glob)dashboards/*.json' deploy/prometheus/rules \
 		| gzip -9n > dist/modelarts-exporter-dashboards.tar.gz
 	cd dist && sha256sum * > SHA256SUMS
 

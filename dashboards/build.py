@@ -52,10 +52,16 @@ def _in_sight(part: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in part.items() if (name, value) != _MENU}
 
 
+def _inside(query: str) -> str:
+    """Return a part of a query as it is within the JSON."""
+    return json.dumps(query)[1:-1]
+
+
 def chosen(text: str, flags: argparse.Namespace) -> str:
     """Return a dashboard for one's own scrape job, label of clusters and interval."""
     text = re.sub(r"\bcluster\b", flags.cluster_label, text)
-    text = text.replace(json.dumps(ANY_JOB)[1:-1], f'job=~\\"{flags.job}\\"')
+    job = f"job=~{json.dumps(flags.job)}"
+    text = text.replace(_inside(ANY_JOB), _inside(job))
     interval = '"interval": "{}"'
     return text.replace(interval.format(MIN_INTERVAL), interval.format(flags.interval))
 
@@ -77,6 +83,7 @@ def main() -> None:
         help="the scrape interval, if it is longer than a minute",
     )
     flags = parser.parse_args()
+    flags.out.mkdir(parents=True, exist_ok=True)
     for name, text in dashboards().items():
         file = flags.out / name
         if not flags.check:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
+import sys
 import tempfile
 import time
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import httpx
+
+from exporter.logs import LogFormat, LogLevel, configure
 
 from . import browser, grafana
 from .history import scrapes
@@ -26,12 +29,13 @@ from .prometheus import Target, running
 
 
 DASHBOARDS: Final = Path(__file__).parent.parent
-_WIDTH: Final = 1200
+_WIDTH: Final = 1040
+_CHOSEN: Final = {"modelarts-project": {"project": ["vision"]}}
 _SCALE: Final = 1.5
 """So that text is sharp where a page shows pictures smaller than they are."""
 
 
-async def draw(url: str, view: grafana.View, folder: Path) -> None:
+async def draw(url: str, view: grafana.View, folder: Path, *, is_demo: bool) -> None:
     """Draw all dashboards into a folder."""
     async with (
         httpx.AsyncClient(base_url=url, timeout=60) as client,
@@ -40,7 +44,10 @@ async def draw(url: str, view: grafana.View, folder: Path) -> None:
         prometheus = grafana.PrometheusClient(client)
         for file in sorted(DASHBOARDS.glob("*.json")):
             board = json.loads(file.read_text())
-            panels = await grafana.answers(board, view, prometheus)
+            chosen = _CHOSEN.get(board["uid"]) if is_demo else None
+            panels = await grafana.answers(
+                board, replace(view, chosen=chosen), prometheus
+            )
             await browser.draw(page, panels, view.start, view.end)
             await page.screenshot(path=folder / f"{file.stem}.png", full_page=True)
 
@@ -71,12 +78,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, default=DASHBOARDS.parent / "docs/images")
     flags = parser.parse_args()
-    logging.disable()
+    configure(LogLevel.ERROR, LogFormat.LOGFMT, sys.stderr)
     browser.bundle()
     source = _live(flags.prometheus) if flags.prometheus else _demo(flags.minutes)
     with source as (url, end):
         view = grafana.View(end - 60 * flags.minutes, end, _WIDTH)
-        asyncio.run(draw(url, view, flags.out))
+        asyncio.run(draw(url, view, flags.out, is_demo=not flags.prometheus))
 
 
 if __name__ == "__main__":

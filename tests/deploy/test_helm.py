@@ -632,6 +632,37 @@ def test_the_dashboards():
         assert len(text.encode()) < 2**20
 
 
+def test_dashboards_for_other_series(tmp_path):
+    """With the values' label of clusters, scrape jobs and interval, as `build.py` makes them."""
+    program = [sys.executable, ROOT / "dashboards/build.py", f"--out={tmp_path}"]
+    flags = ["--cluster-label=k8s_cluster", r"--job=model\.arts", "--interval=5m"]
+    subprocess.run([*program, *flags], check=True)
+    values = {
+        "clusterLabel": "k8s_cluster",
+        "jobs": r"model\.arts",
+        "minInterval": "5m",
+    }
+    settings = [f"dashboards.{key}={json.dumps(one)}" for key, one in values.items()]
+    maps = of_kind(
+        rendered(CHART / "ci/operator-values.yaml", settings=settings), "ConfigMap"
+    )
+    (board,) = [
+        json.loads(one["data"]["modelarts-fleet.json"])
+        for one in maps
+        if "modelarts-fleet.json" in one.get("data", {})
+    ]
+    _, cluster, job, *_ = board["templating"]["list"]
+    targets = [each for one in board["panels"] for each in one.get("targets", [])]
+
+    assert board == json.loads((tmp_path / "modelarts-fleet.json").read_text())
+    assert cluster["name"] == "k8s_cluster"
+    assert cluster["definition"].endswith(", k8s_cluster)")
+    assert r'job=~"model\\.arts"' in job["definition"]
+    assert {one.get("interval", "5m") for one in targets} == {"5m"}
+    for target in targets:
+        assert 'cluster=~"$cluster"' not in target["expr"].replace("k8s_cluster", "")
+
+
 def relabeling(rules):
     """Return the Operator's relabelings as Prometheus has them."""
     names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
