@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
-
-from prometheus_client import Metric
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from ..cloud.assumption import Assumption
 from ..cloud.session import Session
 from ..config import CollectionSettings, CollectorNames, Project
 from ..deadline import Deadline
 from ..errors import Failure
+from ..metrics.family import Family
 from ..metrics.labels import Labels
 from .alerts import Thresholds
 from .examination import Examination
 from .overview import Overview
+
+
+_TARGETS: Final = 16
+"""Of how many targets the samples are made at once."""
 
 
 class Snapshot(Protocol):
@@ -110,7 +114,7 @@ class Product:
     """All versions of its API, of which each has objects of its own."""
 
     open: Callable[[Target, CollectionSettings], Poller]
-    families: Callable[[Sequence[Reading]], Iterable[Metric]]
+    families: Callable[[Sequence[Reading]], Iterator[Family]]
     """
     Makes metrics of the readings that have its own type of snapshot.
 
@@ -204,7 +208,23 @@ class Registry:
                 if product.name in names:
                     yield from product.targets(project)
 
-    def families(self, readings: Sequence[Reading]) -> Iterator[Metric]:
-        """Yield the families of all products."""
+    def families(self, readings: Sequence[Reading]) -> Iterator[Family]:
+        """
+        Yield the families of all products.
+
+        Their samples are made while they are read, of some targets at a time: read those
+        of one family before the next is asked for.
+        """
+        some = [
+            readings[start : start + _TARGETS]
+            for start in range(0, len(readings), _TARGETS)
+        ]
         for families in dict.fromkeys(product.families for product in self.products):
-            yield from families(readings)
+            parts = [families(each) for each in some]
+            # All have the same families, those of no readings, too.
+            for family in families(()):
+                read = (next(part) for part in parts)
+                samples = (lines for part in read for lines in part.samples)
+                yield replace(family, samples=samples)
+                # Also those whose samples nobody wanted.
+                deque(read, maxlen=0)

@@ -3,14 +3,14 @@ Prometheus's two text formats: negotiation and encoding.
 
 `prometheus_client` encodes the exporter's own metrics. For collected families it is too
 slow at 20 µs per line; the encoder here produces the same bytes, which a property test
-asserts, ten times as fast.
+asserts, and writes them piece by piece.
 
 Sources: Prometheus exposition formats (text 0.0.4), OpenMetrics 1.0.0, RFC 9110 12.5.
 """
 
 from __future__ import annotations
 
-import gzip
+import zlib
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -21,12 +21,12 @@ from prometheus_client.openmetrics.exposition import (
     generate_latest as generate_latest_openmetrics,
 )
 from prometheus_client.samples import Sample
-from prometheus_client.utils import floatToGoString
 
-from .labels import Labels, escaped, label_text
+from .family import Family, Lines, line
+from .labels import Labels, escaped
 
 
-_MILLION: Final = 1_000_000.0
+_LEVEL: Final = 1
 
 
 class Format(Enum):
@@ -54,35 +54,55 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
-def compress(body: bytes) -> bytes:
-    """Return `body` as gzip, at the fastest level."""
-    return gzip.compress(body, compresslevel=1, mtime=0)
+def compress(body: bytes | Iterable[bytes]) -> bytes:
+    """Return `body`, which may come in pieces, as gzip."""
+    compressor = zlib.compressobj(_LEVEL, wbits=zlib.MAX_WBITS | 16)
+    pieces = [body] if isinstance(body, bytes) else body
+    packed = [compressor.compress(piece) for piece in pieces]
+    return b"".join([*packed, compressor.flush()])
 
 
 def encode(
-    families: Iterable[Metric], registry: CollectorRegistry | None, wanted: Format
+    families: Iterable[Family | Metric],
+    registry: CollectorRegistry | None,
+    wanted: Format,
 ) -> bytes:
     """Return `families` and the metrics of `registry` in the `wanted` format."""
-    own = b"".join(encode_family(family, wanted) for family in families)
+    return b"".join(encoded(families, registry, wanted))
+
+
+def encoded(
+    families: Iterable[Family | Metric],
+    registry: CollectorRegistry | None,
+    wanted: Format,
+) -> Iterator[bytes]:
+    """Yield the pieces of what `encode` returns, while `families` are read."""
+    for family in families:
+        for text in _texts(family, wanted):
+            yield text.encode()
     rest = registry or CollectorRegistry(auto_describe=False)
     if wanted is Format.OPENMETRICS:
-        return own + bytes(generate_latest_openmetrics(rest))
-    return own + generate_latest(rest)
+        yield bytes(generate_latest_openmetrics(rest))
+    else:
+        yield generate_latest(rest)
 
 
-def encode_family(family: Metric, wanted: Format) -> bytes:
+def encode_family(family: Family | Metric, wanted: Format) -> bytes:
     """Return one family's lines, as `prometheus_client` writes them."""
+    return "".join(_texts(family, wanted)).encode()
+
+
+def _texts(family: Family | Metric, wanted: Format) -> Iterator[str]:
     if wanted is Format.OPENMETRICS:
         # Unlike the text format, OpenMetrics also escapes quotes in help texts.
         documentation = escaped(family.documentation)
-        lines = [_head(family.name, documentation, family.type)]
-        lines += map(_line, family.samples)
+        yield _head(family.name, documentation, family.type)
+        yield from map(_text, family.samples)
     else:
-        lines = list(_text_lines(family))
-    return "".join(lines).encode()
+        yield from _text_format(family)
 
 
-def _text_lines(family: Metric) -> Iterator[str]:
+def _text_format(family: Family | Metric) -> Iterator[str]:
     name, kind = family.name, family.type
     if kind == "counter":
         name += "_total"
@@ -96,9 +116,9 @@ def _text_lines(family: Metric) -> Iterator[str]:
     for sample in family.samples:
         suffix = sample.name.removeprefix(family.name)
         if suffix in {"_gcount", "_gsum"}:
-            separate.setdefault(sample.name, []).append(_line(sample))
+            separate.setdefault(sample.name, []).append(_text(sample))
         else:
-            yield _line(sample)
+            yield _text(sample)
     for own_name, lines in sorted(separate.items()):
         yield _head(own_name, documentation, "gauge")
         yield from lines
@@ -108,13 +128,10 @@ def _head(name: str, documentation: str, kind: str) -> str:
     return f"# HELP {name} {documentation}\n# TYPE {name} {kind}\n"
 
 
-def _line(sample: Sample) -> str:
-    value = sample.value
-    # Below a million, Go writes a float as Python does.
-    number = repr(value) if -_MILLION < value < _MILLION else floatToGoString(value)
-    labels = sample.labels
-    text = labels.text if isinstance(labels, Labels) else label_text(labels)
-    return f"{sample.name}{text} {number}\n"
+def _text(sample: Lines | Sample) -> str:
+    if isinstance(sample, Lines):
+        return sample.text
+    return line(sample.name, Labels(sample.labels), sample.value).text
 
 
 def _format(media_type: str, parameters: dict[str, str]) -> Format | None:

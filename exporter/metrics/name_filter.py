@@ -6,10 +6,15 @@ import re
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
+
+from .family import Family
+
+
+FamilyT = TypeVar("FamilyT", Family, Metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class NameFilter:
     allow: tuple[re.Pattern[str], ...] = ()
     deny: tuple[re.Pattern[str], ...] = ()
 
-    def of(self, families: Iterable[Metric]) -> Iterator[Metric]:
+    def of(self, families: Iterable[FamilyT]) -> Iterator[FamilyT]:
         """Yield the families that are exported."""
         return (family for family in families if self._exports(_name(family)))
 
@@ -53,6 +58,6 @@ class _Filtered(Collector):
         return self._names.of(self._registry.collect())
 
 
-def _name(family: Metric) -> str:
+def _name(family: Family | Metric) -> str:
     """Return the name that a family is documented and stored by."""
     return f"{family.name}_total" if family.type == "counter" else family.name

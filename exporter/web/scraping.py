@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 import structlog
-
-from prometheus_client import Metric
 
 from ..clock import Clock
 from ..collection.collector import Collector
@@ -22,7 +21,8 @@ from ..collection.results import Report
 from ..collectors.base import Target
 from ..config import Configuration, Project
 from ..errors import ConfigurationError, Failure
-from ..metrics.exposition import Format, compress, encode
+from ..metrics.exposition import Format, compress, encoded
+from ..metrics.family import Family
 from ..metrics.name_filter import EVERYTHING, NameFilter
 from ..metrics.telemetry import Telemetry
 from .probe_account import account
@@ -128,10 +128,11 @@ class Exporter:
         projects = self.collector.configuration.projects
         log.info("configuration reloaded", projects=len(projects))
 
-    def _own(self) -> list[Metric]:
+    def _own(self) -> list[Family]:
         """Return the families that are of no project, but for those of telemetry."""
         prices = self.collector.configuration.prices
-        return [*discovery_families(self.discovery), *flavor_prices(prices)]
+        own = chain(discovery_families(self.discovery), flavor_prices(prices))
+        return [family.kept() for family in own]
 
     async def _collect_project(
         self, project: Project, kinds: Collection[str], seconds: float
@@ -150,15 +151,15 @@ class Exporter:
     ) -> tuple[bytes, Sequence[Report]]:
         own = self._own() if telemetry else []
 
-        def encoded(some: Sequence[Report]) -> bytes:
+        def body(some: Sequence[Report]) -> bytes:
             collected = families(self.collector.registry, some, projects)
-            return self._encode([*collected, *own], telemetry, response_format)
+            return self._encode(chain(collected, own), telemetry, response_format)
 
         # In a thread, since encoding many projects takes long.
         try:
-            return await asyncio.to_thread(encoded, reports), reports
+            return await asyncio.to_thread(body, reports), reports
         except Exception:
-            failing = await asyncio.to_thread(failing_alone, reports, encoded)
+            failing = await asyncio.to_thread(failing_alone, reports, body)
             if not failing:
                 raise
         contained = [
@@ -167,14 +168,14 @@ class Exporter:
             else report
             for report in reports
         ]
-        return await asyncio.to_thread(encoded, contained), contained
+        return await asyncio.to_thread(body, contained), contained
 
     def _encode(
         self,
-        collected: Sequence[Metric],
+        collected: Iterable[Family],
         telemetry: Telemetry | None,
         response_format: ResponseFormat,
     ) -> bytes:
         registry = self.names.registry(telemetry.registry) if telemetry else None
-        body = encode(self.names.of(collected), registry, response_format.format)
-        return compress(body) if response_format.zipped else body
+        pieces = encoded(self.names.of(collected), registry, response_format.format)
+        return compress(pieces) if response_format.zipped else b"".join(pieces)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import Metric
-
+from ...metrics.family import Family
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known
 from .project_discovery import ProjectDiscovery
 
 
-def discovery_families(discovery: ProjectDiscovery) -> Iterator[Metric]:
+def discovery_families(discovery: ProjectDiscovery) -> Iterator[Family]:
     """Return the families of all clouds with discovery; none if there is no such cloud."""
     statuses = discovery.discovering
     if not statuses:

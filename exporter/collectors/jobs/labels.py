@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client.utils import floatToGoString
 
+from ...metrics.family import CountLines
 from ...metrics.labels import Labels
 from ..base import Target
 from ..phases import Phase
 from ..statuses import UNRECOGNIZED, Status
-from .statuses import STARTED_PHASES
 
 
 class JobLabels:
@@ -23,7 +23,8 @@ class JobLabels:
     def __init__(
         self, target: Target, statuses: Iterable[Status], bounds: Sequence[float]
     ) -> None:
-        limits = (*(floatToGoString(bound) for bound in bounds), "+Inf")
+        self._limits = (*(floatToGoString(bound) for bound in bounds), "+Inf")
+        self._buckets: dict[tuple[str, Phase], CountLines] = {}
         self.project = Labels(project=target.project.name)
         self.own = target.labels()
         self.statuses = {
@@ -31,7 +32,12 @@ class JobLabels:
             for status in (UNRECOGNIZED, *statuses)
         }
         self.phases = {phase: self.own.plus(phase=phase.value) for phase in Phase}
-        self.buckets = {
-            phase: [self.phases[phase].plus(le=limit) for limit in limits]
-            for phase in STARTED_PHASES
-        }
+
+    def buckets(self, name: str, phase: Phase) -> CountLines:
+        """Return the lines of the buckets of a histogram."""
+        found = self._buckets.get((name, phase))
+        if found is None:
+            labels = self.phases[phase]
+            found = CountLines(name, [labels.plus(le=limit) for limit in self._limits])
+            self._buckets[name, phase] = found
+        return found

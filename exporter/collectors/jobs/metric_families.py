@@ -6,21 +6,21 @@ Families are built anew for each scrape; unknown values have no sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from prometheus_client import Metric
-from prometheus_client.samples import Sample
-
-from ...metrics.labels import Labels
-from ...metrics.samples import gauge, known, seconds
+from ...metrics.family import Family, Lines, line
+from ...metrics.samples import counter, gauge, known, seconds
 from ..base import Reading
+from ..phases import Phase
 from .aggregates import DurationHistogram
+from .labels import JobLabels
 from .listing import Listing
 from .reading import JobReading, Listed
 from .resource_families import resource_families
+from .statuses import STARTED_PHASES
 
 
-def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+def job_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of both kinds of jobs."""
     jobs = [reading for reading in readings if isinstance(reading, JobReading)]
     listed = [
@@ -44,7 +44,7 @@ def job_families(readings: Sequence[Reading]) -> Iterator[Metric]:
     yield from _finished_jobs(jobs)
 
 
-def _limits(listed: Listed) -> Iterator[Metric]:
+def _limits(listed: Listed) -> Iterator[Family]:
     yield gauge(
         "modelarts_running_job_quota",
         "Limit of running jobs (v1: quotas).",
@@ -64,7 +64,7 @@ def _limits(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _durations(listed: Listed) -> Iterator[Metric]:
+def _durations(listed: Listed) -> Iterator[Family]:
     yield _histogram(listed)
     yield gauge(
         "modelarts_job_longest_duration_seconds",
@@ -87,27 +87,25 @@ def _durations(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _histogram(listed: Listed) -> Metric:
+def _histogram(listed: Listed) -> Family:
     name = "modelarts_job_duration_seconds"
-    bucket, gcount, gsum = f"{name}_bucket", f"{name}_gcount", f"{name}_gsum"
-    family = Metric(
+    return Family(
         name,
         "Running durations of the jobs in the current listing, by phase.",
         "gaugehistogram",
+        (
+            lines
+            for target, listing in listed
+            for phase in STARTED_PHASES
+            if (durations := listing.counts.durations[phase]).number
+            for lines in _histogram_lines(
+                name, target, phase, durations, ("gcount", "gsum")
+            )
+        ),
     )
-    for target, listing in listed:
-        for phase, buckets in target.buckets.items():
-            durations = listing.counts.durations[phase]
-            if durations.number:
-                family.samples += _bucket_samples(bucket, buckets, durations)
-                family.samples += [
-                    Sample(gcount, target.phases[phase], float(durations.number)),
-                    Sample(gsum, target.phases[phase], durations.seconds),
-                ]
-    return family
 
 
-def _job_series(listed: Listed) -> Iterator[Metric]:
+def _job_series(listed: Listed) -> Iterator[Family]:
     shown = [
         (target.own.plus(job_id=str(job.job_id)), job, listing)
         for target, listing in listed
@@ -158,39 +156,44 @@ def _job_series(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Metric]:
-    name = "modelarts_jobs_finished"
-    numbers = Metric(
-        name, "Finished jobs observed since the exporter's first collection.", "counter"
+def _finished_jobs(readings: Sequence[JobReading]) -> Iterator[Family]:
+    yield counter(
+        "modelarts_jobs_finished",
+        "Finished jobs observed since the exporter's first collection.",
+        (
+            (reading.job_labels.phases[phase], float(number))
+            for reading in readings
+            for phase, number in reading.completions.numbers.items()
+        ),
     )
-    numbers.samples = [
-        Sample(f"{name}_total", reading.job_labels.phases[phase], float(number))
-        for reading in readings
-        for phase, number in reading.completions.numbers.items()
-    ]
-    yield numbers
     name = "modelarts_finished_job_duration_seconds"
-    family = Metric(
+    yield Family(
         name,
         "Running durations of the finished jobs observed, where the API reports them.",
         "histogram",
+        (
+            lines
+            for reading in readings
+            # In a project without jobs, they would be most of its series.
+            if reading.has_had_jobs
+            for phase, durations in reading.completions.durations.items()
+            for lines in _histogram_lines(
+                name, reading.job_labels, phase, durations, ("count", "sum")
+            )
+        ),
     )
-    # In a project without jobs, they would be most of its series.
-    for reading in (reading for reading in readings if reading.has_had_jobs):
-        for phase, durations in reading.completions.durations.items():
-            labels = reading.job_labels.phases[phase]
-            buckets = reading.job_labels.buckets[phase]
-            family.samples += _bucket_samples(f"{name}_bucket", buckets, durations)
-            family.samples += [
-                Sample(f"{name}_count", labels, float(durations.number)),
-                Sample(f"{name}_sum", labels, durations.seconds),
-            ]
-    yield family
 
 
-def _bucket_samples(
-    name: str, buckets: Iterable[Labels], durations: DurationHistogram
-) -> Iterable[Sample]:
-    counts = (*durations.counts, durations.number)
-    for labels, count in zip(buckets, counts, strict=True):
-        yield Sample(name, labels, float(count))
+def _histogram_lines(
+    name: str,
+    target: JobLabels,
+    phase: Phase,
+    durations: DurationHistogram,
+    suffixes: tuple[str, str],
+) -> Iterator[Lines]:
+    labels = target.phases[phase]
+    number, total = (f"{name}_{suffix}" for suffix in suffixes)
+    buckets = target.buckets(f"{name}_bucket", phase)
+    yield buckets.lines((*durations.counts, durations.number))
+    yield line(number, labels, float(durations.number))
+    yield line(total, labels, durations.seconds)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from prometheus_client import Metric
-
+from ...metrics.family import Family
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge
 from .job import Resources
 from .reading import Listed
 
 
-def resource_families(listed: Listed) -> Iterator[Metric]:
+def resource_families(listed: Listed) -> Iterator[Family]:
     """Yield the families of nodes, of accelerators, and of accelerators by user."""
     nodes: list[tuple[Labels, float]] = []
     accelerators: list[tuple[Labels, float]] = []

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
-from prometheus_client import Metric
-
+from ...metrics.family import Family
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known
 from ..base import Reading
@@ -25,7 +24,7 @@ Listed: TypeAlias = Sequence[tuple[Labels, PoolSnapshot]]
 _TRAINING = "train"
 
 
-def pool_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+def pool_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of pools."""
     listed = [
         (Labels(project=reading.labels["project"]), reading.snapshot)
@@ -52,7 +51,7 @@ def _numbers(listed: Listed) -> Samples:
             yield _with_status(project.plus(type=of_type), status), float(number)
 
 
-def _pools(listed: Listed) -> Iterator[Metric]:
+def _pools(listed: Listed) -> Iterator[Family]:
     pools = [
         (project.plus(pool=pool.pool_id), pool)
         for project, snapshot in listed
@@ -110,7 +109,7 @@ def _pools(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _usage(listed: Listed) -> Iterator[Metric]:
+def _usage(listed: Listed) -> Iterator[Family]:
     usages = [*_of_pools(listed, lambda snapshot: snapshot.usage)]
     for part, words, resources_of in _PARTS:
         resources = [(labels, resources_of(usage)) for labels, usage in usages]
@@ -140,7 +139,7 @@ def _usage(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _workloads(listed: Listed) -> Iterator[Metric]:
+def _workloads(listed: Listed) -> Iterator[Family]:
     yield gauge(
         "modelarts_pool_workloads",
         "Number of a pool's workloads, by type and status.",
@@ -157,7 +156,7 @@ def _workloads(listed: Listed) -> Iterator[Metric]:
     )
 
 
-def _nodes(listed: Listed) -> Iterator[Metric]:
+def _nodes(listed: Listed) -> Iterator[Family]:
     nodes = [*_of_pools(listed, lambda snapshot: snapshot.nodes)]
     yield gauge(
         "modelarts_pool_nodes_by_free_accelerators",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from prometheus_client import Metric
-
+from ...metrics.family import Family
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge
 from ..base import Reading
 from .snapshot import EventSnapshot
 
 
-def event_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+def event_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of scheduled events."""
     listed = [
         (Labels(project=reading.labels["project"]), reading.snapshot)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from prometheus_client import Metric
-from prometheus_client.samples import Sample
-
+from ...metrics.family import Family
 from ...metrics.labels import Labels
-from ...metrics.samples import gauge, seconds
+from ...metrics.samples import counter, gauge, known, seconds
 from ..base import Reading
 from .service import Service
 from .snapshot import ServiceSnapshot
 
 
-def service_families(readings: Sequence[Reading]) -> Iterator[Metric]:
+def service_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of services of all API versions."""
     listed = [
         (_labels(reading), reading.snapshot)
@@ -68,7 +66,7 @@ def _labels(reading: Reading) -> Labels:
     return Labels({name: own for name, own in reading.labels.items() if name != "kind"})
 
 
-def _series(selected: Sequence[tuple[Labels, Service]]) -> Iterator[Metric]:
+def _series(selected: Sequence[tuple[Labels, Service]]) -> Iterator[Family]:
     yield gauge(
         "modelarts_service_info",
         "1 for each service, if service_series is enabled.",
@@ -103,11 +101,6 @@ def _counter(
     documentation: str,
     selected: Sequence[tuple[Labels, Service]],
     number_of: Callable[[Service], int | None],
-) -> Metric:
-    family = Metric(name, documentation, "counter")
-    family.samples = [
-        Sample(f"{name}_total", labels, float(number))
-        for labels, service in selected
-        if (number := number_of(service)) is not None
-    ]
-    return family
+) -> Family:
+    numbers = ((labels, number_of(service)) for labels, service in selected)
+    return counter(name, documentation, known(numbers))
