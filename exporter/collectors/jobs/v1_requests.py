@@ -8,6 +8,7 @@ About a Visualization Job" (`modelarts_03_0066`).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -95,6 +96,7 @@ class V1Jobs:
         return answer.content.remaining
 
 
+@lru_cache(maxsize=1024)
 def _parameters(workspace_id: str, query: Query, number: int, size: int) -> str:
     parameters: dict[str, str | int] = {
         "order": "desc" if query.newest_first else "asc",
