@@ -41,6 +41,7 @@ class RequestContext:
     max_bytes: int = MAX_BODY_BYTES
     """Up to which size the response is read."""
 
+    is_login: bool = False
     attempt: int = 1
     record: RequestRecord = field(default_factory=RequestRecord, repr=False)
     """Where the request is noted."""

@@ -3,7 +3,8 @@ Schedules API requests: limits per cloud and overall, fair between projects.
 
 All requests wait here for a slot. Slots are assigned round-robin over the clouds, and
 within a cloud over its projects, so that a project with a hundred pages does not starve
-one with a single page.
+one with a single page. Logins go first: all other requests of a project need them, and
+few are in flight at a time.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class CloudQueue:
         self._scheduler = scheduler
         self._bucket = TokenBucket(rate_limit) if rate_limit else None
         # Not a dict, in which the first key is behind all that were removed.
-        self._queues: OrderedDict[str, OrderedDict[asyncio.Future[None], None]] = (
-            OrderedDict()
-        )
+        self._queues: OrderedDict[
+            str | None, OrderedDict[asyncio.Future[None], None]
+        ] = OrderedDict()
         self._held: set[asyncio.Future[None]] = set()
         self._waiting = 0
         self._in_flight = 0
@@ -64,10 +65,16 @@ class CloudQueue:
         self._paused_until = 0.0
 
     @asynccontextmanager
-    async def slot(self, project: str) -> AsyncIterator[Slot]:
-        """Wait for a slot and hold it; projects of the cloud take turns."""
+    async def slot(self, project: str | None) -> AsyncIterator[Slot]:
+        """
+        Wait for a slot and hold it; projects of the cloud take turns.
+
+        None stands for logins: they go before all projects, which need them.
+        """
         slot = asyncio.get_running_loop().create_future()
         self._queues.setdefault(project, OrderedDict())[slot] = None
+        if project is None:
+            self._queues.move_to_end(project, last=False)
         self._waiting += 1
         try:
             self._scheduler.dispatch()
@@ -135,7 +142,7 @@ class CloudQueue:
             return
         project, slot = first
         self._forget(project, slot)
-        if project in self._queues:
+        if project is not None and project in self._queues:
             # Round-robin: the project goes to the end.
             self._queues.move_to_end(project)
         if self._bucket:
@@ -152,7 +159,7 @@ class CloudQueue:
         """Remove the cloud from the scheduler."""
         self._scheduler.forget(self)
 
-    def _first_waiting(self) -> tuple[str, asyncio.Future[None]] | None:
+    def _first_waiting(self) -> tuple[str | None, asyncio.Future[None]] | None:
         while self._queues:
             project, queue = next(iter(self._queues.items()))
             slot = next(iter(queue))
@@ -162,7 +169,7 @@ class CloudQueue:
             self._forget(project, slot)
         return None
 
-    def _forget(self, project: str, slot: asyncio.Future[None]) -> None:
+    def _forget(self, project: str | None, slot: asyncio.Future[None]) -> None:
         queue = self._queues.get(project)
         if queue is None or slot not in queue:
             return

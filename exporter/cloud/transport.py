@@ -113,7 +113,9 @@ class CloudTransport(httpx.AsyncBaseTransport):
             queued_at=now(),
         )
         recorded = context.record.begin(replace(exchange, problem=UNSENT))
-        async with self._queue.slot(context.project) as slot:
+        async with self._queue.slot(
+            None if context.is_login else context.project
+        ) as slot:
             sent_at = now()
             exchange = replace(exchange, waited=sent_at - exchange.queued_at)
             recorded.exchange = replace(exchange, problem=UNANSWERED)

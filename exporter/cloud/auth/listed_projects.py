@@ -84,6 +84,7 @@ class ListedProjects:
     async def _ask(self, token: Token) -> frozenset[str]:
         context = RequestContext(
             operation=_OPERATION,
+            is_login=True,
             project="",
             action=_ACTION,
             max_bytes=_MAX_BODY_BYTES,

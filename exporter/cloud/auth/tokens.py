@@ -154,6 +154,7 @@ class TokenIssuer:
     ) -> Token:
         context = RequestContext(
             operation=_OPERATION,
+            is_login=True,
             project=project,
             action=_ACTION,
             credential=_CREDENTIAL,

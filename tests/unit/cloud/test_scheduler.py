@@ -83,6 +83,18 @@ async def test_projects_take_turns():
     assert len(order) == 101
 
 
+async def test_logins_go_first():
+    """A project cannot go on without one, however many requests others have waiting."""
+    requests = Requests(RequestScheduler(2).cloud(None))
+    tasks = requests.start(*"abcabcabc", None, None, *"abc", None)
+
+    order = await requests.finish(tasks)
+
+    assert order[:2] == ["a", "b"]
+    assert order[2:5] == [None] * 3
+    assert "".join(order[5:]) == "cabcabcabc"
+
+
 async def test_clouds_take_turns():
     """A cloud with many requests does not starve another."""
     scheduler = RequestScheduler(1)

@@ -17,7 +17,7 @@ from exporter.config import RateLimit
 
 LIMITS = st.integers(1, 8)
 FIRST_WINDOW = 2
-PROJECTS = st.sampled_from("abc")
+PROJECTS = st.sampled_from(["a", "b", "c", None])
 RATES = st.sampled_from(
     [
         None,
