@@ -163,6 +163,17 @@ CASES = {
             fired(set(), AFTER),
         ],
     ),
+    "the project's own target is removed": (
+        scraped(OLD, ("up", START), ("gone", minutes(40)))
+        | {'up{job="modelarts", instance="another"}': "1x900"}
+        | {"modelarts_exporter_build_info{job='other'}": "1x900"},
+        [fired(FIRING, START - 1), fired(set(), START + minutes(7))],
+    ),
+    "the project's own target is missed once": (
+        scraped(OLD, ("up", START), ("down", 2), WHOLE)
+        | {'up{job="modelarts", instance="another"}': "1x900"},
+        [fired(FIRING, at) for at in range(START - 1, START + minutes(10), 7)],
+    ),
     "the project is removed with the exporter's restart": (
         scraped(OLD, ("up", START), ("down", 3), ("empty", minutes(40))),
         [fired(FIRING, START + 2), fired(set(), START + minutes(13))],
