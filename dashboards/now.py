@@ -65,7 +65,7 @@ def add_stat(
 
 def add_alerts(layout: Layout, project: str, width: int = 24, height: int = 5) -> None:
     """Add the alerts that fire about projects that `project` matches."""
-    chosen = f'alertname=~"ModelArts.+", project=~"{project}"'
+    chosen = f'alertname=~"ModelArts.+", cluster=~"$cluster|", project=~"{project}"'
     since = (
         f"(time() - ALERTS_FOR_STATE{{{chosen}}}) and ignoring (alertstate) "
         f'ALERTS{{{chosen}, alertstate="firing"}}'

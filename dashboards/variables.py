@@ -36,13 +36,14 @@ def new_dashboard(
     )
     # Alerts about an exporter have no project.
     project = 'project=~"$project|"' if has_projects else 'project=""'
+    chosen = f'alertname=~"ModelArts.+", cluster=~"$cluster|", {project}'
     firing = (
         dashboard.AnnotationQuery()
         .name("Alerts")
         .enable(True)
         .datasource(DATASOURCE)
         .icon_color("red")
-        .expr(f'ALERTS{{alertname=~"ModelArts.+", alertstate="firing", {project}}}')
+        .expr(f'ALERTS{{{chosen}, alertstate="firing"}}')
         .title_format("{{alertname}}")
         .text_format("{{project}} {{kind}} {{pool_name}}")
         .tag_keys("severity,project")

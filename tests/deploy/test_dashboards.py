@@ -208,7 +208,7 @@ def test_a_query_is_about_what_is_documented(expr):
     for name, matchers in re.findall(r"(\w+)\{([^}]*)\}", expr):
         labels = set(re.findall(r"(\w+)\s*(?:=~|!=|=)", matchers))
         if name in ALERTS:
-            assert labels <= {"alertname", "alertstate", "project"}
+            assert labels <= {"alertname", "alertstate", "cluster", "project"}
             continue
         if name in FOREIGN:
             assert labels <= FUNCTIONS
