@@ -70,7 +70,7 @@ manifests: $(VENV)/test.stamp
 rules: $(VENV)/test.stamp
 	$(BIN)/python -m deploy.rules $(ARGS)
 
-pictures: $(VENV)/test.stamp
+pictures: $(VENV)/test.stamp renderer
 	STATUS_PAGE_PICTURE=docs/images/status-page.png $(BIN)/python -m pytest \
 		tests/integration/test_status_page.py -k 1100-light
 	$(BIN)/python -m dashboards.renderer.draw $(ARGS)

@@ -83,7 +83,7 @@ def _now(layout: Layout) -> None:
             5,
         ),
         (
-            "Notebooks without auto-stop, an hour",
+            "Endless notebooks, an hour",
             "Running notebooks outside of pools that nothing stops by itself.",
             _ENDLESS,
             6,

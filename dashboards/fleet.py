@@ -103,8 +103,8 @@ def _now(layout: Layout) -> None:
     ):
         unit = "s" if title.startswith("Longest") else "none"
         add_stat(layout, title, description, expr, unit=unit, steps=steps)
-    add_alerts(layout, "$project|", width=13, height=6)
-    add_not_collected(layout, width=11)
+    add_alerts(layout, "$project|")
+    add_not_collected(layout)
 
 
 def _projects(layout: Layout) -> None:
@@ -127,7 +127,7 @@ def _projects(layout: Layout) -> None:
         "Running quota": (f"max by (project) ({running_share()})", "percentunit"),
         "Capacity used": (f"max by (project) ({used_share()})", "percentunit"),
         "Full in": (f"min by (project) ({full_in()})", "s"),
-        "Longest running": (
+        "Longest job": (
             f"max by (project) ({LONGEST})",
             "s",
         ),

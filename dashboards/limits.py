@@ -116,8 +116,8 @@ def add_long_jobs(layout: Layout) -> None:
                 steps=steps,
                 link=_TO_PROJECT,
             ),
-            6,
-            9,
+            12,
+            8,
         )
     by = "by (project, kind, job_id, job_name)"
     labels = "cluster, job, project, kind, api_version, job_id"
@@ -146,6 +146,6 @@ def add_long_jobs(layout: Layout) -> None:
             ],
             sort_by="Running for",
         ),
-        12,
-        9,
+        24,
+        8,
     )

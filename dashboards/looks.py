@@ -165,6 +165,7 @@ def _stat() -> stat.Panel:
     return (
         stat.Panel()
         .graph_mode(models.BigValueGraphMode.NONE)
+        .wide_layout(False)
         .reduce_options(_last_value())
     )
 

@@ -13,7 +13,7 @@ TO_PROJECT: Final = (
     "Project ${__data.fields.Project}",
     "/d/modelarts-project?var-project=${__data.fields.Project}&${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}&${__url_time_range}",
 )
-PROJECT_COLUMN: Final = Column("project", "Project", TEXT, TO_PROJECT)
+PROJECT_COLUMN: Final = Column("project", "Project", TEXT, TO_PROJECT, width=200)
 
 
 def add_exporter(layout: Layout) -> None:
@@ -63,7 +63,7 @@ def add_stat(
     )
 
 
-def add_alerts(layout: Layout, project: str, width: int = 24, height: int = 5) -> None:
+def add_alerts(layout: Layout, project: str) -> None:
     """Add the alerts that fire about projects that `project` matches."""
     chosen = f'alertname=~"ModelArts.+", cluster=~"$cluster|", project=~"{project}"'
     since = (
@@ -80,7 +80,7 @@ def add_alerts(layout: Layout, project: str, width: int = 24, height: int = 5) -
             kind=Kind.TABLE,
             no_value="No alert fires, or Prometheus has not loaded the alerting rules.",
             columns=[
-                Column("alertname", "Alert", width=230),
+                Column("alertname", "Alert", width=260),
                 Column("severity", "Severity", width=80),
                 PROJECT_COLUMN,
                 Column("kind", "Kind"),
@@ -89,12 +89,12 @@ def add_alerts(layout: Layout, project: str, width: int = 24, height: int = 5) -
             ],
             sort_by="For",
         ),
-        width,
-        height,
+        24,
+        5,
     )
 
 
-def add_not_collected(layout: Layout, width: int = 12) -> None:
+def add_not_collected(layout: Layout) -> None:
     """Add what is not collected, with the reason beside it."""
     by = "by (project, kind, api_version, reason)"
     failures = f"increase(modelarts_collection_errors_total{{{PROJECT}}}[15m]) > 0"
@@ -120,6 +120,6 @@ def add_not_collected(layout: Layout, width: int = 12) -> None:
             ],
             sort_by="Failures",
         ),
-        width,
-        6,
+        24,
+        5,
     )

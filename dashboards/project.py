@@ -109,8 +109,8 @@ def _now(layout: Layout) -> None:
             steps=steps,
             no_value=no_value,
         )
-    add_alerts(layout, "$project|", width=13, height=6)
-    add_not_collected(layout, width=11)
+    add_alerts(layout, "$project|")
+    add_not_collected(layout)
 
 
 def _jobs(layout: Layout) -> None:
@@ -231,8 +231,8 @@ def _single_jobs(layout: Layout) -> None:
             ],
             sort_by="Created ago",
         ),
-        12,
-        10,
+        24,
+        8,
     )
     remaining = of_jobs("modelarts_job_remaining_duration_seconds")
     layout.add(
@@ -250,8 +250,8 @@ def _single_jobs(layout: Layout) -> None:
             no_value=f"No visualization job is running, {_NO_SERIES}",
             steps=(("red", None), ("orange", 600.0), ("green", 3600.0)),
         ),
-        6,
-        10,
+        12,
+        8,
     )
     nodes = of_projects("modelarts_active_nodes")
     layout.add(
@@ -268,6 +268,6 @@ def _single_jobs(layout: Layout) -> None:
             kind=Kind.STACK,
             no_value="No data: v1 does not report nodes, or no job is running.",
         ),
-        6,
-        10,
+        12,
+        8,
     )

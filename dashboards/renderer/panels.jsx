@@ -23,8 +23,11 @@ custom.forEach((name) => property(name, true));
 data.standardTransformersRegistry.setInit(() => [...new Set(Object.values(data.standardTransformers))]
   .map((transformation) => ({ id: transformation.id, name: transformation.id, transformation })));
 
-const WITHOUT_CUSTOM = { timeseries: { drawStyle: 'line', lineWidth: 1, showPoints: 'auto', pointSize: 5, axisPlacement: 'auto', scaleDistribution: { type: 'linear' } },
-  table: { align: 'auto', cellOptions: { type: 'auto' } } };
+// What a panel of a kind has where its JSON says nothing.
+const CUSTOM_DEFAULTS = {
+  timeseries: { drawStyle: 'line', lineWidth: 1, showPoints: 'auto', pointSize: 5, axisPlacement: 'auto', scaleDistribution: { type: 'linear' } },
+  table: { align: 'auto', cellOptions: { type: 'auto' } },
+};
 
 function frames({ target, step, series }, isOnlyQuery) {
   const value = isOnlyQuery ? 'Value' : `Value #${target.refId}`;
@@ -52,7 +55,7 @@ async function prepared(panel, answers, theme) {
   const { defaults, overrides } = panel.fieldConfig;
   const fieldConfig = { overrides: overrides ?? [], defaults: {
     color: { mode: panel.type === 'timeseries' ? 'palette-classic' : 'thresholds' }, ...defaults,
-    custom: { ...WITHOUT_CUSTOM[panel.type], ...defaults.custom } } };
+    custom: { ...CUSTOM_DEFAULTS[panel.type], ...defaults.custom } } };
   const series = data.applyFieldOverrides({ data: transformed, fieldConfig, fieldConfigRegistry: registry, theme, timeZone: 'utc', replaceVariables: (text) => text });
   return { series, fieldConfig };
 }
@@ -73,7 +76,7 @@ function Stat({ panel, series, fieldConfig, width, height, theme }) {
   return <ui.VizRepeater getValues={() => values(panel, series, fieldConfig, theme)} width={width} height={height} itemSpacing={3} renderCounter={1} source={series} autoGrid orientation="auto"
     getAlignmentFactors={(all) => data.getDisplayValueAlignmentFactors(all)}
     renderValue={({ value, alignmentFactors, width, height, count }) => <ui.BigValue value={value.display} count={count} sparkline={value.sparkline} colorMode={panel.options.colorMode ?? 'value'}
-      graphMode={panel.options.graphMode ?? 'area'} justifyMode="auto" textMode={panel.options.textMode ?? 'auto'} alignmentFactors={alignmentFactors} width={width} height={height} theme={theme} />} />;
+      graphMode={panel.options.graphMode ?? 'area'} justifyMode="auto" textMode={panel.options.textMode ?? 'auto'} wideLayout={panel.options.wideLayout} alignmentFactors={alignmentFactors} width={width} height={height} theme={theme} />} />;
 }
 
 function BarGauge({ panel, series, fieldConfig, width, height, theme }) {
@@ -88,13 +91,17 @@ function Table({ panel, series, width, height }) {
   return <ui.Table data={series[0]} width={width} height={height} initialSortBy={panel.options.sortBy} showTypeIcons={false} resizable={false} ariaLabel={panel.title} />;
 }
 
+function hasValues({ fields }) {
+  return fields.some(({ type, values }) => (type === 'number' ? values.some(Number.isFinite) : type === 'string' && values.length > 0));
+}
+
 function Body({ panel, answers, prepared: { series, fieldConfig }, ...place }) {
   const unavailable = answers.find((one) => one.error);
   const style = { height: place.height, display: 'flex', alignItems: 'center', justifyContent: 'center', textAlign: 'center', color: place.theme.colors.text.secondary };
   if (unavailable) {
     return <div className="failed" style={style}>{unavailable.error}</div>;
   }
-  if (series.every((frame) => frame.length === 0)) {
+  if (!series.some(hasValues)) {
     return <div className="empty" style={style}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
   }
   if (UNDRAWABLE[panel.type]) {
