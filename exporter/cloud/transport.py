@@ -252,7 +252,10 @@ async def _read(
         for name in _KEPT_HEADERS
         if name in headers
     ]
-    return httpx.Response(status, headers=kept, content=content)
+    found = httpx.Response(status, headers=kept, content=content)
+    # Otherwise, httpx looks for the encoding whenever a header is asked for.
+    found.headers.encoding = "ascii"
+    return found
 
 
 def _error(failure: Failure, request: httpx.Request) -> CollectionError:
