@@ -25,7 +25,8 @@ help:
 	@echo "make pictures   draw them as Grafana does, with an hour of the demo (needs npm, Chromium,"
 	@echo "                Prometheus), or ARGS='--prometheus URL --minutes 60'; and the status page"
 	@echo "make benchmark  times scrapes beside a bare client, a plain and a threaded script"
-	@echo "make scaling    one exporter for 1,000 projects of 10,000 jobs (three minutes)"
+	@echo "make scaling    what a project costs among 10 to 2,500, and one exporter for 1,000 projects"
+	@echo "                of 10,000 jobs (six minutes)"
 	@echo "make soak       60 projects under faults for SECONDS=600: each time all comes back"
 	@echo "make abuse      abuses real exporters, measures what still works; ARGS='outage file'"
 	@echo "make fuzz       tries EXAMPLES=10000 inputs in each of the tests of odd input"
@@ -79,6 +80,7 @@ benchmark: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/run.py $(ARGS)
 
 scaling: $(VENV)/test.stamp
+	$(BIN)/python tests/benchmark/growth.py
 	$(BIN)/python tests/benchmark/scaling.py $(ARGS)
 
 soak: $(VENV)/test.stamp

@@ -82,9 +82,10 @@ class Session:
             raise unexpected(call, response, str(error)) from None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32_768)
 def _url(text: str) -> httpx.URL:
-    # Cached, because httpx takes longer to parse a URL than to send it.
+    # Cached, because httpx takes longer to parse a URL than to send it. Scrapes use the
+    # URLs of all projects in turn: a cache that is too small for them would never hit.
     return httpx.URL(text)
 
 

@@ -23,7 +23,7 @@ clouds:
     modelarts_url: {url}
     auth:
       password: {{username: benchmark, password: benchmark, domain: OTC}}
-collection: {{timeout: 60s, max_concurrent_requests: {concurrency}}}
+collection: {{timeout: {timeout}, max_concurrent_requests: {concurrency}}}
 projects:
 """
 
@@ -90,11 +90,12 @@ def exporter(
     projects: int,
     concurrency: int = 32,
     training_api: str = "v1",
+    timeout: str = "60s",
 ) -> Iterator[tuple[str, int]]:
     """Run the exporter by its command line; yields its metrics' URL and process ID."""
     file = folder / "modelarts.yml"
     file.write_text(
-        CONFIGURATION.format(url=url, concurrency=concurrency)
+        CONFIGURATION.format(url=url, concurrency=concurrency, timeout=timeout)
         + "".join(
             f"  - {{name: p{number:03}, cloud: simulated, "
             f"project_id: {number:032x}, training_api: {training_api}}}\n"
