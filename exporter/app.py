@@ -30,6 +30,7 @@ from .config import DEFAULT_TIMEOUT, Configuration
 from .errors import ConfigurationError
 from .metrics.name_filter import EVERYTHING, NameFilter
 from .metrics.telemetry import Telemetry
+from .terminal import Progress, progress
 from .web.config import CurrentWebConfiguration
 from .web.middleware import AccessMiddleware
 from .web.paths import WebPaths
@@ -49,6 +50,7 @@ _GARBAGE_THRESHOLD: Final = 10_000
 New objects after which the young ones are looked at, instead of 700. More would save
 little, and keep responses in memory that a failure leaves in a cycle.
 """
+_COUNT_SECONDS: Final = 0.1
 _THIS_MACHINE: Final = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -99,12 +101,28 @@ async def collect_once(
 
     Raises `ConfigurationError`.
     """
-    async with open_exporter(load, names=names) as exporter:
-        settings = exporter.collector.configuration.collection
-        body, is_complete = await exporter.once(settings.timeout or DEFAULT_TIMEOUT)
+    with progress("listing projects") as line:
+        async with open_exporter(load, names=names) as exporter:
+            collector = exporter.collector
+            seconds = collector.configuration.collection.timeout or DEFAULT_TIMEOUT
+            counting = asyncio.create_task(_count(collector, line))
+            try:
+                body, is_complete = await exporter.once(seconds)
+            finally:
+                counting.cancel()
     # As bytes: the terminal's encoding may lack characters of job names.
     sys.stdout.buffer.write(body)
     return is_complete
+
+
+async def _count(collector: Collector, line: Progress) -> None:
+    """Say on `line` how many targets are collected, if it is there."""
+    if line.is_shown:
+        line.announce("collecting")
+    while line.is_shown:
+        latest = collector.latest()
+        line.count(sum(each.outcome is not None for each in latest), len(latest))
+        await asyncio.sleep(_COUNT_SECONDS)
 
 
 @asynccontextmanager

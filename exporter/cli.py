@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ from .web.server import ListenError, exit_in_time, listen
 _SUCCEEDED: Final = 0
 _FAILED: Final = 1
 _BAD_CONFIGURATION: Final = 2
+_INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ListenError as error:
         print(error, file=sys.stderr)
         sys.exit(_FAILED)
+    except KeyboardInterrupt:
+        # Ended by the signal, as a shell expects that is to end its loop, too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+        sys.exit(_INTERRUPTED)  # The first process of a container does not end by it.
 
 
 def _run(flags: Flags) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,10 +12,12 @@ import msgspec
 from .. import __version__
 from ..cloud.assumption import Answer
 from ..config import AccessKeyAuth, Cloud, EcsAgencyAuth, PasswordAuth
+from ..terminal import Paint, plain
 from .assumptions import AssumptionResult, CloudVerdict
 
 
 _COLUMNS: Final = ("assumption", "verdict", "seen")
+_IS_GOOD: Final[Mapping[str, bool]] = {Answer.HELD: True, Answer.DID_NOT_HOLD: False}
 
 
 class _Result(msgspec.Struct):
@@ -58,12 +60,12 @@ def assumptions_as_json(verdicts: Sequence[CloudVerdict]) -> str:
     return msgspec.json.format(msgspec.json.encode(report)).decode() + "\n"
 
 
-def assumptions_table(verdicts: Sequence[CloudVerdict]) -> str:
+def assumptions_table(verdicts: Sequence[CloudVerdict], paint: Paint = plain) -> str:
     """Return a table for each cloud, and what is done about what does not hold."""
-    return "\n".join([*(line for each in verdicts for line in _table(each)), ""])
+    return "\n".join([*(line for each in verdicts for line in _table(each, paint)), ""])
 
 
-def _table(verdict: CloudVerdict) -> Iterator[str]:
+def _table(verdict: CloudVerdict, paint: Paint) -> Iterator[str]:
     cloud, number = verdict.cloud, verdict.projects
     provider = cloud.provider or "another provider"
     yield (
@@ -80,8 +82,10 @@ def _table(verdict: CloudVerdict) -> Iterator[str]:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        texts = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        yield "  ".join(texts).rstrip()
+        name, answer, seen = row
+        space = " " * (widths[1] - len(answer))
+        painted = paint(answer, _IS_GOOD.get(answer)) + space
+        yield f"{name.ljust(widths[0])}  {painted}  {seen}".rstrip()
     for each in verdict.results:
         if each.verdict.answer is Answer.DID_NOT_HOLD:
             yield ""

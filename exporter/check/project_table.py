@@ -18,10 +18,17 @@ from ..collection.discovery.selection import (
 )
 from ..config import ALL_COLLECTORS, Cloud, Configuration, ProjectSettings
 from ..errors import Failure
+from ..terminal import Paint, plain
 
 
 _USUAL: Final = ProjectSettings()
 _HEAD: Final = ("cloud", "project", "project ID", "state")
+_IS_GOOD: Final = {
+    "collected": True,
+    "configured": True,
+    "over limit": False,
+    "conflict": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class ProjectReport:
         """Return the configuration with the projects that are found."""
         return replace(self.configuration, projects=self.selection.projects)
 
-    def table(self) -> str:
+    def table(self, paint: Paint = plain) -> str:
         """Return a table with a row for each listed project, and what is amiss."""
         rows = [_HEAD] + [
             (
@@ -61,11 +68,13 @@ class ProjectReport:
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
         lines = [
             "  ".join(
-                text.ljust(width) for text, width in zip(row, widths, strict=True)
-            ).rstrip()
-            for row in rows
+                text.ljust(width)
+                for text, width in zip(names, widths[:-1], strict=True)
+            )
+            + f"  {paint(state, _IS_GOOD.get(state))}"
+            for *names, state in rows
         ]
-        return "\n".join([*lines, *self._remarks(), ""])
+        return "\n".join([*lines, *self._remarks(paint), ""])
 
     def as_configuration(self) -> str:
         """Return the projects that are not configured yet, to paste into a file."""
@@ -103,7 +112,7 @@ class ProjectReport:
         discovery = self._cloud(cloud).discovery
         return (discovery.name_prefix if discovery else "") + decision.listed.name
 
-    def _remarks(self) -> Iterator[str]:
+    def _remarks(self, paint: Paint = plain) -> Iterator[str]:
         for name, found in self.lists.items():
             yield ""
             yield f"{name}: {self.selection.summary(name)} ({found.operation})"
@@ -114,14 +123,14 @@ class ProjectReport:
                 yield from _near(get_close_matches(pattern, names))
         for name, failure in self.failures.items():
             yield ""
-            yield f"{name}: {failure.problem}"
+            yield paint(f"{name}: {failure.problem}", False)
             yield f"  -> {failure.advice}"
             if failure.request:
                 yield f"     {failure.request}"
         for missing in self.selection.missing:
             if missing.project.cloud.name in self.lists:
                 yield ""
-                yield f"{missing.project.name}: {missing.failure.problem}"
+                yield paint(f"{missing.project.name}: {missing.failure.problem}", False)
                 yield f"  -> {missing.failure.advice}"
                 yield from _near(missing.near_names)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ..collection.causes import first_of
 from ..collectors.base import Target
+from ..terminal import Paint, plain
 from .findings import CommonProblem, Finding, Step, Uncollected, common_problems
 
 
@@ -19,7 +20,10 @@ _MIN_WIDTH: Final = 6
 class Table:
     """A table with a row for each finding; its names have to be known before."""
 
-    def __init__(self, names: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(
+        self, names: Iterable[tuple[str, str, str]], paint: Paint = plain
+    ) -> None:
+        self._paint = paint
         columns = list(zip(("project", "collector", "API"), *names, strict=True))
         self._widths = [
             *(max(map(len, column)) for column in columns),
@@ -29,7 +33,8 @@ class Table:
     @property
     def head(self) -> str:
         """The first line."""
-        return self._line("project", "collector", "API", *Step)
+        names = ("project", "collector", "API", *Step)
+        return self._line((name, None) for name in names)
 
     def row(self, finding: Finding) -> str:
         """Return the line of a finding."""
@@ -37,20 +42,28 @@ class Table:
         if finding.number is not None:
             note = words[-1].removeprefix(str(finding.number))
             words[-1] = f"{finding.number} {finding.noun}{note}"
+        names = (finding.project, finding.collector, finding.api_version)
+        is_good = [finding.steps[step].ok for step in Step]
         return self._line(
-            finding.project, finding.collector, finding.api_version, *words
+            [*((name, None) for name in names), *zip(words, is_good, strict=True)]
         )
 
-    def _line(self, *texts: str) -> str:
-        padded = (t.ljust(width) for t, width in zip(texts, self._widths, strict=True))
+    def _line(self, cells: Iterable[tuple[str, bool | None]]) -> str:
+        padded = (
+            self._paint(text, is_good) + " " * (width - len(text))
+            for (text, is_good), width in zip(cells, self._widths, strict=True)
+        )
         return "  ".join(padded).rstrip()
 
 
-def table_of(targets: Iterable[Target]) -> Table:
+def table_of(targets: Iterable[Target], paint: Paint = plain) -> Table:
     """Return the table for the findings of `targets`."""
     return Table(
-        (target.project.name, target.product.name, target.api_version)
-        for target in targets
+        (
+            (target.project.name, target.product.name, target.api_version)
+            for target in targets
+        ),
+        paint,
     )
 
 
@@ -61,14 +74,18 @@ def table(findings: Sequence[Finding], uncollected: Sequence[Uncollected] = ()) 
     return "\n".join([*lines, summary(findings, uncollected)])
 
 
-def summary(findings: Sequence[Finding], uncollected: Sequence[Uncollected]) -> str:
+def summary(
+    findings: Sequence[Finding],
+    uncollected: Sequence[Uncollected],
+    paint: Paint = plain,
+) -> str:
     """Return what follows the table: problems, advice, and whether all is well."""
     lines = []
     for common in common_problems(findings):
         problem = common.problem
         lines += [
             "",
-            f"{common.title}: {problem.explanation}",
+            paint(f"{common.title}: {problem.explanation}", False),
             f"  -> {problem.advice}",
             *([f"     {problem.request}"] if problem.request else []),
         ]
@@ -78,7 +95,7 @@ def summary(findings: Sequence[Finding], uncollected: Sequence[Uncollected]) -> 
     verdict = (
         f"{failing} of {len(findings)} cannot be collected" if failing else "all well"
     )
-    return "\n".join([*lines, "", verdict, ""])
+    return "\n".join([*lines, "", paint(verdict, not failing), ""])
 
 
 def _hints(uncollected: Sequence[Uncollected]) -> Iterator[str]:
