@@ -228,7 +228,8 @@ class Cloud:
     """
     An account in a region of a cloud: endpoints, credential, TLS and proxy.
 
-    `provider` is None if the configuration gives the endpoints instead.
+    `provider` is None if the configuration gives the endpoints instead. `shards` is how
+    many processes use the credential.
     """
 
     name: str
@@ -240,6 +241,7 @@ class Cloud:
     tls: Tls = Tls()
     proxy_url: Secret | None = None
     rate_limit: RateLimit | None = None
+    shards: int = 1
     # Not compared: a cloud that discovers other projects keeps its connections.
     discovery: Discovery | None = field(default=None, compare=False)
 

@@ -49,6 +49,7 @@ def for_shard(configuration: Configuration, shard: Shard) -> Configuration:
 
 
 def _share(cloud: Cloud, number: int) -> Cloud:
+    cloud = replace(cloud, shards=number)
     limit = cloud.rate_limit
     if limit is None:
         return cloud

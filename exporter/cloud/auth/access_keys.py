@@ -96,9 +96,10 @@ class _Rejection:
 class AccessKeys:
     """One cloud's access key, and where it was rejected, shared by its projects."""
 
-    def __init__(self, source: KeySource) -> None:
+    def __init__(self, source: KeySource, processes: int = 1) -> None:
         self.source = source
-        self.lockout_guard = LockoutGuard(LockoutLimits(cooldown_seconds=_LOCK_SECONDS))
+        limits = LockoutLimits(cooldown_seconds=_LOCK_SECONDS)
+        self.lockout_guard = LockoutGuard(limits.divided(processes))
         self._rejections: dict[str, _Rejection] = {}
 
     def rejection(self, path: str, key: AccessKey) -> Failure | None:

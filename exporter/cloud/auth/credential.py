@@ -66,10 +66,10 @@ def new_credential(
     """Return the credential that `cloud` is configured with; it logs in with `client`."""
     match cloud.auth:
         case PasswordAuth():
-            issuer = TokenIssuer(cloud.auth, cloud.iam_url, client, clock)
+            issuer = TokenIssuer(cloud.auth, cloud.iam_url, client, clock, cloud.shards)
             return TokenCredential(issuer, expiry_changed)
         case AccessKeyAuth():
-            keys = AccessKeys(ConfiguredKeys(cloud.auth))
+            keys = AccessKeys(ConfiguredKeys(cloud.auth), cloud.shards)
             return KeyCredential(keys, clock, expiry_changed)
         case EcsAgencyAuth(metadata_url=url):
             keys = AccessKeys(AgencyKeys(url, clock))

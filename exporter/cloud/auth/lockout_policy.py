@@ -21,6 +21,9 @@ What remains: a password that is changed, or roles that are taken away, in the s
 a burst. Then a burst's requests may be rejected in a row, and the user be locked for its
 15 minutes. Bursts come with a start and with the daily renewal of tokens.
 
+Processes that share a credential, as shards do, divide all of these numbers; each may send
+one request, so more than four shards can lock a user together.
+
 A request that ends without a response does not count: the usual cause is a cloud that
 hangs, not a wrong credential, and the exporter must continue when it recovers.
 """
@@ -37,7 +40,6 @@ from typing import Final
 from ...errors import Failure
 
 
-_MAX_UNACCEPTED: Final = 4
 _YIELD_SECONDS: Final = 60.0
 
 
@@ -48,14 +50,26 @@ class LockoutLimits:
 
     A rejected credential is not used for `cooldown_seconds`. An accepted one counts as
     accepted for `accepted_seconds`, with up to `max_in_flight` requests in flight, and for
-    `burst_seconds` with up to `max_in_burst`.
+    `burst_seconds` with up to `max_in_burst`. `max_rejections` count within the cooldown.
     """
 
     cooldown_seconds: float
+    max_rejections: int = 4
     accepted_seconds: float = math.inf
     max_in_flight: float = math.inf
     burst_seconds: float = 0.0
     max_in_burst: int = 0
+
+    def divided(self, processes: int) -> LockoutLimits:
+        """Return what is safe in each of so many processes with the same credential."""
+        is_limited = math.isfinite(self.max_in_flight)
+        in_flight = max(1, self.max_in_flight // processes) if is_limited else math.inf
+        return replace(
+            self,
+            max_rejections=max(1, self.max_rejections // processes),
+            max_in_flight=in_flight,
+            max_in_burst=max(1, self.max_in_burst // processes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ class LockoutPolicy:
         self._accepted_until = self._burst_until = self._cooldown_until = -math.inf
         self._was_accepted = False
         self._rejections = 0
-        self._rejected_at: deque[float] = deque(maxlen=_MAX_UNACCEPTED)
+        self._rejected_at: deque[float] = deque(maxlen=limits.max_rejections)
         self._rejection: Failure | None = None
         self._rejected_project = ""
 
@@ -124,7 +138,7 @@ class LockoutPolicy:
         now = self._now()
         since = now - self._limits.cooldown_seconds
         rejected = sum(at > since for at in self._rejected_at)
-        left = _MAX_UNACCEPTED - rejected
+        left = self._limits.max_rejections - rejected
         if now >= self._accepted_until:
             return min(1, left) if is_patient else left
         if rejected:
@@ -139,7 +153,7 @@ class LockoutPolicy:
             return None
         now = self._now()
         until = self._cooldown_until
-        if len(self._rejected_at) == _MAX_UNACCEPTED:
+        if len(self._rejected_at) == self._limits.max_rejections:
             until = max(until, self._rejected_at[0] + self._limits.cooldown_seconds)
         if project == self._rejected_project and not is_only:
             # The project itself may be the cause: let others try first.

@@ -61,6 +61,7 @@ class TokenIssuer:
         iam_url: str,
         client: httpx.AsyncClient,
         clock: Clock,
+        processes: int = 1,
     ) -> None:
         self._auth = auth
         self._url = f"{iam_url}{_PATH}?nocatalog=true"
@@ -69,7 +70,7 @@ class TokenIssuer:
         self.user_id = ""
         """The user's ID, once it has logged in."""
 
-        self._lockout_guard = LockoutGuard(_LIMITS)
+        self._lockout_guard = LockoutGuard(_LIMITS.divided(processes))
         self._listed = ListedProjects(
             iam_url, client, lambda: self.token(None, project="")
         )

@@ -654,3 +654,43 @@ async def test_who_was_let_in_and_is_canceled_in_the_same_tick():
     assert len(uses.started) == 2
     uses.started[1].set_result("accepted")
     await asyncio.gather(first, third)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4])
+@pytest.mark.parametrize("was_accepted", [True, False])
+async def test_processes_do_not_lock_the_account_together(processes, was_accepted):
+    """However many use the credential, and are told to try again: at most four do."""
+    all_uses = [
+        Uses(LockoutGuard(PASSWORD.divided(processes))) for _ in range(processes)
+    ]
+    rejected = 0
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for uses in all_uses if was_accepted else ():
+            tasks.append(group.create_task(uses.use("first")))
+            await settle()
+            uses.started.pop().set_result("accepted")
+        for round_number in range(5):
+            for uses in all_uses:
+                uses.lockout_guard.try_again()
+                for number in range(10):
+                    asked = uses.use(f"p{round_number}-{number}")
+                    tasks.append(group.create_task(outcome(asked)))
+            await settle()
+            for uses in all_uses:
+                rejected += len(uses.started)
+                for started in uses.started:
+                    started.set_result("rejected")
+                uses.started.clear()
+            await settle()
+
+    assert processes <= rejected <= 4
+
+
+async def outcome(asked):
+    """Return whether a use of a credential was admitted."""
+    try:
+        await asked
+    except CollectionError:
+        return False
+    return True
