@@ -20,6 +20,13 @@ def of_project(series: str) -> str:
 
 
 def held_rule(name: str, kinds: str, values: Values) -> Record:
+    """
+    Return the rule that says of which collections the last values are kept.
+
+    Of those that fail, and of those that are missing unless all exporters of the scrape
+    job are up: then they are gone. One that has just started may not have listed its
+    projects yet.
+    """
     up = f'modelarts_up{{kind=~"{kinds}"}}'
     jobs = f'job=~"{values["exporter_jobs"]}"'
     return Record(
@@ -31,8 +38,7 @@ def held_rule(name: str, kinds: str, values: Values) -> Record:
           {of_project(f"present_over_time({up}[{values['hold']}])")}
           unless {of_project(up)}
           unless on (job) (
-            min by (job) (min_over_time(up{{{jobs}}}[5m])) == 1
-            and on (job) up{{{jobs}}}
+            min by (job) (up{{{jobs}}}) == 1
             unless on (job) time() - process_start_time_seconds{{{jobs}}} < 300
           )
         )
@@ -56,4 +62,5 @@ def held(name: str, expression: str, held: str, keys: str = KEYS) -> Record:
 
 
 def also_errors(held: str, selector: str = "") -> str:
+    """Hold, too, what has a request of its own that fails while the rest succeeds."""
     return f"({held} or {ERRORS}{selector} > 0)"

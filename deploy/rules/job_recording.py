@@ -23,7 +23,7 @@ _COMMENT: Final = """
 
     Numbers keep their last values while a project cannot be collected (modelarts_up is 0),
     and while the exporter is down, starts, or is replaced: a failure resolves no alert. What
-    is missing although the exporter has been scraped for five minutes is gone.
+    is missing although the exporter is up, and has been for five minutes, is gone.
 
     Rules with api_version keep the versions apart: each has its own quotas, and one can fail
     while the other works. A quota of v2 has a request of its own, which can fail while

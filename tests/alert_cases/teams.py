@@ -1,6 +1,6 @@
 """Cases of the label `team`, which alerts about a project take from its configuration."""
 
-from .case import INFO, UP, Case
+from .case import INFO, UP, Case, info
 
 
 ALERT = "ModelArtsProjectNotCollected"
@@ -34,6 +34,13 @@ CASES = [
         {UP: "0x20", INFO.replace('project="a"', 'project="b"'): "1x20"},
         {16: 1},
         'team="unknown"',
+    ),
+    Case(
+        "another team, while its API fails",
+        ALERT,
+        {UP: "0x60", info('label_team="audio"'): "1x20 stale", INFO: "_x20 1x40"},
+        {50: 1},
+        'team="vision"',
     ),
     Case(
         "two exporters, of which one collects it",

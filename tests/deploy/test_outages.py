@@ -149,6 +149,11 @@ CASES = {
         scraped(OLD, ("up", 40), ("down", 3), WHOLE),
         [fired(FIRING, minutes(32))],
     ),
+    "a restart between two scrapes, while alerts are pending": (
+        scraped(OLD, ("up", 40), ("empty", minutes(2)), WHOLE)
+        | {f"process_start_time_seconds{{{OLD}}}": "0x39 600x400"},
+        [fired(FIRING, minutes(32))],
+    ),
     "the pod is replaced, while alerts are pending": (
         scraped(OLD, ("up", 40), ("gone", minutes(40)))
         | scraped(NEW, ("gone", 44), ("down", 3), WHOLE),
