@@ -9,8 +9,8 @@ import socket
 import sys
 import time
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -73,7 +73,6 @@ async def serve_exporter(
         configuration = exporter.collector.configuration
         _warn_of_plain_http(configuration)
         raise_open_files_limit()
-        _relieve_garbage_collector()
         shard = configuration.shard
         scheme = "https" if web is not None and web.has_tls else "http"
         log.info(
@@ -87,7 +86,8 @@ async def serve_exporter(
         app = create_app(exporter, paths)
         guarded = app if web is None else AccessMiddleware(app, web, paths.open)
         async with serving(guarded, listener, web, exporter.telemetry):
-            await wait_for_signal(on_hangup=partial(_reload, exporter))
+            with _less_garbage_collection():
+                await wait_for_signal(on_hangup=partial(_reload, exporter))
             on_end()
             exporter.collector.end_within(_SHUTDOWN_SECONDS)
     log.info("stopped")
@@ -163,11 +163,18 @@ async def open_exporter(
         await collector.aclose()
 
 
-def _relieve_garbage_collector() -> None:
+@contextmanager
+def _less_garbage_collection() -> Iterator[None]:
     """Let it look at what scrapes leave behind, and not at what is there from the start."""
+    thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _reload(exporter: Exporter) -> None:

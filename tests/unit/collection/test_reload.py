@@ -1,6 +1,7 @@
 """The configuration is swapped as a whole, between scrapes, or not at all."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -290,6 +291,23 @@ async def test_sighup_reloads(cloud, logged):
     )
     os.kill(os.getpid(), signal.SIGTERM)
     await running
+    listener.close()
+
+
+async def test_the_garbage_collector_is_left_as_it_was(cloud, logged):
+    """While the exporter serves, it looks at less, and less often."""
+    load = Reloading(configured(cloud, "a"))
+    before = gc.get_threshold(), gc.get_freeze_count()
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/-/healthy"
+    running = asyncio.create_task(serve_exporter(load, listener, WebPaths()))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await client.get(url)
+        assert gc.get_threshold()[0] > before[0][0]
+        assert gc.get_freeze_count() > before[1]
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
     listener.close()
 
 
