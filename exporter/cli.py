@@ -9,7 +9,6 @@ import sys
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
 
 from .app import collect_once, serve_exporter
 from .check.command import check_apis, check_assumptions, show_projects
@@ -18,6 +17,7 @@ from .config import Configuration, for_shard, load
 from .config.summary import summary_of
 from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
+from .exit_status import ExitStatus
 from .flag_checks import check_flags
 from .flags import (
     EXPORTER_ADDRESS,
@@ -33,12 +33,6 @@ from .web.paths import WebPaths, web_paths
 from .web.server import ListenError, exit_in_time, listen
 
 
-_SUCCEEDED: Final = 0
-_FAILED: Final = 1
-_BAD_CONFIGURATION: Final = 2
-_INTERRUPTED: Final = 130
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its status."""
     parser = build_parser()
@@ -49,32 +43,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_run(flags))
     except ConfigurationError as error:
         print(*error.lines(), sep="\n", file=sys.stderr)
-        sys.exit(_BAD_CONFIGURATION)
+        sys.exit(ExitStatus.BAD_CONFIGURATION)
     except ListenError as error:
         print(error, file=sys.stderr)
-        sys.exit(_FAILED)
+        sys.exit(ExitStatus.FAILED)
     except KeyboardInterrupt:
         # Ended by the signal, as a shell expects that is to end its loop, too.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
-        sys.exit(_INTERRUPTED)  # The first process of a container does not end by it.
+        sys.exit(
+            ExitStatus.INTERRUPTED
+        )  # The first process of a container does not end by it.
 
 
 def _run(flags: Flags) -> int:
+    if flags.shell is not None:
+        # A server has no use for the library that it needs.
+        from .completion import completion_script  # noqa: PLC0415
+
+        print(completion_script(flags.shell))
+        return ExitStatus.SUCCEEDED
     address = flags.listen_address
     if flags.command is Command.SIMULATOR:
         listener = listen(address or SIMULATOR_ADDRESS)
         asyncio.run(run_simulator(listener, flags.speed))
-        return _SUCCEEDED
+        return ExitStatus.SUCCEEDED
     if flags.command is Command.DEMO:
         listener = listen(address or EXPORTER_ADDRESS)
         asyncio.run(run_demo(listener, _paths(flags), flags.speed, _names(flags)))
-        return _SUCCEEDED
+        return ExitStatus.SUCCEEDED
     read = partial(_read, flags)
     if flags.config_check:
         return _check_configuration(flags, read())
     if flags.command is not Command.SERVE:
-        return _SUCCEEDED if _print(flags, read) else _FAILED
+        return ExitStatus.SUCCEEDED if _print(flags, read) else ExitStatus.FAILED
     # Report errors of the configuration before those of the address.
     read()
     web = _web(flags)
@@ -89,7 +91,7 @@ def _run(flags: Flags) -> int:
             names=_names(flags),
         )
     )
-    return _SUCCEEDED
+    return ExitStatus.SUCCEEDED
 
 
 def _read(flags: Flags) -> Configuration:
@@ -105,9 +107,9 @@ def _check_configuration(flags: Flags, configuration: Configuration) -> int:
     for warning in configuration.warnings:
         print(warning.text(file, "warning"), file=sys.stderr)
     if configuration.warnings and flags.config_strict:
-        return _BAD_CONFIGURATION
+        return ExitStatus.BAD_CONFIGURATION
     print(f"{file}: {summary_of(configuration)}")
-    return _SUCCEEDED
+    return ExitStatus.SUCCEEDED
 
 
 def _print(flags: Flags, read: Callable[[], Configuration]) -> bool:

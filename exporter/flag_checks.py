@@ -8,10 +8,15 @@ from typing import Final
 
 from .check.command import OutputFormat
 from .config import MAX_SHARDS
-from .flags import Command, Flags
+from .flags import Command, Flags, Shell
 from .web.paths import OwnPath, web_paths
 
 
+_WITHOUT_CONFIGURATION: Final = {
+    Command.DEMO,
+    Command.SIMULATOR,
+    Command.COMPLETION,
+}
 _FORMATS: Final = {
     Command.CHECK: {OutputFormat.TABLE, OutputFormat.JSON},
     Command.PROJECTS: {OutputFormat.TABLE, OutputFormat.YAML},
@@ -20,7 +25,11 @@ _FORMATS: Final = {
 
 def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
     """Print the first error of `flags` with the usage, and exit with status 2."""
-    needs_file = flags.command not in {Command.DEMO, Command.SIMULATOR}
+    if (flags.command is Command.COMPLETION) is not (flags.shell is not None):
+        parser.error(
+            f"give a shell with completion, and only there: {', '.join(Shell)}"
+        )
+    needs_file = flags.command not in _WITHOUT_CONFIGURATION
     if needs_file and flags.config_file is None:
         parser.error("--config.file is needed; without a cloud, try the command demo")
     if flags.config_strict and not flags.config_check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 import re
+import textwrap
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,6 +16,7 @@ from .app import REVISION
 from .check.command import OutputFormat
 from .config import Shard
 from .config.messages import unknown
+from .exit_status import EXIT_STATUSES
 from .logs import LogFormat, LogLevel
 
 
@@ -33,12 +35,34 @@ class Command(StrEnum):
     ONCE = "once"
     CHECK = "check"
     PROJECTS = "projects"
+    COMPLETION = "completion"
+
+
+COMMANDS: Final = {
+    Command.SERVE: "serve the metrics (default)",
+    Command.DEMO: "serve a simulated cloud's jobs",
+    Command.SIMULATOR: "serve only the simulated cloud",
+    Command.ONCE: "collect once and print the metrics",
+    Command.CHECK: "query every API and report problems",
+    Command.PROJECTS: "list the projects that the credentials can read",
+    Command.COMPLETION: "print the script that completes this command line in a shell",
+}
+"""What each of them does."""
+
+
+class Shell(StrEnum):
+    """The shells whose completion is known."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
 
 
 class Flags(argparse.Namespace):
     """The parsed command line."""
 
     command: Command
+    shell: Shell | None
     config_file: str | None
     config_check: bool
     config_strict: bool
@@ -72,18 +96,30 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="modelarts-exporter",
         description="Prometheus exporter for ModelArts jobs, quotas and durations.",
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        parents=[flag_parser()],
     )
     parser.add_argument(
         "command",
         nargs="?",
         type=_member_of(Command),
         default=Command.SERVE,
-        help="serve (default); demo: serve a simulated cloud's jobs; simulator: serve "
-        "only the simulated cloud; once: collect once and print the metrics; check: query "
-        "every API and report problems; projects: list the projects that the credentials "
-        "can read",
+        help="; ".join(f"{command}: {words}" for command, words in COMMANDS.items()),
     )
+    parser.add_argument(
+        "shell",
+        nargs="?",
+        type=_member_of(Shell),
+        help=f"completion: {', '.join(Shell)}",
+    )
+    return parser
+
+
+def flag_parser() -> argparse.ArgumentParser:
+    """Return a parser of the flags alone, which all commands share."""
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--config.file", dest="config_file", metavar="FILE", help="configuration file"
     )
@@ -180,6 +216,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--log.level",
         dest="log_level",
         type=_member_of(LogLevel),
+        choices=list(LogLevel),
         metavar=_choices(LogLevel),
         default=LogLevel.INFO,
         help="minimum level of log messages (default info)",
@@ -188,6 +225,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--log.format",
         dest="log_format",
         type=_member_of(LogFormat),
+        choices=list(LogFormat),
         metavar=_choices(LogFormat),
         default=LogFormat.LOGFMT,
         help="format of log lines (default logfmt)",
@@ -204,6 +242,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--format",
         dest="output_format",
         type=_member_of(OutputFormat),
+        choices=list(OutputFormat),
         metavar=_choices(OutputFormat),
         default=OutputFormat.TABLE,
         help="check: table (default) or json; projects: table, or yaml to paste into "
@@ -221,6 +260,16 @@ def build_parser() -> argparse.ArgumentParser:
         f"python: {platform.python_version()})",
     )
     return parser
+
+
+def _epilog() -> str:
+    lines = (
+        textwrap.fill(
+            f"{commands}: {words}", 78, initial_indent="  ", subsequent_indent=" " * 6
+        )
+        for commands, words in EXIT_STATUSES.items()
+    )
+    return "\n".join(["exit status:", *lines])
 
 
 def _member_of(choices: type[E]) -> Callable[[str], E]:
