@@ -13,6 +13,7 @@ RUN python3 -m venv /opt/build \
     && python3 -m venv /opt/exporter \
     && /opt/exporter/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY deploy/man deploy/man
 COPY exporter exporter
 RUN /opt/build/bin/python -m build --wheel --no-isolation --outdir /tmp/wheel \
     && /opt/exporter/bin/pip install --no-cache-dir --no-compile --no-deps --no-index /tmp/wheel/*.whl \

@@ -1,5 +1,5 @@
 """
-Writes what the code says into the documents' tables.
+Writes what the code says into the documents' tables, and the manual page.
 
 Run as `python -m docs.build`. A table that is written has a comment above it that says
 with what. In those of flags and metrics, the last column, and what the code does not
@@ -17,6 +17,7 @@ from typing import Final
 
 from deploy.rules.values import VALUES
 from deploy.rules.values import Form as ValueForm
+from docs.man_page import MAN_PAGE, man_page
 from docs.reference import (
     NamedStatus,
     choices_of,
@@ -191,3 +192,4 @@ def _status_rows(api: str) -> Iterator[list[str]]:
 if __name__ == "__main__":
     for document in DOCUMENTS:
         document.write_text(built(document.read_text()))
+    MAN_PAGE.write_text(man_page())

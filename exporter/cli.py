@@ -48,12 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(error, file=sys.stderr)
         sys.exit(ExitStatus.FAILED)
     except KeyboardInterrupt:
-        # Ended by the signal, as a shell expects that is to end its loop, too.
+        # End by the signal: a shell ends its loop then. Only the first process of a
+        # container goes on.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
-        sys.exit(
-            ExitStatus.INTERRUPTED
-        )  # The first process of a container does not end by it.
+        sys.exit(ExitStatus.INTERRUPTED)
 
 
 def _run(flags: Flags) -> int:

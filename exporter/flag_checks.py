@@ -40,6 +40,13 @@ def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
         parser.error("give --metrics.allow or --metrics.deny, not both")
     if flags.assumptions and flags.command is not Command.CHECK:
         parser.error("--assumptions is for the command check")
+    if not flags.speed > 0:
+        parser.error("--simulator.speed must be above 0")
+    _check_paths(parser, flags)
+    _check_shard(parser, flags)
+
+
+def _check_paths(parser: argparse.ArgumentParser, flags: Flags) -> None:
     if not flags.telemetry_path.startswith("/"):
         parser.error("--web.telemetry-path must start with /")
     if flags.telemetry_path in set(OwnPath) - {OwnPath.PAGE}:
@@ -52,9 +59,6 @@ def check_flags(parser: argparse.ArgumentParser, flags: Flags) -> None:
         )
     except ValueError as error:
         parser.error(str(error))
-    if not flags.speed > 0:
-        parser.error("--simulator.speed must be above 0")
-    _check_shard(parser, flags)
 
 
 def _check_shard(parser: argparse.ArgumentParser, flags: Flags) -> None:

@@ -144,6 +144,7 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path):
     file = tmp_path / "modelarts.yml"
     file.write_text((DEPLOY / "compose/simulated.yml").read_text())
     run(program, "--config.check", f"--config.file={file}", cwd=tmp_path)
+    assert (tmp_path / "venv/share/man/man1/modelarts-exporter.1").exists()
     # Files beside the code are there, too.
     code = "import asyncio; from exporter.web.status_page import render, headers; headers()"
     run(python, "-c", code, cwd=tmp_path)

@@ -102,7 +102,11 @@ def run(text, folder, make):
     return subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", text],
         cwd=folder,
-        env={**os.environ, "PATH": f"{programs}:{BIN}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "HOME": str(folder),
+            "PATH": f"{programs}:{BIN}:{os.environ['PATH']}",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

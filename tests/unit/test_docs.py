@@ -4,6 +4,7 @@ import ast
 import functools
 import json
 import re
+import subprocess
 
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,6 +15,7 @@ from documents import DOCUMENTS, blocks, slugs
 
 from docs.build import DOCUMENTS as BUILT
 from docs.build import built
+from docs.man_page import MAN_PAGE, man_page
 from docs.reference import configuration_keys
 from exporter.collectors.registry import REGISTRY
 from exporter.config import load
@@ -98,6 +100,28 @@ def test_references_are_what_the_code_says(document):
 
     assert text.count("made by make docs") >= 1
     assert built(text) == text
+
+
+def test_the_manual_page_is_what_help_says():
+    """It is written by the same program, and man(1) finds it by its name and purpose."""
+    assert MAN_PAGE.read_text() == man_page()
+    assert re.search(
+        r"^\.SH NAME\nmodelarts\\-exporter \\-\nPrometheus exporter",
+        man_page(),
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.needs("mandoc")
+def test_the_manual_page_is_correct():
+    """Nothing is wrong with its language; it has no date, since it has none to tell."""
+    checked = subprocess.run(
+        ["mandoc", "-T", "lint", MAN_PAGE], capture_output=True, text=True, check=False
+    )
+    said = (checked.stdout + checked.stderr).splitlines()
+
+    assert not [line for line in said if "missing date" not in line]
 
 
 def test_a_reference_is_corrected():
