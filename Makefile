@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RENDERER := dashboards/renderer
+RENDERER := tests/renderer
 
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -74,7 +74,7 @@ rules: $(VENV)/test.stamp
 pictures: $(VENV)/test.stamp renderer
 	STATUS_PAGE_PICTURE=docs/images/status-page.png $(BIN)/python -m pytest \
 		tests/integration/test_status_page.py -k 1100-light
-	$(BIN)/python -m dashboards.renderer.draw $(ARGS)
+	$(BIN)/python -m tests.renderer.draw $(ARGS)
 
 benchmark: $(VENV)/test.stamp
 	$(BIN)/python tests/benchmark/run.py $(ARGS)

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from dashboard_files import DASHBOARDS
+from renderer import browser, grafana
+from renderer.history import scrapes
+from renderer.prometheus import Target, running
 
-from dashboards.renderer import browser, grafana
-from dashboards.renderer.history import scrapes
-from dashboards.renderer.prometheus import Target, running
 from exporter.logs import LogFormat, LogLevel, configure
 
 

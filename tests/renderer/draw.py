@@ -28,7 +28,7 @@ from .history import scrapes
 from .prometheus import Target, running
 
 
-DASHBOARDS: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parent.parent.parent
 _WIDTH: Final = 1040
 _CHOSEN: Final = {"modelarts-project": {"project": ["vision"]}}
 _SCALE: Final = 1.5
@@ -42,7 +42,7 @@ async def draw(url: str, view: grafana.View, folder: Path, *, is_demo: bool) -> 
         browser.drawing(view.width, _SCALE) as page,
     ):
         prometheus = grafana.PrometheusClient(client)
-        for file in sorted(DASHBOARDS.glob("*.json")):
+        for file in sorted((ROOT / "dashboards").glob("*.json")):
             board = json.loads(file.read_text())
             chosen = _CHOSEN.get(board["uid"]) if is_demo else None
             panels = await grafana.answers(
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prometheus", metavar="URL")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--out", type=Path, default=DASHBOARDS.parent / "docs/images")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
     flags = parser.parse_args()
     configure(LogLevel.ERROR, LogFormat.LOGFMT, sys.stderr)
     browser.bundle()

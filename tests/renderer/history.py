@@ -106,9 +106,9 @@ def _set_faults(
     """Throttle a project for a while, and refuse another in the last quarter."""
     cloud.faults.clear()
     faults = {"sandbox": _NOT_OFFERED}
-    if 0.4 < share < 0.5:  # noqa: PLR2004
+    if 0.4 < share < 0.5:
         faults["vision"] = _THROTTLED
-    if share > 0.75:  # noqa: PLR2004
+    if share > 0.75:
         faults["ranking"] = _REFUSED
     for name, fault in faults.items():
         cloud.faults.add(

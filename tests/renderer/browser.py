@@ -45,9 +45,7 @@ _PAGE: Final = "http://grafana.invalid/"
 def bundle() -> None:
     """Make one file of the panels and Grafana's components; `npm ci` was before."""
     command = [ESBUILD, FOLDER / "panels.jsx"]
-    subprocess.run(  # noqa: S603 - a fixed program, our own files
-        [*command, *_BUNDLING, f"--outfile={BUNDLE}"], check=True
-    )
+    subprocess.run([*command, *_BUNDLING, f"--outfile={BUNDLE}"], check=True)
 
 
 @asynccontextmanager
