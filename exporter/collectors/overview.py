@@ -25,6 +25,8 @@ class Longest:
     name: str
     reference: str
     seconds: float
+    ends_by_itself: bool = True
+    """Whether such objects do, so that a long time means something."""
 
 
 @dataclass(frozen=True, slots=True)

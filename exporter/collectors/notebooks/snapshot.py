@@ -96,8 +96,12 @@ def _longest(notebooks: Sequence[Notebook], now: float) -> Longest | None:
     oldest = min(running, key=_rank, default=None)
     if oldest is None or oldest.created is None:
         return None
-    seconds = now - oldest.created / 1000
-    return Longest(oldest.name, f"notebook {oldest.notebook_id}", max(0.0, seconds))
+    return Longest(
+        oldest.name,
+        f"notebook {oldest.notebook_id}",
+        max(0.0, now - oldest.created / 1000),
+        ends_by_itself=False,
+    )
 
 
 def _rank(notebook: Notebook) -> tuple[bool, float, str]:

@@ -119,7 +119,7 @@ def _project_status(
 ) -> ProjectStatus:
     findings = findings_of(targets, causes)
     ages = [target.age for target in targets if target.age is not None]
-    overviews = [target.overview for target in targets if target.overview is not None]
+    longest = [target.overview.longest for target in targets if target.overview]
     return ProjectStatus(
         project=project,
         targets=targets,
@@ -129,7 +129,7 @@ def _project_status(
         waiting=_numbers(targets, Phase.PENDING),
         quota=max(_quotas(targets), key=lambda quota: quota.share, default=None),
         longest=max(
-            (overview.longest for overview in overviews if overview.longest),
+            (one for one in longest if one is not None and one.ends_by_itself),
             key=lambda longest: longest.seconds,
             default=None,
         ),
