@@ -82,7 +82,9 @@ class Progress:
 
     def print(self, text: str, file: TextIO | None = None) -> None:
         """Print `text` to `file` or the standard output, above that line."""
-        with self._line.external_write_mode() if self._line else nullcontext():
+        line = self._line
+        # The library's object has no truth value until something is counted.
+        with nullcontext() if line is None else line.external_write_mode():
             print(text, file=file, flush=True)
 
 

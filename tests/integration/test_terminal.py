@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -88,6 +90,25 @@ def test_progress(cloud, arguments, name):
     assert not re.search(CLOCK, "\n".join(terminal.screen))
     assert terminal.screen[0] == piped.stdout.splitlines()[0]
     assert not CONTROL.search(piped.stdout + piped.stderr)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_the_table_of_projects_appears_above_the_progress(cloud, arguments, output):
+    """It comes while nothing is counted yet; with JSON, it is not for the output."""
+    file = Path(arguments[0].partition("=")[2])
+    text = file.read_text().replace("projects:", "    discovery: {}\nprojects:")
+    file.write_text(text)
+    command = [*COMMAND, "check", f"--format={output}", *arguments]
+    with (
+        faulty(cloud, effect="delay", seconds=1, api="auth_projects"),
+        on_terminal(command) as terminal,
+    ):
+        terminal.until(PROGRESS["projects"][2])
+        status = terminal.end()
+
+    assert status == 0
+    assert terminal.screen[0].split()[:3] == ["cloud", "project", "project"]
+    assert not re.search(CLOCK, "\n".join(terminal.screen))
 
 
 def test_a_file_gets_no_progress(cloud, arguments, tmp_path):
