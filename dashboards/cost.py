@@ -86,7 +86,7 @@ def _now(layout: Layout) -> None:
             "Endless notebooks, an hour",
             "Running notebooks outside of pools that nothing stops by itself.",
             _ENDLESS,
-            6,
+            5,
         ),
     ):
         add_stat(
@@ -105,7 +105,7 @@ def _now(layout: Layout) -> None:
         f"count({_LONG})",
         steps=(("green", None), ("orange", 1.0)),
         no_value="None, or the exporter is down.",
-        width=5,
+        width=6,
     )
     add_alerts(layout, "$project|")
 

@@ -74,6 +74,12 @@ async def draw(page: Page, panels: list[dict], start: float, end: float) -> None
     await page.evaluate("board => draw(JSON.parse(board))", json.dumps(board))
 
 
+async def top_of_row(page: Page, title: str) -> float:
+    """Return where a row of the drawn dashboard begins, in pixels from the top."""
+    box = await page.get_by_role("heading", name=title, exact=True).bounding_box()
+    return box["y"]
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A drawn panel: what it is (drawn, empty, failed or undrawable) and what it says."""

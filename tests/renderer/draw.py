@@ -31,6 +31,10 @@ from .prometheus import Target, running
 ROOT: Final = Path(__file__).parent.parent.parent
 _WIDTH: Final = 1040
 _CHOSEN: Final = {"modelarts-project": {"project": ["vision"]}}
+_SHORT: Final = "modelarts-fleet"
+"""The dashboard of which there also is a picture without what comes from a row on."""
+
+_UNTIL: Final = "Quotas"
 _SCALE: Final = 1.5
 """So that text is sharp where a page shows pictures smaller than they are."""
 
@@ -50,6 +54,11 @@ async def draw(url: str, view: grafana.View, folder: Path, *, is_demo: bool) -> 
             )
             await browser.draw(page, panels, view.start, view.end)
             await page.screenshot(path=folder / f"{file.stem}.png", full_page=True)
+            if file.stem == _SHORT:
+                clip = {"x": 0, "y": 0, "width": page.viewport_size["width"]}
+                clip["height"] = await browser.top_of_row(page, _UNTIL)
+                picture = folder / f"{file.stem}-top.png"
+                await page.screenshot(path=picture, full_page=True, clip=clip)
 
 
 @contextmanager
