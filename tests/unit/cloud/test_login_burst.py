@@ -139,6 +139,24 @@ async def test_projects_that_iam_lists_log_in_many_at_a_time(start):
     assert start.iam.lists == []
 
 
+async def test_a_hundred_projects_take_nine_round_trips():
+    """With four at a time it would be twenty-six."""
+    async with httpx.AsyncClient(transport=Iam()) as client:
+        start = Start(client)
+        await start.log_in(*names(0, 100))
+        round_trips = 0
+        while start.iam.logins:
+            round_trips += 1
+            in_flight, is_listing = list(start.iam.logins), bool(start.iam.lists)
+            if is_listing:
+                await start.iam.list(*names(0, 100))
+            await start.iam.accept(*in_flight)
+        await start.issuer.aclose()
+
+    assert round_trips == 9
+    assert all(isinstance(task.result(), Token) for task in start.tasks.values())
+
+
 @pytest.mark.parametrize(
     "answer",
     [
