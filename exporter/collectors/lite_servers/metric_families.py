@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...metrics.family import Family
-from ...metrics.labels import Labels
 from ...metrics.samples import gauge
 from ..base import Reading
+from ..readings import by_project
 from .snapshot import LiteServerSnapshot
 
 
 def lite_server_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the family of Lite Servers."""
-    listed = [
-        (Labels(project=reading.labels["project"]), reading.snapshot)
-        for reading in readings
-        if isinstance(reading.snapshot, LiteServerSnapshot)
-    ]
+    listed = by_project(readings, LiteServerSnapshot)
     yield gauge(
         "modelarts_lite_servers",
         "Number of existing Lite Servers, by flavor, charging, status and its phase.",

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...metrics.family import Family
-from ...metrics.labels import Labels
 from ...metrics.samples import gauge, seconds
 from ..base import Reading
+from ..readings import by_project
 from .snapshot import NotebookSnapshot
 
 
 def notebook_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of notebooks."""
-    listed = [
-        (Labels(project=reading.labels["project"]), reading.snapshot)
-        for reading in readings
-        if isinstance(reading.snapshot, NotebookSnapshot)
-    ]
+    listed = by_project(readings, NotebookSnapshot)
     yield gauge(
         "modelarts_notebooks",
         "Number of existing notebooks, by the API's status and the phase it belongs to.",

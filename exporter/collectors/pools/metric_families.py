@@ -10,6 +10,7 @@ from ...metrics.family import Family
 from ...metrics.labels import Labels
 from ...metrics.samples import gauge, known
 from ..base import Reading
+from ..readings import by_project
 from ..statuses import Status
 from .pool import PoolId, PoolType, Resources, Usage, WorkloadCounts
 from .snapshot import PoolSnapshot
@@ -26,11 +27,7 @@ _TRAINING = "train"
 
 def pool_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of pools."""
-    listed = [
-        (Labels(project=reading.labels["project"]), reading.snapshot)
-        for reading in readings
-        if isinstance(reading.snapshot, PoolSnapshot)
-    ]
+    listed = by_project(readings, PoolSnapshot)
     yield gauge(
         "modelarts_pools",
         "Number of resource pools, by the API's status and the phase it belongs to.",

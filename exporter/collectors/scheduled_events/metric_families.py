@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...metrics.family import Family
-from ...metrics.labels import Labels
 from ...metrics.samples import gauge
 from ..base import Reading
+from ..readings import by_project
 from .snapshot import EventSnapshot
 
 
 def event_families(readings: Sequence[Reading]) -> Iterator[Family]:
     """Yield the families of scheduled events."""
-    listed = [
-        (Labels(project=reading.labels["project"]), reading.snapshot)
-        for reading in readings
-        if isinstance(reading.snapshot, EventSnapshot)
-    ]
+    listed = by_project(readings, EventSnapshot)
     yield gauge(
         "modelarts_scheduled_events",
         "Events such as maintenance that are not over, by type and state.",
