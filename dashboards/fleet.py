@@ -123,9 +123,9 @@ def _projects(layout: Layout) -> None:
             f"sum by (project) ({of_projects('modelarts_active_accelerators')})",
             "short",
         ),
-        "Failed in a day": (f"sum by (project) (increase({failed}[1d]))", "short"),
-        "Running quota": (f"max by (project) ({running_share()})", "percentunit"),
-        "Capacity used": (f"max by (project) ({used_share()})", "percentunit"),
+        "Failed, 1 day": (f"sum by (project) (increase({failed}[1d]))", "short"),
+        "Quota": (f"max by (project) ({running_share()})", "percentunit"),
+        "Capacity": (f"max by (project) ({used_share()})", "percentunit"),
         "Full in": (f"min by (project) ({full_in()})", "s"),
         "Longest job": (
             f"max by (project) ({LONGEST})",
@@ -135,7 +135,8 @@ def _projects(layout: Layout) -> None:
     layout.add(
         Panel(
             title="Projects",
-            description="One line a project. Full in: when no job can be created any more "
+            description="One line a project. Quota: running jobs as a share of how many may run; "
+            "Capacity: existing jobs as a share of how many can exist; Full in: when no job can be created any more "
             "if the trend of the last 6 hours goes on, where that is within 30 days.",
             queries=[Query(expr=expr) for expr, _ in columns.values()],
             kind=Kind.TABLE,

@@ -142,6 +142,7 @@ window.draw = async ({ panels, from, to, width }) => {
   const timeRange = { from: start, to: end, raw: { from: start, to: end } };
   const ready = await Promise.all(panels.map(async (one) => ({ ...one, prepared: await prepared(one.panel, one.answers, theme) })));
   const height = Math.max(...panels.map(({ panel: { gridPos } }) => gridPos.y + gridPos.h)) * CELL.row;
+  document.body.style.margin = 0;
   document.body.innerHTML = '<div id="root"></div>';
   flushSync(() => createRoot(document.getElementById('root')).render(
     <data.ThemeContext.Provider value={theme}>
