@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.rules.holding import PROCESS
 from deploy.rules.rule import Alert, Group, Severity
 from deploy.rules.values import Values
 
@@ -64,18 +65,20 @@ def _scrapes(values: Values) -> tuple[Alert, ...]:
 
 
 def _collections(values: Values) -> tuple[Alert, ...]:
-    up = "project_kind_api_version:modelarts_up:last"
     return (
         Alert(
             "ModelArtsProjectNotCollected",
             Severity.WARNING,
             "8m",
             # If all fail, half of 15 minutes are over after seven. One that works again is
-            # over at once, whatever its share.
+            # over after five, whatever its share. All scrapes count: numbers that are
+            # recorded each minute would miss what fails in step with that.
             f"""
-            1 - avg_over_time({up}[15m]) > {values["failed_collections_percent"]} / 100
-            and min_over_time({up}[5m]) == 0
-            and {up}
+            1 - sum without ({PROCESS}) (sum_over_time(modelarts_up[15m]))
+            / sum without ({PROCESS}) (count_over_time(modelarts_up[15m]))
+            > {values["failed_collections_percent"]} / 100
+            and min without ({PROCESS}) (min_over_time(modelarts_up[5m])) == 0
+            and project_kind_api_version:modelarts_up:last
             """,
             "A ModelArts project is not collected.",
             f"""
