@@ -16,7 +16,7 @@ help:
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make test-unit  the quick ones, without other programs: the loop to work in"
 	@echo "make lint       formatting, lint and types"
-	@echo "make docs       write into the documents' tables what the code says"
+	@echo "make docs       write into the documents' tables what the code says, and the manual page"
 	@echo "make site       the documents as a web site, in build/site"
 	@echo "make dashboards write the dashboards' JSON anew from their code"
 	@echo "make manifests  write the Helm chart's copies and the plain manifests (needs helm)"
