@@ -110,6 +110,9 @@ class Telemetry:
             "When the configuration was last read without errors.",
             registry=self.registry,
         )
+        self._series_of: dict[
+            tuple[str, str, int | None], tuple[Counter, Histogram]
+        ] = {}
         Gauge(
             "modelarts_exporter_build_info",
             "1; the exporter's version, source revision and Python version.",
@@ -120,11 +123,19 @@ class Telemetry:
     def observe(self, exchange: Exchange) -> None:
         """Count an API request, and set by how much the API's clock is ahead."""
         cloud, operation, status = exchange.cloud, exchange.operation, exchange.status
-        # Initialized, since PromQL sees no increase in a series that starts at 1.
-        self._requests.labels(cloud, operation, _THROTTLED)
-        code = "error" if status is None else status
-        self._requests.labels(cloud, operation, code).inc()
-        self._request_duration.labels(cloud, operation).observe(exchange.seconds)
+        series = self._series_of.get((cloud, operation, status))
+        if series is None:
+            code = "error" if status is None else status
+            series = (
+                self._requests.labels(cloud, operation, code),
+                self._request_duration.labels(cloud, operation),
+            )
+            self._series_of[cloud, operation, status] = series
+            # Initialized, since PromQL sees no increase in a series that starts at 1.
+            self._requests.labels(cloud, operation, _THROTTLED)
+        requests, duration = series
+        requests.inc()
+        duration.observe(exchange.seconds)
         if exchange.clock_skew is not None:
             self._clock_skew.labels(cloud).set(exchange.clock_skew)
 
