@@ -241,7 +241,7 @@ class Cloud:
     tls: Tls = Tls()
     proxy_url: Secret | None = None
     rate_limit: RateLimit | None = None
-    shards: int = 1
+    shards: int = field(default=1, compare=False)
     # Not compared: a cloud that discovers other projects keeps its connections.
     discovery: Discovery | None = field(default=None, compare=False)
 

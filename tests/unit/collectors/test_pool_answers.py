@@ -149,10 +149,12 @@ def test_any_answer(changes):
         return
 
     reading = Reading(Labels(project="a", kind="pool", api_version="v2"), snapshot)
-    samples = [one for family in pool_families([reading]) for one in family.samples]
-    series = [(one.name, frozenset(one.labels.items())) for one in samples]
+    found = [lines for family in pool_families([reading]) for lines in family.samples]
+    samples = "".join(lines.text for lines in found).splitlines()
+    series = [sample.rpartition(" ")[0] for sample in samples]
+    values = [float(sample.rpartition(" ")[2]) for sample in samples]
     assert len(series) == len(set(series))
-    assert all(math.isfinite(one.value) and one.value >= 0 for one in samples)
+    assert all(math.isfinite(value) and value >= 0 for value in values)
     assert snapshot.number == len(snapshot.pools)
     assert all(part.title for part in snapshot.overview(0.0, Thresholds()).bars)
 
