@@ -475,16 +475,31 @@ def test_the_rules_are_those_that_are_tested():
     assert made_rules(f"prometheusRule.statusPageUrl={json.dumps(page)}") == shipped
 
 
-def test_the_status_page_is_the_service():
-    """Where nothing else is said."""
+@pytest.mark.parametrize(
+    ("settings", "page"),
+    [
+        ([], "http://jobs-modelarts-exporter.monitoring.svc:10198/"),
+        (
+            ['web.routePrefix="/jobs"', 'web.scheme="https"', "service.port=80"],
+            "https://jobs-modelarts-exporter.monitoring.svc:80/jobs/",
+        ),
+        (['web.externalUrl="https://example.org/jobs"'], "https://example.org/jobs/"),
+        (
+            ["shards=3"],
+            "{{ end }}.jobs-modelarts-exporter-headless.monitoring.svc:10198/",
+        ),
+    ],
+    ids=["service", "prefix", "external", "shards"],
+)
+def test_the_status_page_that_alerts_name(settings, page):
+    """The Service's, or the one of the pod that has the project; a URL of one's own wins."""
     (alert,) = (
         rule
-        for rule in made_rules()["modelarts-jobs"]
+        for rule in made_rules(*settings)["modelarts-jobs"]
         if rule["alert"] == "ModelArtsJobRunsLong"
     )
 
-    page = "http://jobs-modelarts-exporter.monitoring.svc:10198/"
-    assert f"The status page, {page}, names it." in alert["annotations"]["description"]
+    assert f"{page}, names it." in alert["annotations"]["description"]
 
 
 def test_thresholds_are_values(tmp_path):

@@ -229,6 +229,18 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
+{{/* The status page, which alerts name; with shards that of the pod that has the project. */}}
+{{- define "modelarts-exporter.statusPage" -}}
+{{- if .Values.web.externalUrl }}
+{{- trimSuffix "/" .Values.web.externalUrl }}/
+{{- else if include "modelarts-exporter.isSharded" . }}
+{{- $ofInstance := trimSuffix "/" (fromJson (.Files.Get "files/rule-values.json")).statusPageUrl }}
+{{- printf "%s.%s.%s.svc:10198%s/" $ofInstance (include "modelarts-exporter.serviceName" .) .Release.Namespace (include "modelarts-exporter.prefix" .) }}
+{{- else }}
+{{- printf "%s://%s%s/" (include "modelarts-exporter.scheme" .) (include "modelarts-exporter.address" .) (include "modelarts-exporter.prefix" .) }}
+{{- end }}
+{{- end }}
+
 {{/* Metadata of an object for Prometheus or Grafana: context, its section of the values, a name. */}}
 {{- define "modelarts-exporter.monitoringMetadata" -}}
 {{- $context := index . 0 -}}
