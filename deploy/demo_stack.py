@@ -23,7 +23,8 @@ ADDRESSES = """\
   Prometheus    http://{prometheus}/alerts
   Alertmanager  http://{alertmanager}/
 
-They scrape and evaluate every 15 seconds. Most alerts wait 15 minutes before they fire.
+They scrape and evaluate every 15 seconds. The first alerts fire after five
+minutes, most after fifteen.
 
 """
 
