@@ -8,13 +8,15 @@ RENDERER := tests/renderer
 # Or each process of each run rewrites the assertions of all tests anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo demo-stack test test-unit lint docs site dashboards manifests rules pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
+.PHONY: help demo demo-stack test test-unit test-rules lint docs site dashboards manifests rules pictures benchmark scaling soak abuse fuzz mutants image-test release audit packages lock clean
 
 help:
 	@echo "make demo       the exporter on a simulated cloud: needs no account"
 	@echo "make demo-stack the demo with Prometheus and Alertmanager, where they are installed"
 	@echo "make test       all tests (the real Prometheus is used where it is installed)"
 	@echo "make test-unit  the quick ones, without other programs: the loop to work in"
+	@echo "make test-rules the rules' tests with the promtool of Prometheus 3, which Go builds"
+	@echo "                (minutes, the first time)"
 	@echo "make lint       formatting, lint and types"
 	@echo "make docs       write into the documents' tables what the code says, and the manual page"
 	@echo "make site       the documents as a web site, in build/site"
@@ -50,6 +52,13 @@ test: $(VENV)/test.stamp renderer
 test-unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/unit --numprocesses=auto --dist=worksteal \
 		-m "not slow and not needs" --hypothesis-profile=quick $(ARGS)
+
+# Prometheus excludes modules, so that Go does not install it by its version.
+test-rules: $(VENV)/test.stamp
+	cd tests/promtool && go build -tags remove_all_sd -o ../../build/promtool \
+		github.com/prometheus/prometheus/cmd/promtool
+	PROMTOOL=$(CURDIR)/build/promtool $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal \
+		tests/deploy/test_rules.py tests/deploy/test_outages.py $(ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
