@@ -1,6 +1,7 @@
 """Notebooks: everybody's, what runs them and stops them, and none of their secrets."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -98,9 +99,9 @@ async def test_what_there_is():
     kind = {"project": "a", "kind": "notebook"}
     assert list(scrape.series("listing_complete", **kind).values()) == [1]
     assert "3 running" in page
-    assert "Longest running: 2260 d 12 h" in page
+    days = re.search(r"Longest running: (\d+ d)", page)[1]
     # Among jobs, which end by themselves, that would mean nothing.
-    assert "2260 d" not in table
+    assert days not in table
     assert not scrape.series("notebook_info")
 
 
