@@ -18,7 +18,7 @@ from variables import DATASOURCE
 
 
 MIN_INTERVAL: Final = "1m"
-"""At least this between two points: a longer scrape interval has to be told."""
+"""At least this between two points: a longer scrape interval must be configured."""
 
 BARS: Final = 60
 """At most so many bars beside each other."""

@@ -106,7 +106,7 @@ class LockoutPolicy:
         since = self._rejections - sent.rejections
         if since == 0:
             self._burst_until = max(self._burst_until, sent.at + limits.burst_seconds)
-        # Without a limit, so much is in flight that an order cannot be told at all.
+        # Without a limit, so much is in flight that its order is unknown.
         kept = since if math.isfinite(limits.max_in_flight) else 0
         while len(self._rejected_at) > kept:
             self._rejected_at.popleft()
