@@ -16,17 +16,19 @@ import httpx
 
 from ...errors import CollectionError, Failure
 from ..decoding import JsonError
-from ..discovery.project_rows import read_rows
+from ..discovery.project_rows import (
+    AUTH_PROJECTS_OPERATION,
+    AUTH_PROJECTS_PATH,
+    LIST_ACTION,
+    MAX_BODY_BYTES,
+    read_rows,
+)
 from ..error_codes import check
 from ..request_context import RequestContext
 from .issued_token import Token
 from .single_flight import SingleFlight
 
 
-_OPERATION: Final = "auth_projects"
-_ACTION: Final = "iam:projects:listProjects"
-_PATH: Final = "/v3/auth/projects"
-_MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _LIST_SECONDS: Final = 10.0
 _VALID_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 900.0
@@ -41,7 +43,7 @@ class ListedProjects:
         client: httpx.AsyncClient,
         account_token: Callable[[], Awaitable[Token | Failure]],
     ) -> None:
-        self._url = f"{iam_url}{_PATH}"
+        self._url = f"{iam_url}{AUTH_PROJECTS_PATH}"
         self._client = client
         self._account_token = account_token
         self._ids: frozenset[str] = frozenset()
@@ -83,11 +85,11 @@ class ListedProjects:
 
     async def _ask(self, token: Token) -> frozenset[str]:
         context = RequestContext(
-            operation=_OPERATION,
+            operation=AUTH_PROJECTS_OPERATION,
             is_login=True,
             project="",
-            action=_ACTION,
-            max_bytes=_MAX_BODY_BYTES,
+            action=LIST_ACTION,
+            max_bytes=MAX_BODY_BYTES,
         )
         response = await self._client.get(
             self._url,

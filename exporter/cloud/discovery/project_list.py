@@ -24,21 +24,24 @@ from ..call import Call
 from ..client import CloudClient
 from ..decoding import JsonError
 from ..session import unexpected
-from .project_rows import ListedProject, read_rows
+from .project_rows import (
+    AUTH_PROJECTS_OPERATION,
+    AUTH_PROJECTS_PATH,
+    LIST_ACTION,
+    MAX_BODY_BYTES,
+    ListedProject,
+    read_rows,
+)
 from .row_values import to_id
 
 
-MAX_BODY_BYTES: Final = 8 * 1024 * 1024
-"""800 bytes for each of 10,000 projects, which have about 450."""
-
-_ACTION: Final = "iam:projects:listProjects"
 _NOT_OFFERED: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
 class ListOperation(StrEnum):
     """The calls that list projects, in the order in which they are tried."""
 
-    AUTH_PROJECTS = "auth_projects"
+    AUTH_PROJECTS = AUTH_PROJECTS_OPERATION
     """The credential's own projects: needs no permission. For agencies undocumented."""
 
     USER_PROJECTS = "user_projects"
@@ -123,7 +126,7 @@ class ProjectLister:
             api=operation,
             url=url.copy_with(params={"name": name}) if name else url,
             expected="a list of projects",
-            action=_ACTION,
+            action=LIST_ACTION,
             max_bytes=MAX_BODY_BYTES,
         )
         response = await self._client.ask(None, call, deadline)
@@ -137,7 +140,7 @@ class ProjectLister:
     def _path(self, operation: ListOperation) -> str:
         match operation:
             case ListOperation.AUTH_PROJECTS:
-                return "/v3/auth/projects"
+                return AUTH_PROJECTS_PATH
             case ListOperation.USER_PROJECTS:
                 return f"/v3/users/{self._client.user_id}/projects"
             case ListOperation.PROJECTS:
@@ -171,5 +174,5 @@ def _refusal(failures: Sequence[Failure], auth: Auth) -> Failure:
     if not denied:
         return failure
     holder = "the agency" if _is_temporary(auth) else "the exporter's user"
-    advice = f"list the projects in the configuration, or grant {holder} {_ACTION}"
+    advice = f"list the projects in the configuration, or grant {holder} {LIST_ACTION}"
     return replace(failure, advice=advice)

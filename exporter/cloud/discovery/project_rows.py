@@ -17,6 +17,14 @@ from .row_values import RowValue, to_id, to_name
 
 
 MAX_PROJECTS: Final = 10_000
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+"""800 bytes for each project; they have about 450."""
+
+AUTH_PROJECTS_OPERATION: Final = "auth_projects"
+"""The operation that lists the credential's own projects."""
+
+AUTH_PROJECTS_PATH: Final = "/v3/auth/projects"
+LIST_ACTION: Final = "iam:projects:listProjects"
 
 
 @dataclass(frozen=True, slots=True, order=True)
