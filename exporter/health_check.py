@@ -1,8 +1,8 @@
 """
 Asks a running exporter whether it is healthy: the image's health check.
 
-It reads the address and path from the exporter's command line, and imports nothing else
-of the exporter: it runs twice a minute.
+It reads the address and path from the exporter's command line, and imports nothing of the
+exporter but its paths: it runs twice a minute.
 """
 
 from __future__ import annotations
