@@ -137,7 +137,7 @@ def _projects(layout: Layout) -> None:
             title="Projects",
             description="One line a project. Quota: running jobs as a share of how many may run; "
             "Capacity: existing jobs as a share of how many can exist; Full in: when no job can be created any more "
-            "if the trend of the last 6 hours goes on, where that is within 30 days.",
+            "if the trend of the last 6 hours continues, where that is within 30 days.",
             queries=[Query(expr=expr) for expr, _ in columns.values()],
             kind=Kind.TABLE,
             decimals=0,

@@ -65,7 +65,7 @@ def add_quotas(layout: Layout) -> None:
         Panel(
             title="Time until full",
             description="When no job can be created any more, if the trend of the last 6 "
-            f"hours goes on: the {_TOP} next ones within 30 days.",
+            f"hours continues: the {_TOP} next ones within 30 days.",
             queries=[
                 Query(
                     expr=f"sort(bottomk({_TOP}, min {by} ({full_in()})))",

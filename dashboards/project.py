@@ -86,7 +86,7 @@ def _now(layout: Layout) -> None:
         ),
         (
             "Full in",
-            "When no job can be created any more, if the trend of the last 6 hours goes on.",
+            "When no job can be created any more, if the trend of the last 6 hours continues.",
             f"min({full_in()})",
             "s",
             (("red", None), ("orange", DAY), ("green", 7 * DAY)),

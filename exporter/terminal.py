@@ -57,7 +57,7 @@ class Progress:
     """
     The terminal's last line, which says how far a command is.
 
-    It belongs to the standard error. Where that is no terminal, there is none.
+    It is on the standard error; if that is not a terminal, there is none.
     """
 
     _line: tqdm[NoReturn] | None

@@ -25,7 +25,7 @@ async def find_uncollected(
     clients: Mapping[str, CloudClient],
     readable: AbstractSet[str],
 ) -> list[Uncollected]:
-    """Return what there is in the projects named `readable`, as far as the answers come soon."""
+    """Return what the projects named `readable` have, as far as answers come in time."""
     targets = [
         target
         for target in _uncollected(configuration, registry)

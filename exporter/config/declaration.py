@@ -43,7 +43,7 @@ class Key:
     What the type of a field does not say of its key. Goes into `Annotated`.
 
     `help` and `default`, if the field's own default does not say it, are Markdown.
-    `instead` is a word that may stand in place of a list; it is read as a list of it.
+    `instead` is a word that may replace a list, and is read as a list of that word.
     `convert`, and `check_name` for the names of a mapping, raise `ValueError`.
     """
 
