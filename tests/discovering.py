@@ -18,10 +18,37 @@ from exporter.collection.discovery.project_discovery import ProjectDiscovery
 from exporter.collection.discovery.selection import Selection
 from exporter.config import Configuration, Discovery
 from exporter.metrics.telemetry import Telemetry
-from exporter.simulator import SimulatedCloud, other_projects, serve
+from exporter.simulator import (
+    DEMO_KEY,
+    Key,
+    SimulatedCloud,
+    other_projects,
+    serve,
+)
 
 
 REGION = ("eu-de", "eu-de_vision", "eu-de_speech", "eu-de_sandbox")
+
+
+CONFIGURATION = """\
+clouds:
+  otc:
+    region: eu-de
+    iam_url: {url}
+    modelarts_url: {url}
+    auth: {{access_key: {{access_key: DEMOACCESSKEY, secret_key: demo-secret-key}}}}
+    discovery:
+      max_projects: 600
+      defaults: {{collectors: [visualization_jobs]}}
+"""
+"""For an exporter process that discovers the projects of an account."""
+
+
+def account_of(projects):
+    """Return a cloud with these projects, which the key of `CONFIGURATION` can list."""
+    cloud = SimulatedCloud(projects)
+    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
+    return cloud
 
 
 class Pauses:

@@ -5,12 +5,10 @@ import asyncio
 import httpx
 import pytest
 
+from discovering import CONFIGURATION, account_of
 from programs import a_prometheus, an_exporter, wait_until
 
 from exporter.simulator import (
-    DEMO_KEY,
-    Key,
-    SimulatedCloud,
     SimulatedProject,
     demo_cloud,
     serve,
@@ -101,23 +99,9 @@ async def test_an_account_with_500_projects(tmp_path):
         SimulatedProject(f"eu-de_p{number:03}", f"{number:032x}")
         for number in range(1, 501)
     ]
-    cloud = SimulatedCloud(projects)
-    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
-    async with serve(cloud) as url:
+    async with serve(account_of(projects)) as url:
         file = tmp_path / "modelarts.yml"
-        file.write_text(
-            f"""\
-clouds:
-  otc:
-    region: eu-de
-    iam_url: {url}
-    modelarts_url: {url}
-    auth: {{access_key: {{access_key: DEMOACCESSKEY, secret_key: demo-secret-key}}}}
-    discovery:
-      max_projects: 600
-      defaults: {{collectors: [visualization_jobs]}}
-"""
-        )
+        file.write_text(CONFIGURATION.format(url=url))
         await asyncio.to_thread(_follow, tmp_path, file, projects)
 
 

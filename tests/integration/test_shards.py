@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from discovering import CONFIGURATION, account_of
 from programs import a_prometheus, free_port, wait_until
 
-from exporter.simulator import DEMO_KEY, Key, SimulatedCloud, SimulatedProject, serve
+from exporter.simulator import SimulatedProject, serve
 
 
 NAMES = [f"eu-de_p{number:02}" for number in range(40)]
@@ -74,21 +75,12 @@ async def test_prometheus_has_every_project_once(tmp_path):
     projects = [
         SimulatedProject(name, f"{number:032x}") for number, name in enumerate(NAMES)
     ]
-    cloud = SimulatedCloud(projects)
-    cloud.identity.keys.append(Key(DEMO_KEY.access_key, DEMO_KEY.secret_key))
-    async with serve(cloud) as url:
+    async with serve(account_of(projects)) as url:
         file = tmp_path / "modelarts.yml"
         # One project by its ID, one by its name, the others are discovered.
         file.write_text(
-            f"""\
-clouds:
-  otc:
-    region: eu-de
-    iam_url: {url}
-    modelarts_url: {url}
-    auth: {{access_key: {{access_key: DEMOACCESSKEY, secret_key: demo-secret-key}}}}
-    discovery:
-      defaults: {{collectors: [visualization_jobs]}}
+            CONFIGURATION.format(url=url)
+            + f"""\
 projects:
   - {{cloud: otc, name: {NAMES[0]}, project_id: {0:032x}, collectors: [visualization_jobs]}}
   - {{cloud: otc, project_name: {NAMES[1]}, collectors: [visualization_jobs]}}
