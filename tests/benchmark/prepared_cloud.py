@@ -2,7 +2,8 @@
 A cloud whose pages of old jobs are written before the first request.
 
 The simulated cloud takes longer to answer than a scrape takes to read; this one leaves
-the processor to what is measured. It has v1's listings and logins, and nothing else.
+the processor to what is measured. It has v1's listings, logins and the list of projects,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -93,9 +94,12 @@ def prepared(kind: str, number: int, seed: int) -> Listing:
 class Cloud(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, listings: dict[tuple[str, str], Listing], latency: float):
+    def __init__(
+        self, listings: dict[tuple[str, str], Listing], latency: float, login: float
+    ):
         self._listings = listings
         self._latency = latency
+        self._login_latency = login
         self._received = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -114,8 +118,13 @@ class Cloud(asyncio.Protocol):
             return
         self._received = b""
         method, target, _ = line.split(" ")
-        answer = self._token if method == "POST" else lambda: self._page(target)
-        asyncio.get_running_loop().call_later(self._latency, self._send, answer)
+        call_later = asyncio.get_running_loop().call_later
+        if method == "POST":
+            call_later(self._login_latency, self._send, self._token)
+        elif target.startswith("/v3/"):
+            call_later(self._login_latency, self._send, self._projects)
+        else:
+            call_later(self._latency, self._send, lambda: self._page(target))
 
     def _send(self, answer: Callable[[], tuple[bytes, bytes]]) -> None:
         head, body = answer()
@@ -130,6 +139,11 @@ class Cloud(asyncio.Protocol):
         body = {"token": {"expires_at": "2100-01-01T00:00:00.000000Z"}}
         return b"201 Created\r\nX-Subject-Token: " + b"t" * 2000, _written(body)
 
+    def _projects(self) -> tuple[bytes, bytes]:
+        ids = sorted({project_id for project_id, _ in self._listings})
+        projects = [{"id": one, "name": f"eu-de_{one}", "enabled": True} for one in ids]
+        return b"200 OK", _written({"projects": projects})
+
     def _page(self, target: str) -> tuple[bytes, bytes]:
         url = urlsplit(target)
         _, _, project_id, kind = url.path.split("/")
@@ -137,12 +151,14 @@ class Cloud(asyncio.Protocol):
         return b"200 OK", self._listings[project_id, kind].body(number)
 
 
-async def serve(listings: dict[tuple[str, str], Listing], latency: float) -> None:
-    """Serve `listings` until the process is ended."""
+async def serve(
+    listings: dict[tuple[str, str], Listing], latency: float, login: float
+) -> None:
+    """Serve `listings` until the process is ended; latencies are in seconds."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Cloud(listings, latency), sock=listener
+        lambda: Cloud(listings, latency, login), sock=listener
     )
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     async with server:
@@ -160,6 +176,7 @@ def main() -> None:
     parser.add_argument("training", type=int)
     parser.add_argument("visualization", type=int)
     parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--login-latency", type=float, default=0.05)
     flags = parser.parse_args()
     jobs = {"training-jobs": flags.training, "visualization-jobs": flags.visualization}
     listings = {
@@ -167,7 +184,7 @@ def main() -> None:
         for project in range(1, flags.projects + 1)
         for kind, number in jobs.items()
     }
-    asyncio.run(serve(listings, flags.latency))
+    asyncio.run(serve(listings, flags.latency, flags.login_latency))
 
 
 if __name__ == "__main__":

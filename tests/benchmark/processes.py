@@ -56,12 +56,12 @@ def cloud(
 
 @contextlib.contextmanager
 def prepared_cloud(
-    projects: int, training: int, visualization: int
+    projects: int, training: int, visualization: int, *flags: str
 ) -> Iterator[tuple[str, int]]:
     """Run a workload's cloud with prepared pages; yields its URL and process ID."""
     numbers = (str(number) for number in (projects, training, visualization))
     program = str(HERE / "prepared_cloud.py")
-    with process(program, *numbers, output="stdout") as running:
+    with process(program, *numbers, *flags, output="stdout") as running:
         yield running.stdout.readline().strip(), running.pid
 
 
