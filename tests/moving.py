@@ -6,6 +6,9 @@ import random
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from exporter.collectors.jobs.encoded_rows import EncodedRows
 from exporter.collectors.jobs.kinds import Kind
 from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import Paginator
@@ -46,9 +49,23 @@ STATUS_NAMES = {
 
 def paging(described, fetch, hints, new_snapshot):
     """Return a paginator over pages from `fetch` instead of a session."""
+
+    async def page(_, query, number, size, known=None):
+        return encoded(await fetch(query, number, size), known)
+
     api = copy(described)
-    api.page = lambda _, query, number, size: fetch(query, number, size)
-    return Paginator(None, api, hints, new_snapshot)
+    api.page = page
+    since = new_snapshot().observer.baseline.since
+    return Paginator(None, api, hints, new_snapshot, since)
+
+
+def encoded(page, known):
+    """Return the page as an API's answer is read that begins with `known` rows."""
+    content = msgspec.json.encode(page.rows)
+    rows = EncodedRows(content, msgspec.json.Decoder(list[V1Job]).decode)
+    if known is not None and known.are_first_of(rows):
+        return replace(page, rows=rows.rows(known.end), encoded=rows, known=known)
+    return replace(page, encoded=rows)
 
 
 def one_move(chance, training, now):

@@ -20,10 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
+from exporter.cloud.decoding import JsonError
 from exporter.cloud.error_codes import check
 from exporter.cloud.request_context import RequestContext
 from exporter.collectors.jobs.aggregates import empty_counts
-from exporter.collectors.jobs.pages import Page, job_of
+from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.rows import job_of
 from exporter.collectors.jobs.snapshot import Snapshot
 from exporter.collectors.jobs.statuses import V2_STATUSES
 from exporter.collectors.jobs.v1_schema import v1_detail, v1_listing, v1_status
@@ -405,9 +407,9 @@ def test_any_bytes_as_an_answer(body):
     for decoder in (v1_listing, v1_detail, v2_search, v2_quotas):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             decoder.decode(body)
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, JsonError):
         listing = v1_listing.decode(body)
-        rows = listing.jobs or []
+        rows = listing.rows.rows() if listing.rows else []
         Snapshot(empty_counts((), ()), v1_status).add(Page(rows, None, 0.0), rows)
 
 

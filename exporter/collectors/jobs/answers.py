@@ -8,10 +8,14 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from ...cloud.call import Call
+from ...cloud.decoding import JsonError
 from ...cloud.error_codes import check_success
 from ...cloud.session import Answer, Session
-from .pages import Page, Row
+from .encoded_rows import EncodedRows
+from .finished_rows import FinishedRows
+from .pages import Page
 from .quota import JobQuota
+from .rows import Row
 
 
 class Outcome(Protocol):
@@ -53,6 +57,38 @@ def page_of(
         if total is None:
             raise answer.unexpected("it holds no list of jobs")
         rows = ()
-    if len(rows) > size:
-        raise answer.unexpected(f"it lists {len(rows)}, but {size} were requested")
-    return Page(rows, total, answer.answered_at, quota)
+    return _checked(answer, Page(rows, total, answer.answered_at, quota), size)
+
+
+def page_after(
+    answer: Answer[T],
+    encoded: EncodedRows | None,
+    known: FinishedRows | None,
+    *,
+    total: int | None,
+    quota: JobQuota,
+    size: int,
+) -> Page:
+    """Do the same, and decode only the rows after `known` if the page begins with those."""
+    if encoded is None:
+        return page_of(answer, None, total, quota, size)
+    if known is not None and not known.are_first_of(encoded):
+        known = None
+    try:
+        rows = encoded.rows(0 if known is None else known.end)
+    except JsonError as error:
+        if known is not None:
+            # Again from the first row, which the error counts from.
+            return page_after(
+                answer, encoded, None, total=total, quota=quota, size=size
+            )
+        raise answer.unexpected(str(error)) from None
+    page = Page(rows, total, answer.answered_at, quota, encoded, known)
+    return _checked(answer, page, size)
+
+
+def _checked(answer: Answer[T], page: Page, size: int) -> Page:
+    number = len(page.ids)
+    if number > size:
+        raise answer.unexpected(f"it lists {number}, but {size} were requested")
+    return page

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeAlias
 from ...cloud.session import Session
 from ..numbers import Number
 from ..statuses import Status
+from .finished_rows import FinishedRows
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
@@ -57,9 +58,19 @@ class JobsApi(Protocol):
         """Return the status for the API's value."""
 
     async def page(
-        self, session: Session, query: Query, number: int, size: int
+        self,
+        session: Session,
+        query: Query,
+        number: int,
+        size: int,
+        known: FinishedRows | None = None,
     ) -> Page:
-        """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        """
+        Return page `number`, from 1, of `size` jobs, all rows of which are decoded.
+
+        Those of `known` need not be, if the page begins with them. Raises
+        `CollectionError`.
+        """
 
     async def quota(self, session: Session) -> JobQuota | None:
         """

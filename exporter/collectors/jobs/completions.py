@@ -9,15 +9,17 @@ rate of creation, not on the history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..numbers import to_millis, to_millis_list
 from ..phases import Phase
 from .aggregates import DurationHistogram
+from .finished_rows import FinishedRows
 from .job import Job, JobId
-from .pages import Page, Row, StatusOf, job_of
+from .pages import Page
+from .rows import Row, StatusOf, job_of
 from .statuses import FINISHED_PHASES
 
 
@@ -94,6 +96,13 @@ class CompletionObserver:
         )
         self.unfinished |= jobs
         return jobs
+
+    def may_skip(self, rows: FinishedRows, ids: Sequence[JobId]) -> bool:
+        """Return whether `rows`, which have `ids`, can neither be completions nor young."""
+        since = self.baseline.since
+        if since is None or (rows.newest is not None and rows.newest >= since):
+            return False
+        return self.baseline.unfinished.keys().isdisjoint(ids)
 
     def absorb(self, other: CompletionObserver) -> None:
         """Add what `other` saw on other pages."""

@@ -1,49 +1,16 @@
-"""A page of a listing, common to all APIs, and its rows."""
+"""A page of a listing, common to all APIs."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ..numbers import Number, to_limit, to_millis
-from ..statuses import Status
-from ..texts import plain
-from .job import Job, JobId, Resources, normalize_id, normalize_ids
+from ..numbers import Number, to_millis
+from .encoded_rows import EncodedRows
+from .finished_rows import FinishedRows
+from .job import JobId, normalize_ids
 from .quota import JobQuota
-
-
-class Row(Protocol):
-    """A job in a listing; `create_time` and `duration` are in milliseconds."""
-
-    @property
-    def job_id(self) -> JobId:
-        """The job's ID."""
-
-    @property
-    def job_name(self) -> Number:
-        """Its name."""
-
-    @property
-    def status(self) -> Number:
-        """Its status in the API's terms."""
-
-    @property
-    def create_time(self) -> Number:
-        """When it was created."""
-
-    @property
-    def duration(self) -> Number:
-        """How long it has run; None before it starts."""
-
-    @property
-    def resources(self) -> Resources | None:
-        """Its resources, if the API reports them."""
-
-
-StatusOf: TypeAlias = Callable[[Number], Status]
-"""Converts an API's status."""
+from .rows import Row, by_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +19,26 @@ class Page:
     A page of a listing.
 
     `total` is the number of jobs on all pages, if reported; `answered_at` is the Unix time
-    of the response on the API's clock. `ids` are the rows' job IDs, and `by_status` are
-    the rows by the API's status. Raises `CollectionError` if one is not an ID.
+    of the response on the API's clock. `known` are the rows that the page begins with, if
+    they have not changed since they were counted, and `rows` those after them. `encoded`
+    are all of them, where they can be remembered. `ids` are the job IDs of
+    all, and `by_status` are `rows` by the API's status. Raises `CollectionError` if one is
+    not an ID.
     """
 
     rows: Sequence[Row]
     total: int | None
     answered_at: float
     quota: JobQuota = field(default_factory=JobQuota)
+    encoded: EncodedRows | None = None
+    known: FinishedRows | None = None
     ids: list[JobId] = field(init=False)
     by_status: Mapping[Number, Sequence[Row]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ids = normalize_ids([row.job_id for row in self.rows])
+        if self.known is not None:
+            ids = self.known.ids + ids
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "by_status", by_status(self.rows))
 
@@ -72,26 +46,16 @@ class Page:
     def newest_created(self) -> float | None:
         """When the newest job was created, in milliseconds. Raises `CollectionError`."""
         # Sorted by creation time: the newest job is the last.
-        row = self.rows[-1] if self.rows else None
-        return to_millis(row.create_time, "create_time") if row else None
+        if self.rows:
+            return to_millis(self.rows[-1].create_time, "create_time")
+        return None if self.known is None else self.known.newest
 
+    def without_known(self) -> Page:
+        """Return the page as if it had only the rows after the known ones."""
+        return self if self.known is None else replace(self, known=None)
 
-def by_status(rows: Sequence[Row]) -> Mapping[Number, Sequence[Row]]:
-    """Return `rows` by the API's status."""
-    groups: defaultdict[Number, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row.status].append(row)
-    return groups
-
-
-def job_of(row: Row, status_of: StatusOf) -> Job:
-    """Return the job that a row describes. Raises `CollectionError`."""
-    name = row.job_name
-    return Job(
-        normalize_id(row.job_id),
-        "" if name is None else plain(str(name)),
-        status_of(row.status),
-        to_millis(row.create_time, "create_time"),
-        to_limit(row.duration, "duration"),
-        row.resources,
-    )
+    def whole(self) -> Page:
+        """Return the page with all its rows decoded."""
+        if self.known is None or self.encoded is None:
+            return self
+        return replace(self, rows=self.encoded.rows(), known=None)

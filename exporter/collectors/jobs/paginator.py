@@ -10,6 +10,7 @@ from ...cloud.error_codes import rejects_parameter
 from ...cloud.session import Session
 from ...errors import Failure
 from .api import JobsApi, Query
+from .finished_rows import FinishedRows
 from .pages import Page
 from .snapshot import Snapshot
 
@@ -25,10 +26,12 @@ def may_accept_small_pages(size: int, failure: Failure) -> bool:
 
 @dataclass(slots=True)
 class PagingHints:
-    """What a collection learns for the next: accepted page size, pages per query."""
+    """What a collection learns for the next: page size, pages, finished jobs on them."""
 
     page_size: int
     pages: dict[Query, int] = field(default_factory=dict)
+    finished: dict[int, FinishedRows] = field(default_factory=dict)
+    """The finished jobs that the pages of all jobs begin with, by page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ class Paginator:
     api: JobsApi
     hints: PagingHints
     new_snapshot: Callable[[], Snapshot]
+    since: int | None = None
+    """
+    The creation time from which on finished jobs may be completions, in milliseconds.
+
+    None before the first collection, when any may be.
+    """
 
     def pages(self, query: Query, size: int | None = None) -> QueryPages:
         """Return the pages of `query`; by default, as large as the API accepts."""
@@ -53,11 +62,15 @@ class QueryPages:
     query: Query
     size: int
 
-    async def read(self, number: int) -> Page:
-        """Return page `number`, from 1. Raises `CollectionError`."""
+    async def read(self, number: int, known: FinishedRows | None = None) -> Page:
+        """
+        Return page `number`, from 1, which may begin with `known`.
+
+        Raises `CollectionError`.
+        """
         paginator = self.paginator
         return await paginator.api.page(
-            paginator.session, self.query, number, self.size
+            paginator.session, self.query, number, self.size, known
         )
 
     def new_content(self) -> Snapshot:

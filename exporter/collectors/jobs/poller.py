@@ -126,6 +126,7 @@ class JobPoller:
                 self._api.status_of,
                 baseline,
             ),
+            since=baseline.since,
         )
 
     async def _add_quota(

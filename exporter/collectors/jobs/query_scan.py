@@ -7,8 +7,11 @@ from dataclasses import replace
 from ...errors import CollectionError
 from ..consistency import PagesRead
 from ..page_scan import ScanOutcome, ScanResult, scan_pages
+from ..pages import Pages
 from .aggregates import JobCounts
 from .api import ALL_JOBS, Query
+from .incremental_pages import IncrementalPages
+from .pages import Page
 from .paginator import SMALL_PAGE, Paginator, PagingHints, may_accept_small_pages
 from .snapshot import Snapshot
 
@@ -31,6 +34,7 @@ async def list_jobs(
         smaller = PagingHints(SMALL_PAGE)
         result = await list_query(replace(paginator, hints=smaller), ALL_JOBS, max_jobs)
         hints.page_size, hints.pages = smaller.page_size, smaller.pages
+        hints.finished = smaller.finished
         return result
 
 
@@ -53,7 +57,10 @@ async def list_query(
 
     # An API may report the total of all jobs although a status was requested.
     trusts_total = not query.statuses
-    result = await scan_pages(pages, number, stop, trusts_total=trusts_total)
+    scanned: Pages[Page, Snapshot] = pages
+    if query == ALL_JOBS:
+        scanned = IncrementalPages(pages, paginator.hints.finished)
+    result = await scan_pages(scanned, number, stop, trusts_total=trusts_total)
     if result.outcome is ScanOutcome.COMPLETE:
         paginator.hints.pages[query] = result.pages
     return result

@@ -9,8 +9,9 @@ from ..numbers import to_ints, to_millis_list
 from .aggregates import JobCounts
 from .completions import FIRST_COLLECTION, Baseline, CompletionObserver
 from .job import Job, JobId, normalize_ids
-from .pages import Page, Row, StatusOf, by_status
+from .pages import Page
 from .quota import JobQuota
+from .rows import Row, StatusOf, by_status
 from .statuses import FINISHED_PHASES, UNFINISHED_PHASES
 
 

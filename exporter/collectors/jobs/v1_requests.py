@@ -16,8 +16,9 @@ from urllib.parse import quote, urlencode
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError
-from .answers import fetch_successful, page_of
+from .answers import fetch_successful, page_after
 from .api import Query, Selections
+from .finished_rows import FinishedRows
 from .job import Job
 from .kinds import Kind
 from .pages import Page
@@ -57,9 +58,18 @@ class V1Jobs:
         self.reports_remaining_duration = kind is Kind.VISUALIZATION
 
     async def page(
-        self, session: Session, query: Query, number: int, size: int
+        self,
+        session: Session,
+        query: Query,
+        number: int,
+        size: int,
+        known: FinishedRows | None = None,
     ) -> Page:
-        """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        """
+        Return page `number`, from 1, of `size` jobs, which may begin with `known`.
+
+        Raises `CollectionError`.
+        """
         parameters = _parameters(session.project.workspace_id, query, number, size)
         call = Call(
             api=self.api,
@@ -69,7 +79,14 @@ class V1Jobs:
         )
         answer = await fetch_successful(session, call, v1_listing)
         listing = answer.content
-        return page_of(answer, listing.jobs, listing.total, listing.quota, size)
+        return page_after(
+            answer,
+            listing.rows,
+            known,
+            total=listing.total,
+            quota=listing.quota,
+            size=size,
+        )
 
     async def quota(self, session: Session) -> JobQuota | None:
         """Return None: every page of the listing reports the limits."""

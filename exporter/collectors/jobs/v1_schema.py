@@ -13,8 +13,10 @@ from typing import Final
 
 import msgspec
 
+from ...cloud.decoding import decode_json
 from ..numbers import DecodedId, Number, to_int, to_limit
 from ..statuses import UNRECOGNIZED, Status
+from .encoded_rows import EncodedRows
 from .job import Resources
 from .quota import JobQuota
 from .statuses import V1_STATUSES
@@ -52,12 +54,18 @@ class V1Listing(_Response):
     job_total_count: Number = None
     job_count_limit: Number = None
     quotas: Number = None
-    jobs: list[V1Job] | None = None
+    jobs: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def rows(self) -> EncodedRows | None:
+        """The jobs, if there is a list of them."""
+        content = bytes(self.jobs)
+        return None if content == b"null" else EncodedRows(content, _decode_rows)
 
     @property
     def failed(self) -> bool:
         """Whether the API reports a failure, despite HTTP status 200."""
-        return self.says_failed(holds_content=self.jobs is not None)
+        return self.says_failed(holds_content=self.rows is not None)
 
     @property
     def total(self) -> int | None:
@@ -104,6 +112,18 @@ def v1_status(api_status: Number) -> Status:
     """
     found = to_int(api_status, "status")
     return V1_STATUSES.get(found, UNRECOGNIZED) if found is not None else UNRECOGNIZED
+
+
+class _Rows(msgspec.Struct):
+    jobs: list[V1Job]
+
+
+_rows: Final = msgspec.json.Decoder(_Rows)
+
+
+def _decode_rows(content: bytes) -> list[V1Job]:
+    # Within an object as in the answer: errors name the field by its path.
+    return decode_json(_rows, b'{"jobs":%b}' % content).jobs
 
 
 v1_listing: Final = msgspec.json.Decoder(V1Listing)

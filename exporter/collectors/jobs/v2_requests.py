@@ -16,6 +16,7 @@ from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError, Reason
 from .api import Query, Selections
+from .finished_rows import FinishedRows
 from .job import Job
 from .pages import Page
 from .quota import JobQuota
@@ -52,9 +53,18 @@ class V2TrainingJobs:
         self._no_quota_until = 0.0
 
     async def page(
-        self, session: Session, query: Query, number: int, size: int
+        self,
+        session: Session,
+        query: Query,
+        number: int,
+        size: int,
+        known: FinishedRows | None = None,
     ) -> Page:
-        """Return page `number`, from 1, of `size` jobs. Raises `CollectionError`."""
+        """
+        Return page `number`, from 1, of `size` jobs, with all rows decoded.
+
+        Pages are too small to save anything. Raises `CollectionError`.
+        """
         return await self._searches.page(session, query, number, size)
 
     async def quota(self, session: Session) -> JobQuota | None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.collectors.jobs.job import Resources
-from exporter.collectors.jobs.pages import job_of
+from exporter.collectors.jobs.rows import job_of
 from exporter.collectors.jobs.statuses import V2_STATUSES
 from exporter.collectors.jobs.v2_schema import v2_quotas, v2_search, v2_status
 from exporter.collectors.statuses import UNRECOGNIZED

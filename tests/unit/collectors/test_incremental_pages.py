@@ -1,0 +1,242 @@
+"""Finished jobs whose rows have not changed count as they did, without being decoded."""
+
+import asyncio
+import json
+import random
+
+from dataclasses import replace
+
+import msgspec
+
+from examples import examples
+from harness import exporting_from, simulated
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moving import DESCRIBED, NOW, MovingJobs, one_move, paging
+
+from exporter.collectors.jobs.aggregates import empty_counts
+from exporter.collectors.jobs.api import ALL_JOBS
+from exporter.collectors.jobs.completions import CompletionTracker
+from exporter.collectors.jobs.encoded_rows import EncodedRows
+from exporter.collectors.jobs.incremental_pages import IncrementalPages
+from exporter.collectors.jobs.kinds import Kind
+from exporter.collectors.jobs.paginator import PagingHints
+from exporter.collectors.jobs.query_scan import list_jobs
+from exporter.collectors.jobs.snapshot import Snapshot
+from exporter.collectors.jobs.v1_schema import V1Job, v1_listing
+from exporter.simulator import Jobs
+
+
+BOUNDS = (60_000, 3_600_000)
+DESCRIPTION, STATUS_OF = DESCRIBED["v1"]
+
+
+class Collecting:
+    """What lists all jobs again and again, as a poller does."""
+
+    def __init__(self, fetch, size):
+        self.fetch = fetch
+        self.hints = PagingHints(size)
+        self.completions = CompletionTracker(BOUNDS)
+        self.decoded = 0
+
+    def paginator(self):
+        """Return what a collection reads pages with."""
+        baseline = self.completions.baseline
+
+        def new_snapshot():
+            counts = empty_counts(BOUNDS, DESCRIPTION.statuses)
+            return Snapshot(counts, STATUS_OF, baseline)
+
+        return paging(DESCRIPTION, self.fetch, self.hints, new_snapshot)
+
+    async def collect(self):
+        """Return what a collection of all jobs comes to, and what it leaves behind."""
+        paginator = self.paginator()
+        read = paginator.api.page
+
+        async def counted(*request):
+            page = await read(*request)
+            self.decoded += len(page.rows)
+            return page
+
+        paginator.api.page = counted
+        snapshot = (await list_jobs(paginator)).content
+        self.completions.record(snapshot.observer)
+        return snapshot.counts, snapshot.unfinished, self.completions.baseline
+
+
+def odd_move(chance, jobs):
+    """Change a finished job in a way that no cloud should."""
+    job = chance.choice(jobs.jobs)
+    if chance.random() < 0.5:
+        job.created += chance.choice([-1000, 1000, 10**9])
+    else:
+        jobs.set_status(job, chance.choice([7, 8, 10, 11, 0, 99]))
+
+
+@settings(max_examples=examples(150))
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.lists(st.integers(0, 6), max_size=12),
+)
+def test_known_rows_count_like_others(seed, size, oddness, moves):
+    """Each collection finds what one finds that knows nothing, also the completions."""
+    chance = random.Random(seed)
+    jobs = Jobs(Kind.TRAINING, seed=seed)
+    jobs.history(chance.randrange(40), NOW - chance.choice([60, 7200]))
+    for _ in range(chance.randrange(8)):
+        jobs.create_job(8, created=NOW - 3600)
+        jobs.history(chance.randrange(3), NOW - 3600)
+    for status in [8, 8, 7]:
+        jobs.create_job(status, created=NOW - 30)
+    moving = MovingJobs("v1", jobs, chance, pace=0.0)
+    knowing, forgetful = Collecting(moving.fetch, size), Collecting(moving.fetch, size)
+
+    async def run():
+        for number in [0, 0, 0, *moves]:
+            for _ in range(number):
+                moving.now += chance.choice([1, 700])
+                one_move(chance, jobs, moving.now)
+                if jobs.jobs and chance.random() < oddness:
+                    odd_move(chance, jobs)
+            forgetful.hints.finished.clear()
+            assert await knowing.collect() == await forgetful.collect()
+            assert knowing.completions.so_far == forgetful.completions.so_far, (
+                "completions"
+            )
+
+    asyncio.run(run())
+
+
+async def test_only_other_rows_are_decoded():
+    """Finished jobs are decoded until they are known, and again when a row changes."""
+    jobs = Jobs(Kind.TRAINING)
+    jobs.history(25, NOW - 3600)
+    old = jobs.create_job(8, created=NOW - 3000)
+    young, _ = (jobs.create_job(8, created=NOW - 30) for _ in range(2))
+    moving = MovingJobs("v1", jobs, random.Random(1), pace=0.0)
+    collecting = Collecting(moving.fetch, 10)
+
+    async def decoded(times):
+        numbers = []
+        for _ in range(times):
+            moving.now += 60
+            collecting.decoded = 0
+            await collecting.collect()
+            numbers.append(collecting.decoded)
+        return numbers
+
+    # The first collection has no baseline: it looks at each job. The second learns.
+    assert await decoded(4) == [28, 28, 3, 3]
+    # A young job has finished: it may be a completion each time.
+    jobs.finish_job(young, 10, moving.now)
+    assert await decoded(2) == [3, 3]
+    # An old one has finished: the last page is learned again.
+    jobs.finish_job(old, 10, moving.now)
+    assert await decoded(3) == [3, 8, 2]
+    # The first job is gone: all rows move, and some to the page before.
+    jobs.delete_job(jobs.jobs[0])
+    assert await decoded(3) == [27, 27, 2]
+
+
+async def test_pages_that_are_gone_are_forgotten():
+    """What is known of a page takes no memory once the page is another."""
+    jobs = Jobs(Kind.TRAINING)
+    jobs.history(25, NOW - 7200)
+    jobs.create_job(8, created=NOW - 30)
+    moving = MovingJobs("v1", jobs, random.Random(1), pace=0.0)
+    collecting = Collecting(moving.fetch, 10)
+    for _ in range(2):
+        await collecting.collect()
+    known = len(collecting.hints.finished)
+    for job in list(jobs.jobs):
+        jobs.delete_job(job)
+    await collecting.collect()
+
+    assert (known, collecting.hints.finished) == (3, {})
+
+
+async def test_some_of_the_known_rows():
+    """Where some jobs of a page have been counted already, only the others count."""
+    jobs = Jobs(Kind.TRAINING)
+    for _ in range(8):
+        job = jobs.create_job(8, created=NOW - 7200)
+        jobs.finish_job(job, 10, NOW - 3600)
+    jobs.create_job(8, created=NOW)
+    collecting = Collecting(MovingJobs("v1", jobs, random.Random(1), 0.0).fetch, 10)
+    for _ in range(2):
+        await collecting.collect()
+    paginator = collecting.paginator()
+    pages = IncrementalPages(paginator.pages(ALL_JOBS), collecting.hints.finished)
+    page, content = await pages.read(1), pages.new_content()
+    pages.add(content, page, [0, 3, 8])
+
+    assert len(page.rows) == 1
+    assert {"completed": 2, "running": 1} == {
+        status.name: number
+        for status, number in content.counts.statuses.items()
+        if number
+    }
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "job_name": st.none() | st.integers(0, 99) | st.text(),
+                "note": st.text() | st.just({"jobs": [{"job_id": 1}]}),
+            },
+        ),
+        max_size=5,
+    ),
+    st.integers(0, 5),
+    st.sampled_from([None, 1]),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", ":")]),
+)
+def test_rows_after_the_first_ones(fields, number, indent, separators):
+    """Wherever a row ends, those after it are decoded, however the JSON is spaced."""
+    jobs = [{"job_id": index, **one} for index, one in enumerate(fields)]
+    text = json.dumps({"jobs": jobs}, indent=indent, separators=separators)
+    rows = v1_listing.decode(text.encode()).rows
+    end = rows.end_of(number)
+    after = rows.rows(end)
+
+    assert list(after) == list(rows.rows())[number if end else 0 :]
+
+
+def test_other_rows_are_not_the_same():
+    """Rows are known by all their bytes."""
+    decode = msgspec.json.Decoder(list[V1Job]).decode
+    rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', decode)
+    end = rows.end_of(1)
+
+    assert rows.hash(end) == replace(rows, content=rows.content[:end] + b"]").hash(end)
+    for position in range(1, end):
+        other = rows.content[:position] + b"~" + rows.content[position + 1 :]
+        assert replace(rows, content=other).hash(end) != rows.hash(end)
+
+
+async def test_scrapes_agree_with_the_cloud():
+    """Over HTTP: each scrape has the cloud's numbers, while jobs start, end and go."""
+    cloud = simulated("a")
+    training = cloud.projects[0].training
+    training.history(30, cloud.clock.now() - 3600)
+    chance = random.Random(7)
+    async with exporting_from(cloud, page_size=10) as exporter:
+        for _ in range(12):
+            scrape = await exporter.scrape()
+            truth = {}
+            for job in training.jobs:
+                truth[job.status] = truth.get(job.status, 0) + 1
+            found = scrape.statuses("a", "training")
+            assert sum(found.values()) == len(training.jobs)
+            assert found["completed"] == truth.get(10, 0)
+            assert found["running"] == truth.get(8, 0)
+            assert scrape.value("up", project="a", kind="training") == 1
+            cloud.clock.advance(chance.choice([15, 900]))
+            for _ in range(chance.randrange(4)):
+                one_move(chance, training, cloud.clock.now())
