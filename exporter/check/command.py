@@ -61,7 +61,8 @@ def check_apis(configuration: Configuration, wanted: OutputFormat) -> bool:
         print(summary(findings, uncollected, paint), end="")
     else:
         seconds = time.monotonic() - started
-        print(as_json(findings, uncollected, seconds), end="")
+        text = as_json(findings, uncollected, seconds, is_complete=is_complete)
+        print(text, end="")
     return is_complete and all(finding.ok for finding in findings)
 
 

@@ -151,10 +151,16 @@ def as_json(
     findings: Sequence[Finding],
     uncollected: Sequence[Uncollected] = (),
     seconds: float = 0.0,
+    *,
+    is_complete: bool = True,
 ) -> str:
-    """Return the findings of a check that took `seconds` as a JSON object."""
+    """
+    Return the findings of a check that took `seconds` as a JSON object.
+
+    It is not ok either unless `is_complete`, with all projects that are configured.
+    """
     report = _Report(
-        ok=all(finding.ok for finding in findings),
+        ok=is_complete and all(finding.ok for finding in findings),
         duration_seconds=round(seconds, 3),
         targets=[_target(finding) for finding in findings],
         problems=[_common(common) for common in common_problems(findings)],

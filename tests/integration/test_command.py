@@ -253,9 +253,10 @@ def test_check_finds_projects(cloud, tmp_path, output):
     assert "near: eu-de_vision" in said
     assert "eu-de_ranking" in result.stdout
     if output == "json":
-        assert {found["project"] for found in json.loads(result.stdout)["targets"]} == {
-            "eu-de_ranking"
-        }
+        report = json.loads(result.stdout)
+        assert {found["project"] for found in report["targets"]} == {"eu-de_ranking"}
+        assert all(found["ok"] for found in report["targets"])
+        assert report["ok"] is False
 
 
 @pytest.mark.parametrize("command", [["check", "yaml"], ["projects", "json"]], ids=str)
