@@ -1,7 +1,6 @@
 """Every alert: firing, not firing just below, resolving, and with data missing."""
 
 import re
-import subprocess
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,60 +9,29 @@ import pytest
 import yaml
 
 from alert_cases import CASES, INFO, SCRAPED
-from programs import PROMTOOL
+from programs import promtool
+from rule_files import ALERTS, FILES, GROUPS, RECORDED, RULES
 
 
 ROOT = Path(__file__).parents[2]
-RULES = ROOT / "deploy/prometheus/rules"
-FILES = sorted(RULES.glob("*.yml"))
-
-
-def alerts(files=tuple(FILES)):
-    """Return all alerting rules, or those of some files."""
-    return [
-        rule
-        for file in files
-        for group in yaml.safe_load(file.read_text())["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
-
-
-def all_rules():
-    """Return the rules of all files."""
-    return [
-        rule
-        for file in FILES
-        for group in yaml.safe_load(file.read_text())["groups"]
-        for rule in group["rules"]
-    ]
 
 
 @pytest.mark.needs("promtool")
 def test_promtool_accepts_the_rules():
     """They are read without a warning."""
-    subprocess.run(
-        [PROMTOOL, "check", "rules", "--lint=all", "--lint-fatal", *FILES], check=True
-    )
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *FILES)
 
 
 def rules_of(alert):
     """Return an alert's rule, and the recorded ones that it is made of."""
-    recorded = {
-        rule["record"]: rule
-        for file in FILES
-        for group in yaml.safe_load(file.read_text())["groups"]
-        for rule in group["rules"]
-        if "record" in rule
-    }
-    wanted = [next(rule for rule in alerts() if rule["alert"] == alert)]
+    wanted = [next(rule for rule in ALERTS if rule["alert"] == alert)]
     for rule in wanted:
         wanted += [
             record
-            for name, record in recorded.items()
+            for name, record in RECORDED.items()
             if name in str(rule) and record not in wanted
         ]
-    return [*(rule for rule in recorded.values() if rule in wanted), wanted[0]]
+    return [*(rule for rule in RECORDED.values() if rule in wanted), wanted[0]]
 
 
 def run_cases(cases, folder):
@@ -104,10 +72,7 @@ def run_cases(cases, folder):
             {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
         )
     )
-    result = subprocess.run(
-        [PROMTOOL, "test", "rules", file], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    promtool("test", "rules", file)
 
 
 # About the exporter or a cloud, not about a project.
@@ -128,7 +93,7 @@ def with_team(case, team):
 
 
 @pytest.mark.needs("promtool")
-@pytest.mark.parametrize("alert", [rule["alert"] for rule in alerts()])
+@pytest.mark.parametrize("alert", [rule["alert"] for rule in ALERTS])
 def test_when_an_alert_fires(alert, tmp_path):
     """
     As the cases say, with the team of the project's configuration.
@@ -148,7 +113,7 @@ def test_when_an_alert_fires(alert, tmp_path):
 
 def test_every_alert_has_every_sort_of_case():
     """It fires and resolves somewhere, and does not where data are missing or below."""
-    for rule in alerts():
+    for rule in ALERTS:
         cases = [case for case in CASES if case.alert == rule["alert"]]
         assert len(cases) >= 3, rule["alert"]
         firing = [case for case in cases if any(case.fires.values())]
@@ -156,7 +121,7 @@ def test_every_alert_has_every_sort_of_case():
         assert any(not any(case.fires.values()) for case in cases), rule["alert"]
 
 
-@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_what_an_alert_says(rule):
     """Labels and annotations as the mixins' linter wants them, and where to go on."""
     annotations = rule["annotations"]
@@ -170,7 +135,7 @@ def test_what_an_alert_says(rule):
     assert annotations["runbook_url"].endswith(f"/docs/runbooks/{rule['alert']}.md")
 
 
-@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_every_alert_has_a_runbook(rule):
     """Meaning, impact, diagnosis with queries, mitigation."""
     text = (ROOT / f"docs/runbooks/{rule['alert']}.md").read_text()
@@ -183,16 +148,11 @@ def test_every_alert_has_a_runbook(rule):
 
 def test_recording_rules_are_named_by_level_metric_and_operation():
     """And groups are small, as the mixins' linter wants them."""
-    for file in FILES:
-        for group in yaml.safe_load(file.read_text())["groups"]:
-            assert len(group["name"]) <= 40
-            assert len(group["rules"]) <= 20
-            for rule in group["rules"]:
-                if "record" in rule:
-                    assert re.fullmatch(
-                        r"[a-z_]+:modelarts_\w+:\w+|modelarts:\w+:seconds",
-                        rule["record"],
-                    )
+    for group in GROUPS:
+        assert len(group["name"]) <= 40
+        assert len(group["rules"]) <= 20
+    for name in RECORDED:
+        assert re.fullmatch(r"[a-z_]+:modelarts_\w+:\w+|modelarts:\w+:seconds", name)
 
 
 def test_every_alert_is_documented():
@@ -203,7 +163,7 @@ def test_every_alert_is_documented():
     )
 
     assert sorted(table) == sorted(
-        (rule["alert"], rule["labels"]["severity"]) for rule in alerts()
+        (rule["alert"], rule["labels"]["severity"]) for rule in ALERTS
     )
 
 
@@ -222,7 +182,7 @@ def test_prometheus_reads_the_queries_of_runbooks(tmp_path):
     ]
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    subprocess.run(["promtool", "check", "rules", "--lint=none", file], check=True)
+    promtool("check", "rules", "--lint=none", file)
 
 
 def documented_labels():
@@ -238,13 +198,10 @@ def documented_labels():
     }
 
 
-@pytest.mark.parametrize(
-    "rule", all_rules(), ids=lambda rule: next(iter(rule.values()))
-)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: next(iter(rule.values())))
 def test_what_a_rule_looks_at_is_documented(rule):
     """Its metrics, with the labels that it selects, or what another rule records."""
     documented = documented_labels()
-    recorded = {one["record"] for one in all_rules() if "record" in one}
     selectors = re.findall(
         r"(?<![:\w\"])((?:[a-z_]+:)?modelarts_\w+(?::\w+)?)\b(?:\{(.*?)\})?", str(rule)
     )
@@ -252,7 +209,7 @@ def test_what_a_rule_looks_at_is_documented(rule):
     assert len(documented) > 70
     for name, matchers in selectors:
         labels = set(re.findall(r"(\w+)(?:=|!)", matchers)) - {"job", "instance"}
-        if name in recorded:
+        if name in RECORDED:
             continue
         assert name in documented, name
         assert {one for one in labels if not one.startswith("label_")} <= documented[

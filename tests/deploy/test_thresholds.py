@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
+
+from rule_files import ALERTS
 
 from deploy.rules.values import VALUES
 from exporter.collectors import alerts
@@ -13,13 +14,7 @@ from exporter.collectors.alerts import Alert
 
 
 ROOT = Path(__file__).parents[2]
-RULES = {
-    rule["alert"]: rule
-    for file in (ROOT / "deploy/prometheus/rules").glob("*.yml")
-    for group in yaml.safe_load(file.read_text())["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
+RULES = {rule["alert"]: rule for rule in ALERTS}
 OWN = {value.label for value in VALUES if value.label}
 SHARED = [alert for alert in vars(alerts).values() if isinstance(alert, Alert)]
 

@@ -39,7 +39,7 @@ async def few():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def many():
-    """Run an exporter of 500 projects, some of which have problems; yields its URL."""
+    """Run an exporter of 200 projects, some of which have problems; yields its URL."""
     cloud = simulated("good", "full", "bad", "worse")
     for _ in range(5):
         cloud.projects[1].training.create_job(8, created=cloud.clock.now() - 1e6)
@@ -49,7 +49,7 @@ async def many():
     async with serve(cloud) as cloud_url:
         configured = configuration(cloud, cloud_url)
         good, *others = configured.projects
-        goods = (replace(good, name=f"good-{index}") for index in range(497))
+        goods = (replace(good, name=f"good-{index}") for index in range(197))
         # Half as many requests.
         goods = (replace(one, collectors=("training_jobs",)) for one in goods)
         configured = replace(configured, projects=(*goods, *others))
@@ -121,7 +121,7 @@ async def test_with_few_projects(scheme, width, few, browser):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1600, "light")])
-async def test_with_500_projects(width, scheme, many, browser):
+async def test_with_200_projects(width, scheme, many, browser):
     """A long table is as good as a short one; it has the same colors."""
     rules = RULES | {"color-contrast": {"enabled": False}}
     title = await examined(browser, many, width, scheme, rules=rules)

@@ -77,7 +77,7 @@ def test_progress(cloud, arguments, name):
     """The last line says what is done, and is gone at the end; the rest is as in a pipe."""
     command, api, pattern = PROGRESS[name]
     with (
-        faulty(cloud, effect="delay", seconds=1, api=api),
+        faulty(cloud, effect="delay", seconds=1, times=2, api=api),
         on_terminal([*COMMAND, *command, *arguments], NO_COLOR="1") as terminal,
     ):
         terminal.until(pattern)
@@ -100,7 +100,7 @@ def test_the_table_of_projects_appears_above_the_progress(cloud, arguments, outp
     file.write_text(text)
     command = [*COMMAND, "check", f"--format={output}", *arguments]
     with (
-        faulty(cloud, effect="delay", seconds=1, api="auth_projects"),
+        faulty(cloud, effect="delay", seconds=1, times=2, api="auth_projects"),
         on_terminal(command) as terminal,
     ):
         terminal.until(PROGRESS["projects"][2])
@@ -116,7 +116,7 @@ def test_a_file_gets_no_progress(cloud, arguments, tmp_path):
     file = tmp_path / "out"
     to_file = ["sh", "-c", f'"$@" > {file}', "sh"]
     with (
-        faulty(cloud, effect="delay", seconds=1, api="training_jobs"),
+        faulty(cloud, effect="delay", seconds=1, times=2, api="training_jobs"),
         on_terminal([*to_file, *COMMAND, "check", *arguments]) as terminal,
     ):
         terminal.until(PROGRESS["check"][2])
@@ -133,7 +133,7 @@ def test_a_file_gets_no_progress(cloud, arguments, tmp_path):
 def test_a_terminal_that_knows_no_control_sequences(cloud, arguments, environment):
     """It gets plain lines."""
     with (
-        faulty(cloud, effect="delay", seconds=1, api="training_jobs"),
+        faulty(cloud, effect="delay", seconds=1, times=2, api="training_jobs"),
         on_terminal([*COMMAND, "check", *arguments], **environment) as terminal,
     ):
         assert terminal.end() == 0
@@ -182,7 +182,7 @@ def test_messages_appear_above_the_progress(cloud, arguments):
     """A log message has a line of its own."""
     with (
         faulty(cloud, effect="status", status=500, api="visualization_jobs"),
-        faulty(cloud, effect="delay", seconds=2, api="training_jobs"),
+        faulty(cloud, effect="delay", seconds=2, times=2, api="training_jobs"),
         on_terminal([*COMMAND, "once", *arguments, "--log.level=debug"]) as terminal,
     ):
         terminal.until(PROGRESS["once"][2])
@@ -196,7 +196,7 @@ def test_messages_appear_above_the_progress(cloud, arguments):
 def test_a_narrow_terminal(cloud, arguments):
     """The last line is cut, and so is one line still."""
     with (
-        faulty(cloud, effect="delay", seconds=1, api="training_jobs"),
+        faulty(cloud, effect="delay", seconds=1, times=2, api="training_jobs"),
         on_terminal([*COMMAND, "once", *arguments], columns=12) as terminal,
     ):
         terminal.until("collecting")

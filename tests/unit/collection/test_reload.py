@@ -294,7 +294,18 @@ async def test_sighup_reloads(cloud, logged):
     listener.close()
 
 
-async def test_the_garbage_collector_is_left_as_it_was(cloud, logged):
+@pytest.fixture
+def usual_garbage_collection():
+    """Let Python look for garbage as often as it does by default."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*thresholds)
+
+
+async def test_the_garbage_collector_is_left_as_it_was(
+    cloud, logged, usual_garbage_collection
+):
     """While the exporter serves, it looks at less, and less often."""
     load = Reloading(configured(cloud, "a"))
     before = gc.get_threshold(), gc.get_freeze_count()
