@@ -46,8 +46,10 @@ demo: $(VENV)/runtime.stamp
 demo-stack: $(VENV)/runtime.stamp
 	$(BIN)/python deploy/demo_stack.py $(ARGS)
 
+# More than there are processors: much of the time, tests wait for other programs.
+test: PROCESSES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
 test: $(VENV)/test.stamp renderer
-	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=worksteal $(ARGS)
 
 test-unit: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/unit --numprocesses=auto --dist=worksteal \

@@ -1,5 +1,6 @@
 """The families of many targets, whose samples are made of some targets at a time."""
 
+import asyncio
 import re
 
 from dataclasses import replace
@@ -20,9 +21,13 @@ from exporter.simulator import serve
 NAMES = [f"project-{number}" for number in range(20)]
 
 
-@pytest.fixture
-async def collected():
+@pytest.fixture(scope="module")
+def collected():
     """Return the reports of more projects than samples are made of at once."""
+    return asyncio.run(_collected())
+
+
+async def _collected():
     cloud = simulated(*NAMES)
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
