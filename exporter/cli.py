@@ -15,7 +15,6 @@ from .check.command import check_apis, check_assumptions, show_projects
 from .collectors.registry import REGISTRY
 from .config import Configuration, for_shard, load
 from .config.summary import summary_of
-from .demo import run_demo, run_simulator
 from .errors import ConfigurationError
 from .exit_status import ExitStatus
 from .flag_checks import check_flags
@@ -62,15 +61,8 @@ def _run(flags: Flags) -> int:
 
         print(completion_script(flags.shell))
         return ExitStatus.SUCCEEDED
-    address = flags.listen_address
-    if flags.command is Command.SIMULATOR:
-        listener = listen(address or SIMULATOR_ADDRESS)
-        asyncio.run(run_simulator(listener, flags.speed))
-        return ExitStatus.SUCCEEDED
-    if flags.command is Command.DEMO:
-        listener = listen(address or EXPORTER_ADDRESS)
-        asyncio.run(run_demo(listener, _paths(flags), flags.speed, _names(flags)))
-        return ExitStatus.SUCCEEDED
+    if flags.command in {Command.SIMULATOR, Command.DEMO}:
+        return _simulate(flags)
     read = partial(_read, flags)
     if flags.config_check:
         return _check_configuration(flags, read())
@@ -79,7 +71,7 @@ def _run(flags: Flags) -> int:
     # Report errors of the configuration before those of the address.
     read()
     web = _web(flags)
-    listener = listen(address or EXPORTER_ADDRESS)
+    listener = listen(flags.listen_address or EXPORTER_ADDRESS)
     asyncio.run(
         serve_exporter(
             read,
@@ -90,6 +82,19 @@ def _run(flags: Flags) -> int:
             names=_names(flags),
         )
     )
+    return ExitStatus.SUCCEEDED
+
+
+def _simulate(flags: Flags) -> int:
+    # A server has no use for a simulated cloud.
+    from .demo import run_demo, run_simulator  # noqa: PLC0415
+
+    if flags.command is Command.SIMULATOR:
+        listener = listen(flags.listen_address or SIMULATOR_ADDRESS)
+        asyncio.run(run_simulator(listener, flags.speed))
+    else:
+        listener = listen(flags.listen_address or EXPORTER_ADDRESS)
+        asyncio.run(run_demo(listener, _paths(flags), flags.speed, _names(flags)))
     return ExitStatus.SUCCEEDED
 
 

@@ -96,7 +96,8 @@ def few_authorities(tmp_path_factory):
 def logged():
     """Return a function that gives the lines logged since it was last called."""
     stream = io.StringIO()
-    handlers = logging.getLogger().handlers
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
     configure(LogLevel.DEBUG, LogFormat.LOGFMT, stream)
 
     def lines():
@@ -106,4 +107,6 @@ def logged():
         return text.splitlines()
 
     yield lines
-    logging.getLogger().handlers = handlers
+    root.handlers = handlers
+    # Or all later tests would log all that there is.
+    root.setLevel(level)
