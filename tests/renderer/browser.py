@@ -44,6 +44,10 @@ _PAGE: Final = "http://grafana.invalid/"
 
 def bundle() -> None:
     """Make one file of the panels and Grafana's components; `npm ci` was before."""
+    made_of = (*FOLDER.glob("*.js*"), _MODULES / ".package-lock.json")
+    newest = max(file.stat().st_mtime for file in made_of)
+    if BUNDLE.exists() and BUNDLE.stat().st_mtime > newest:
+        return
     command = [ESBUILD, FOLDER / "panels.jsx"]
     subprocess.run([*command, *_BUNDLING, f"--outfile={BUNDLE}"], check=True)
 

@@ -270,7 +270,7 @@ async def pause(cloud, delay):
 
 TestScheduler = Scheduler.TestCase
 TestScheduler.settings = settings(
-    max_examples=examples(150), stateful_step_count=30, deadline=None
+    max_examples=examples(100), stateful_step_count=30, deadline=None
 )
 
 

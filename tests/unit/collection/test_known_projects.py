@@ -177,5 +177,5 @@ class KnownProjectsMachine(RuleBasedStateMachine):
 
 TestKnownProjects = KnownProjectsMachine.TestCase
 TestKnownProjects.settings = settings(
-    max_examples=examples(200), stateful_step_count=30, deadline=None
+    max_examples=examples(100), stateful_step_count=30, deadline=None
 )

@@ -194,5 +194,5 @@ class Limits(RuleBasedStateMachine):
 
 TestLimits = Limits.TestCase
 TestLimits.settings = settings(
-    max_examples=examples(200), stateful_step_count=40, deadline=None
+    max_examples=examples(100), stateful_step_count=40, deadline=None
 )
