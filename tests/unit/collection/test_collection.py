@@ -373,7 +373,12 @@ async def test_a_result_is_not_served_again_without_min_interval():
         pytest.param(
             Fault(effect=Effect.STATUS, status=429), 3, 4, marks=pytest.mark.slow
         ),
-        (Fault(effect=Effect.STATUS, status=429, retry_after="1"), 1, 2),
+        pytest.param(
+            Fault(effect=Effect.STATUS, status=429, retry_after="1"),
+            1,
+            2,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["500", "503", "reset", "break", "429", "429 with Retry-After"],
 )

@@ -49,7 +49,13 @@ FAULTS = {
     [password_auth, pytest.param(key_auth, marks=pytest.mark.slow)],
     ids=["password", "key"],
 )
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "hang" else name
+        for name in FAULTS
+    ],
+)
 async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
     """
     The kind that fails is down with its reason and in one log line; all others stand.

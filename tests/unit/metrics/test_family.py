@@ -119,6 +119,7 @@ def test_the_first_piece_is_out_before_the_last_sample_is_made():
     assert b"".join(pieces).count(b"\na{") > 8000
 
 
+@pytest.mark.slow
 def test_the_memory_for_compressing_does_not_grow_with_what_is_compressed():
     """It is that of a piece."""
 

@@ -407,6 +407,7 @@ def test_a_link_leads_to_the_view_that_it_is_of(pairs):
         assert view_of(QueryParams(view.link().removeprefix("?"))) == view
 
 
+@pytest.mark.slow
 async def test_many_projects_make_a_small_page():
     """A project costs a few hundred bytes, as long as nobody opens its details."""
 
