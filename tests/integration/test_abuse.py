@@ -21,6 +21,8 @@ from exporter.web.scrape_limit import MOST_PROBES, MOST_SCRAPES
 from exporter.web.server import raise_open_files_limit
 
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 HEALTH = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 
+pytestmark = pytest.mark.slow
+
 URL = re.compile(r"url=http://(\S+)/metrics")
 
 

@@ -11,6 +11,8 @@ from programs import free_port
 from web_files import TLS, Files
 
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = Path(__file__).parents[2] / "deploy/compose/simulated.yml"
 
 
