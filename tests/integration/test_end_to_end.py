@@ -183,7 +183,7 @@ receivers:
                 try:
                     with an_alertmanager(tmp_path, alertmanager) as manager:
                         prometheus = f"""\
-global: {{scrape_interval: 3s, scrape_timeout: 3s, evaluation_interval: 1s}}
+global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}
 rule_files: ["{tmp_path}/modelarts-*.yml"]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{manager}"]}}]}}]}}
 scrape_configs:
