@@ -27,11 +27,12 @@ class EncodedRows:
         return self.decode(b"[" + rest.removeprefix(b","))
 
     def end_of(self, number: int) -> int:
-        """Return where the first `number` rows end, in bytes."""
-        end = 0
-        for row in _raw_rows.decode(self.content)[:number]:
-            end = self.content.index(row, end) + len(row)
-        return end
+        """Return where the first `number` rows, of at least one, end, in bytes."""
+        # From the end: there are few rows after them.
+        end = len(self.content) - 1
+        for row in reversed(_raw_rows.decode(self.content)[number:]):
+            end = self.content.rindex(row, 0, end)
+        return len(self.content[:end].rstrip(b", \t\n\r"))
 
     def hash(self, end: int) -> int:
         """Return the hash of the array until `end`."""

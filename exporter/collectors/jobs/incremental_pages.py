@@ -28,12 +28,14 @@ _WORTHWHILE: Final = 0.1
 """Of the rows of a page; fewer are not remembered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IncrementalPages:
     """The pages of a query, and in `finished`, by page, what is known of them."""
 
     pages: QueryPages
     finished: dict[int, FinishedRows]
+    has_learned: bool = False
+    """Whether a page was learned; only one is in each listing, as that takes time."""
 
     @property
     def size(self) -> int:
@@ -44,13 +46,10 @@ class IncrementalPages:
         """Return page `number`, from 1. Raises `CollectionError`."""
         known = self.finished.get(number)
         page = await self.pages.read(number, known)
-        finished = self._number_finished(page)
-        is_worthwhile = finished >= self.size * _WORTHWHILE
         if known is None:
-            return self._remember(number, page, finished) if is_worthwhile else page
-        if page.known is None or is_worthwhile:
-            # Only the next collection remembers them anew: where rows change each time,
-            # that would cost more than it saves.
+            return page if self.has_learned else self._learned(number, page)
+        if page.known is None or self._is_worthwhile(self._number_finished(page)):
+            # A later listing learns it anew.
             self.finished.pop(number, None)
         return page
 
@@ -89,14 +88,19 @@ class IncrementalPages:
             number -= 1
         return number
 
-    def _remember(self, number: int, page: Page, finished: int) -> Page:
-        if page.encoded is None:
+    def _is_worthwhile(self, finished: int) -> bool:
+        return finished >= max(1, self.size * _WORTHWHILE)
+
+    def _learned(self, number: int, page: Page) -> Page:
+        finished = self._number_finished(page)
+        if page.encoded is None or not self._is_worthwhile(finished):
             return page
         content = self.new_content()
         rows = page.rows[:finished]
         content.add(replace(page, rows=rows), rows)
         counts = content.counts.without_zeros()
         known = self.finished[number] = remember(rows, page.encoded, counts)
+        self.has_learned = True
         return replace(page, rows=page.rows[finished:], known=known)
 
 
