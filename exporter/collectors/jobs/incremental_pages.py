@@ -25,7 +25,7 @@ from .statuses import FINISHED_PHASES
 
 
 _WORTHWHILE: Final = 0.1
-"""Of the rows of a page; fewer are not remembered."""
+"""The share of a page's rows from which on they are learned."""
 
 
 @dataclass(slots=True)
