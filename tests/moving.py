@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.collectors.jobs.encoded_rows import EncodedRows
 from exporter.collectors.jobs.kinds import Kind
-from exporter.collectors.jobs.pages import Page
+from exporter.collectors.jobs.pages import Page, page_after
 from exporter.collectors.jobs.paginator import Paginator
 from exporter.collectors.jobs.statuses import (
     UNFINISHED_PHASES,
@@ -61,11 +61,9 @@ def paging(described, fetch, hints, new_snapshot):
 
 def encoded(page, known):
     """Return the page as an API's answer is read that begins with `known` rows."""
-    content = msgspec.json.encode(page.rows)
-    rows = EncodedRows(content, msgspec.json.Decoder(list[V1Job]).decode)
-    if known is not None and known.are_first_of(rows):
-        return replace(page, rows=rows.rows(known.end), encoded=rows, known=known)
-    return replace(page, encoded=rows)
+    decode = msgspec.json.Decoder(list[V1Job]).decode
+    rows = EncodedRows(msgspec.json.encode(page.rows), decode)
+    return page_after(known, rows, page.total, page.answered_at, page.quota)
 
 
 def one_move(chance, training, now):

@@ -100,15 +100,6 @@ class JobCounts:
             known = self.oldest_created.get(phase, oldest)
             self.oldest_created[phase] = min(oldest, known)
 
-    def without_zeros(self) -> JobCounts:
-        """Return the same counts without statuses that no job has."""
-        counts = JobCounts(self.bounds, {})
-        counts.absorb(self)
-        counts.statuses = {
-            status: number for status, number in self.statuses.items() if number
-        }
-        return counts
-
     @property
     def number(self) -> int:
         """The number of all jobs."""

@@ -13,7 +13,7 @@ from ...cloud.error_codes import check_success
 from ...cloud.session import Answer, Session
 from .encoded_rows import EncodedRows
 from .finished_rows import FinishedRows
-from .pages import Page
+from .pages import Page, page_after
 from .quota import JobQuota
 from .rows import Row
 
@@ -60,7 +60,7 @@ def page_of(
     return _checked(answer, Page(rows, total, answer.answered_at, quota), size)
 
 
-def page_after(
+def page_of_encoded(
     answer: Answer[T],
     encoded: EncodedRows | None,
     known: FinishedRows | None,
@@ -69,21 +69,18 @@ def page_after(
     quota: JobQuota,
     size: int,
 ) -> Page:
-    """Do the same, and decode only the rows after `known` if the page begins with those."""
+    """Do the same with rows that are not decoded yet, and may begin with `known`."""
     if encoded is None:
         return page_of(answer, None, total, quota, size)
-    if known is not None and not known.are_first_of(encoded):
-        known = None
     try:
-        rows = encoded.rows(0 if known is None else known.end)
+        page = page_after(known, encoded, total, answer.answered_at, quota)
     except JsonError as error:
         if known is not None:
             # Again from the first row, which the error counts from.
-            return page_after(
+            return page_of_encoded(
                 answer, encoded, None, total=total, quota=quota, size=size
             )
         raise answer.unexpected(str(error)) from None
-    page = Page(rows, total, answer.answered_at, quota, encoded, known)
     return _checked(answer, page, size)
 
 

@@ -81,11 +81,7 @@ class CompletionObserver:
     def observe(self, page: Page) -> Mapping[JobId, Job]:
         """Look at all jobs of a page; return the unfinished. Raises `CollectionError`."""
         # Pages of a thousand jobs go through here: the common case must be fast.
-        finished = {
-            status
-            for status in page.by_status
-            if self.status_of(status).phase in FINISHED_PHASES
-        }
+        finished = page.finished_statuses(self.status_of)
         relevant = self._relevant(page)
         self.finished |= self._jobs(row for row in relevant if row.status in finished)
         jobs = self._jobs(

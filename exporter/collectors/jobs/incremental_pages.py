@@ -21,7 +21,6 @@ from .pages import Page
 from .paginator import QueryPages
 from .rows import Row
 from .snapshot import Snapshot
-from .statuses import FINISHED_PHASES
 
 
 _WORTHWHILE: Final = 0.1
@@ -75,12 +74,7 @@ class IncrementalPages:
         since = self.pages.paginator.since
         if since is None:
             return 0
-        status_of = self.pages.paginator.api.status_of
-        finished = {
-            status
-            for status in page.by_status
-            if status_of(status).phase in FINISHED_PHASES
-        }
+        finished = page.finished_statuses(self.pages.paginator.api.status_of)
         rows = page.rows
         number = sum(1 for _ in takewhile(lambda row: row.status in finished, rows))
         # Young ones are looked at for completions each time.
@@ -98,8 +92,8 @@ class IncrementalPages:
         content = self.new_content()
         rows = page.rows[:finished]
         content.add(replace(page, rows=rows), rows)
-        counts = content.counts.without_zeros()
-        known = self.finished[number] = remember(rows, page.encoded, counts)
+        known = remember(rows, page.encoded, content.counts)
+        self.finished[number] = known
         self.has_learned = True
         return replace(page, rows=page.rows[finished:], known=known)
 

@@ -10,7 +10,8 @@ from .encoded_rows import EncodedRows
 from .finished_rows import FinishedRows
 from .job import JobId, normalize_ids
 from .quota import JobQuota
-from .rows import Row, by_status
+from .rows import Row, StatusOf, by_status
+from .statuses import FINISHED_PHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ class Page:
             return to_millis(self.rows[-1].create_time, "create_time")
         return None if self.known is None else self.known.newest
 
+    def finished_statuses(self, status_of: StatusOf) -> set[Number]:
+        """Return the API's statuses that finished jobs among `rows` have."""
+        return {
+            status
+            for status in self.by_status
+            if status_of(status).phase in FINISHED_PHASES
+        }
+
     def without_known(self) -> Page:
         """Return the page as if it had only the rows after the known ones."""
         return self if self.known is None else replace(self, known=None)
@@ -59,3 +68,21 @@ class Page:
         if self.known is None or self.encoded is None:
             return self
         return replace(self, rows=self.encoded.rows(), known=None)
+
+
+def page_after(
+    known: FinishedRows | None,
+    encoded: EncodedRows,
+    total: int | None,
+    answered_at: float,
+    quota: JobQuota,
+) -> Page:
+    """
+    Return the page of `encoded` rows; those of `known` are not decoded if it begins so.
+
+    Raises `JsonError` and `CollectionError`.
+    """
+    if known is not None and not known.are_first_of(encoded):
+        known = None
+    rows = encoded.rows(0 if known is None else known.end)
+    return Page(rows, total, answered_at, quota, encoded, known)

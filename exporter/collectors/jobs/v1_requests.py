@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from ...cloud.call import Call
 from ...cloud.session import Session
 from ...errors import CollectionError
-from .answers import fetch_successful, page_after
+from .answers import fetch_successful, page_of_encoded
 from .api import Query, Selections
 from .finished_rows import FinishedRows
 from .job import Job
@@ -79,7 +79,7 @@ class V1Jobs:
         )
         answer = await fetch_successful(session, call, v1_listing)
         listing = answer.content
-        return page_after(
+        return page_of_encoded(
             answer,
             listing.rows,
             known,

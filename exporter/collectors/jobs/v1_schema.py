@@ -48,29 +48,35 @@ class _Response(msgspec.Struct):
         return str(self.is_success).lower() != "true"
 
 
+_NO_JOBS: Final = msgspec.Raw(b"null")
+
+
 class V1Listing(_Response):
     """A v1 listing, or a failure with HTTP status 200."""
 
     job_total_count: Number = None
     job_count_limit: Number = None
     quotas: Number = None
-    jobs: msgspec.Raw = msgspec.Raw(b"null")
+    jobs: msgspec.Raw = _NO_JOBS
 
     @property
     def rows(self) -> EncodedRows | None:
         """The jobs, if there is a list of them."""
-        content = bytes(self.jobs)
-        return None if content == b"null" else EncodedRows(content, _decode_rows)
+        return EncodedRows(bytes(self.jobs), _decode_rows) if self._has_jobs else None
 
     @property
     def failed(self) -> bool:
         """Whether the API reports a failure, despite HTTP status 200."""
-        return self.says_failed(holds_content=self.rows is not None)
+        return self.says_failed(holds_content=self._has_jobs)
 
     @property
     def total(self) -> int | None:
         """Number of jobs on all pages, if reported. Raises `CollectionError`."""
         return to_limit(self.job_total_count, "job_total_count")
+
+    @property
+    def _has_jobs(self) -> bool:
+        return self.jobs != _NO_JOBS
 
     @property
     def quota(self) -> JobQuota:
