@@ -19,7 +19,7 @@ PROMTOOL = os.environ.get("PROMTOOL", "promtool")
 
 
 def promtool(*arguments):
-    """Run Prometheus's own tool; fail with what it says if it does."""
+    """Run Prometheus's own tool; return what it says, or fail with that."""
     done = subprocess.run(
         [PROMTOOL, *arguments],
         # It lives too short for its memory to matter, and others are tested beside it.
@@ -29,6 +29,7 @@ def promtool(*arguments):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @contextlib.contextmanager

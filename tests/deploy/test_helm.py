@@ -11,7 +11,7 @@ import yaml
 
 from jsonschema import ValidationError
 from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
-from programs import a_prometheus, an_exporter, free_port, wait_until
+from programs import a_prometheus, an_exporter, free_port, promtool, wait_until
 
 from deploy.build import MAKERS
 from deploy.rules.values import Chosen
@@ -621,16 +621,11 @@ def test_prometheus_accepts_the_rules(tmp_path):
     (made,) = of_kind(rendered(CHART / "ci/operator-values.yaml"), "PrometheusRule")
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump(made["spec"]))
-    done = subprocess.run(
-        ["promtool", "check", "rules", file],
-        capture_output=True,
-        check=False,
-        text=True,
-    )
+    said = promtool("check", "rules", file)
 
     number = sum(len(group["rules"]) for group in made["spec"]["groups"])
     assert number > 20
-    assert f"SUCCESS: {number} rules found" in done.stdout
+    assert f"SUCCESS: {number} rules found" in said
 
 
 def test_the_dashboards():
