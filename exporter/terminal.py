@@ -57,7 +57,7 @@ class Progress:
     """
     The terminal's last line, which says how far a command is.
 
-    It is on the standard error; if that is not a terminal, there is none.
+    It is written to standard error, and only if that is a terminal.
     """
 
     _line: tqdm[NoReturn] | None
