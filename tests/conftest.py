@@ -3,7 +3,6 @@
 import gc
 import io
 import itertools
-import logging
 import os
 import shutil
 
@@ -12,6 +11,7 @@ import trustme
 
 from examples import QUICK
 from hypothesis import Phase, settings
+from unchanged_logging import unchanged_logging
 
 from exporter.logs import LogFormat, LogLevel, configure
 
@@ -96,9 +96,6 @@ def few_authorities(tmp_path_factory):
 def logged():
     """Return a function that gives the lines logged since it was last called."""
     stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    configure(LogLevel.DEBUG, LogFormat.LOGFMT, stream)
 
     def lines():
         text = stream.getvalue()
@@ -106,7 +103,6 @@ def logged():
         stream.truncate()
         return text.splitlines()
 
-    yield lines
-    root.handlers = handlers
-    # Or all later tests would log all that there is.
-    root.setLevel(level)
+    with unchanged_logging():
+        configure(LogLevel.DEBUG, LogFormat.LOGFMT, stream)
+        yield lines

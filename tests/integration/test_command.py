@@ -1,4 +1,4 @@
-"""The command line, as a user types it: real processes, their output and exit status."""
+"""The command line, as a user types it: its output, exit status and signals."""
 
 import contextlib
 import json
@@ -15,20 +15,21 @@ import httpx
 import pytest
 import yaml
 
+from commands import ended
+
 
 pytestmark = pytest.mark.slow
 
 URL = re.compile(r"url=http://(\S+)/metrics")
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, as a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env=environment or None,
         timeout=60,
     )
 
@@ -94,7 +95,7 @@ def test_version():
 
 def test_help_names_every_flag():
     """`--help` lists commands and flags."""
-    result = run("--help")
+    result = ended("--help")
 
     assert result.returncode == 0
     for word in (
@@ -147,7 +148,7 @@ def test_a_doubtful_configuration(tmp_path, flags, status):
         "region: eu-de", "provider: otc\n    region: eu-ed"
     )
     file.write_text(f"{text}", encoding="utf-8")
-    result = run("--config.check", *flags, argument)
+    result = ended("--config.check", *flags, argument)
 
     assert result.returncode == status
     assert result.stderr == (
@@ -159,8 +160,8 @@ def test_a_doubtful_configuration(tmp_path, flags, status):
 
 def test_projects(cloud, tmp_path):
     """The projects that the credential can read, and those to paste; status 0."""
-    shown = run("projects", written(tmp_path, cloud))
-    pasted = run("projects", "--format=yaml", written(tmp_path, cloud))
+    shown = ended("projects", written(tmp_path, cloud))
+    pasted = ended("projects", "--format=yaml", written(tmp_path, cloud))
 
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "configured" in shown.stdout
@@ -172,7 +173,7 @@ def test_projects(cloud, tmp_path):
 
 def test_projects_of_a_cloud_that_cannot_be_reached(tmp_path):
     """The cloud and the cause are named; status 1."""
-    result = run("projects", written(tmp_path))
+    result = ended("projects", written(tmp_path))
 
     assert result.returncode == 1
     assert "otc: the API cannot be reached" in result.stdout
@@ -188,7 +189,7 @@ def test_check_finds_projects(cloud, tmp_path, output):
         "projects: [{cloud: otc, project_name: eu-de_visoin}]\n",
         encoding="utf-8",
     )
-    result = run("check", f"--format={output}", f"--config.file={file}")
+    result = ended("check", f"--format={output}", f"--config.file={file}")
     said = result.stdout if output == "table" else result.stderr
 
     assert result.returncode == 1
@@ -208,7 +209,7 @@ def test_check_finds_projects(cloud, tmp_path, output):
 def test_a_format_that_a_command_has_not(tmp_path, command):
     """It is refused before anything is asked."""
     name, output = command
-    result = run(name, f"--format={output}", written(tmp_path))
+    result = ended(name, f"--format={output}", written(tmp_path))
 
     assert result.returncode == 2
     assert f"{name} has no format {output}" in result.stderr
@@ -220,7 +221,7 @@ def test_a_bad_configuration(tmp_path, command):
     file = written(tmp_path).partition("=")[2]
     text = Path(file).read_text(encoding="utf-8")
     Path(file).write_text(f"{text}projetcs: []\n", encoding="utf-8")
-    result = run(*command, f"--config.file={file}")
+    result = ended(*command, f"--config.file={file}")
 
     assert result.returncode == 2
     assert result.stderr == (
@@ -262,10 +263,10 @@ def test_shards(cloud, tmp_path):
     printed, checked, pasted = [], [], []
     for index in range(2):
         flags = (argument, f"--shard={index}", "--total-shards=2")
-        once = run("once", *flags)
-        check = run("check", "--format=json", *flags)
-        shown = run("projects", *flags)
-        yaml_text = run("projects", "--format=yaml", *flags).stdout
+        once = ended("once", *flags)
+        check = ended("check", "--format=json", *flags)
+        shown = ended("projects", *flags)
+        yaml_text = ended("projects", "--format=yaml", *flags).stdout
         printed += set(re.findall(r'modelarts_up.*project="(.+?)"', once.stdout))
         checked += {each["project"] for each in json.loads(check.stdout)["targets"]}
         pasted += [each["name"] for each in yaml.safe_load(yaml_text)["projects"]]
@@ -275,7 +276,7 @@ def test_shards(cloud, tmp_path):
             r"\d collected \(\d by this shard\), 2 configured", shown.stdout
         )
 
-    whole = re.findall(r'modelarts_up.*project="(.+?)"', run("once", argument).stdout)
+    whole = re.findall(r'modelarts_up.*project="(.+?)"', ended("once", argument).stdout)
     assert sorted(printed) == sorted(checked) == sorted(set(whole))
     assert sorted([*pasted, "vision", "sandbox"]) == sorted(set(whole))
     pod = ("--shard-from-pod=exporter-1", "--total-shards=3")
@@ -285,7 +286,7 @@ def test_shards(cloud, tmp_path):
 
 def test_once_with_some_metrics(cloud, tmp_path):
     """`once` prints those that the flags select."""
-    result = run(
+    result = ended(
         "once", "--metrics.allow=modelarts_up,.*_offered", written(tmp_path, cloud)
     )
 
@@ -298,7 +299,7 @@ def test_once_with_some_metrics(cloud, tmp_path):
 
 def test_once_with_failures(cloud, tmp_path):
     """`once` ends with 1 if something failed, and says what on stderr."""
-    result = run("once", written(tmp_path, cloud, password="wrong-password"))
+    result = ended("once", written(tmp_path, cloud, password="wrong-password"))
 
     assert result.returncode == 1
     assert (

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from commands import ended
 from terminals import on_terminal
 
 
@@ -82,9 +83,7 @@ def test_progress(cloud, arguments, name):
     ):
         terminal.until(pattern)
         status = terminal.end()
-    piped = subprocess.run(
-        [*COMMAND, *command, *arguments], capture_output=True, text=True, check=False
-    )
+    piped = ended(*command, *arguments)
 
     assert (status, terminal.screen[-1]) == (piped.returncode, "")
     assert not re.search(CLOCK, "\n".join(terminal.screen))
