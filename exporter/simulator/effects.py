@@ -6,6 +6,7 @@ import asyncio
 import gzip
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -122,12 +123,17 @@ async def _oversized(fault: Fault, request: WebRequest, answer: Answer) -> Respo
 
 
 async def _bomb(fault: Fault, request: WebRequest, answer: Answer) -> Response:
-    return _gzipped(b" " * _FAR_TOO_LONG)
+    return _gzipped(_compressed_spaces())
+
+
+@cache
+def _compressed_spaces() -> bytes:
+    return _compressed(b" " * _FAR_TOO_LONG)
 
 
 async def _gzip(fault: Fault, request: WebRequest, answer: Answer) -> Response:
     reply = answer()
-    response = _gzipped(reply.body)
+    response = _gzipped(_compressed(reply.body))
     response.status_code = reply.status
     response.headers.update(reply.headers)
     return response
@@ -159,9 +165,13 @@ def _altered(content: object, fault: Fault) -> object:
     }
 
 
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, 1)
+
+
 def _gzipped(body: bytes) -> Response:
     return Response(
-        gzip.compress(body, 1),
+        body,
         headers={"content-encoding": "gzip"},
         media_type="application/json",
     )
