@@ -20,6 +20,7 @@ from exporter.collectors.jobs.completions import CompletionTracker
 from exporter.collectors.jobs.encoded_rows import EncodedRows
 from exporter.collectors.jobs.incremental_pages import IncrementalPages
 from exporter.collectors.jobs.kinds import Kind
+from exporter.collectors.jobs.pages import Page
 from exporter.collectors.jobs.paginator import PagingHints
 from exporter.collectors.jobs.query_scan import list_jobs
 from exporter.collectors.jobs.snapshot import Snapshot
@@ -29,6 +30,7 @@ from exporter.simulator import Jobs
 
 BOUNDS = (60_000, 3_600_000)
 DESCRIPTION, STATUS_OF = DESCRIBED["v1"]
+DECODE = msgspec.json.Decoder(list[V1Job]).decode
 
 
 class Collecting:
@@ -58,7 +60,12 @@ class Collecting:
         async def counted(*request):
             page = await read(*request)
             self.decoded += len(page.rows)
-            return page
+            return replace(page, encoded=replace(page.encoded, decode=decode))
+
+        def decode(content):
+            rows = DECODE(content)
+            self.decoded += len(rows)
+            return rows
 
         paginator.api.page = counted
         snapshot = (await list_jobs(paginator)).content
@@ -145,6 +152,20 @@ async def test_only_other_rows_are_decoded():
     assert (first, learning[0], last) == (27, 27, 2)
 
 
+async def test_finished_jobs_of_unknown_age():
+    """They may be young, so that they are decoded each time."""
+
+    async def fetch(query, number, size):
+        rows = [V1Job(job_id, "a", 10, None) for job_id in range(5)]
+        return Page(rows, len(rows), NOW)
+
+    collecting = Collecting(fetch, 10)
+    for _ in range(3):
+        collecting.decoded = 0
+        await collecting.collect()
+        assert collecting.decoded == 5
+
+
 async def test_pages_that_are_gone_are_forgotten():
     """What is known of a page takes no memory once the page is another."""
     jobs = Jobs(Kind.TRAINING)
@@ -214,8 +235,7 @@ def test_rows_after_the_first_ones(fields, number, indent, separators):
 
 def test_other_rows_are_not_the_same():
     """Rows are known by all their bytes."""
-    decode = msgspec.json.Decoder(list[V1Job]).decode
-    rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', decode)
+    rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', DECODE)
     end = rows.end_of(1)
 
     assert rows.hash(end) == replace(rows, content=rows.content[:end] + b"]").hash(end)
