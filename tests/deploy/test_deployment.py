@@ -5,6 +5,7 @@ import subprocess
 import sys
 import venv
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,21 @@ def test_the_images_build_is_locked():
     assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE)
 
 
-@pytest.mark.timeout(300)
+def link_locked(folder):
+    """Link into a folder what is locked, as it is installed here: `make` checks the hashes."""
+    lock = (ROOT / "requirements/runtime.txt").read_text()
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
+        # Those for other systems are not installed.
+        for one in metadata.distributions(name=name):
+            assert one.version == version
+            for file in one.files:
+                # Programs are elsewhere.
+                if ".." not in file.parts:
+                    link = folder / file
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(file.locate())
+
+
 def test_the_wheel_works_in_a_clean_environment(tmp_path):
     """Built, installed with nothing else but what is locked, and run."""
     run(
@@ -135,11 +150,11 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
-    lock = ROOT / "requirements/runtime.txt"
-    # Only what is run is compiled, when it is.
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--no-compile")
-    run(*pip, "-q", "--require-hashes", "-r", lock)
-    run(*pip, "-q", "--no-deps", wheel)
+    (packages,) = (tmp_path / "venv/lib").glob("python*/site-packages")
+    link_locked(packages)
+    # Which fails if anything is missing. Only what is run is compiled, when it is.
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    run(*pip, "install", "-q", "--no-index", "--no-compile", wheel)
     program = tmp_path / "venv/bin/modelarts-exporter"
 
     assert "modelarts-exporter, version" in run(program, "--version", cwd=tmp_path)
