@@ -9,6 +9,8 @@ import io
 import re
 import time
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -28,6 +30,11 @@ pytestmark = [
 ]
 
 MINUTES = 16.0
+TARGETS = {
+    "quarter-minute": Target(),
+    "minute": Target(interval=60),
+    "dead": Target(dead=360),
+}
 # What only some project has is shown by one of these.
 CHOSEN = {"modelarts-project": ["vision", "translation", "ranking", "speech"]}
 SHOWS = {
@@ -49,28 +56,23 @@ async def collected():
     return [one async for one in scrapes(end - 60 * MINUTES, end)]
 
 
-async def drawn(url, end, width=1200):
-    """Draw all dashboards; yields each panel with what is seen of it."""
+async def drawn(page, url, view):
+    """Draw all dashboards; returns each panel with what is seen of it."""
     found = []
-    async with (
-        httpx.AsyncClient(base_url=url, timeout=60) as client,
-        browser.drawing(width) as page,
-    ):
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         prometheus = grafana.PrometheusClient(client)
         for uid, board in DASHBOARDS.items():
             for project in CHOSEN.get(uid, [None]):
                 chosen = {"project": [project]} if project else {}
-                view = grafana.View(end - 60 * MINUTES, end, width, chosen)
-                panels = await grafana.answers(board, view, prometheus)
+                panels = await grafana.answers(
+                    board, replace(view, chosen=chosen), prometheus
+                )
                 await browser.draw(page, panels, view.start, view.end)
                 numbered = {one["panel"]["id"]: one["panel"] for one in panels}
                 found += [
                     (uid, numbered[seen.number], seen)
                     for seen in await browser.seen(page)
                 ]
-        assert not errors
     return found
 
 
@@ -82,10 +84,25 @@ def history():
     return asyncio.run(collected())
 
 
-def seen(folder, history, target):
-    """Return what is seen of a Prometheus with this target."""
-    with running(folder / "data", history, target) as url:
-        return asyncio.run(drawn(url, history[-1].moment))
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory, history):
+    """Return what is seen with each target. One browser draws all: to start it is dear."""
+    end = history[-1].moment
+
+    async def all_drawn():
+        found = {}
+        async with browser.drawing(1200) as page:
+            errors = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            view = grafana.View(end - 60 * MINUTES, end, 1200)
+            for name, target in TARGETS.items():
+                folder = tmp_path_factory.mktemp(name) / "data"
+                with running(folder, history, target) as url:
+                    found[name] = await drawn(page, url, view)
+            assert not errors
+        return found
+
+    return asyncio.run(all_drawn())
 
 
 def wrong_units(panel, shown):
@@ -109,12 +126,10 @@ def wrong_units(panel, shown):
     ]
 
 
-@pytest.mark.parametrize(
-    "target", [Target(), Target(interval=60)], ids=["quarter-minute", "minute"]
-)
-def test_every_panel_has_data(tmp_path, history, target):
+@pytest.mark.parametrize("interval", ["quarter-minute", "minute"])
+def test_every_panel_has_data(seen, interval):
     """At either scrape interval, in the unit that is declared."""
-    found = seen(tmp_path, history, target)
+    found = seen[interval]
 
     failed = [shown.text for _, _, shown in found if shown.state == "failed"]
     assert not failed
@@ -133,9 +148,9 @@ def test_every_panel_has_data(tmp_path, history, target):
     assert wrong == {}
 
 
-def test_a_dead_exporter_is_seen(tmp_path, history):
+def test_a_dead_exporter_is_seen(seen):
     """It is down, its alert fires, and no number of before it died looks like one of now."""
-    found = seen(tmp_path, history, Target(dead=360))
+    found = seen["dead"]
 
     assert not [shown.text for _, _, shown in found if shown.state == "failed"]
     for uid, panel, shown in found:
