@@ -25,14 +25,18 @@ _BY_PHASE: Final = {
     Phase.STOPPED: "Terminated",
     Phase.UNKNOWN: "Unknown",
 }
-_BY_NUMBER: Final = {7: "Pending", 14: "Abnormal", 3: "Abnormal", 5: "Abnormal"}
+_BY_NUMBER: Final = {
+    **{number: _BY_PHASE[status.phase] for number, status in V1_STATUSES.items()},
+    7: "Pending",
+    14: "Abnormal",
+    3: "Abnormal",
+    5: "Abnormal",
+}
 
 
 def phase_of(job: SimulatedJob) -> str:
     """Return what v2 calls a job's status."""
-    status = V1_STATUSES.get(job.status)
-    phase = Phase.UNKNOWN if status is None else status.phase
-    return _BY_NUMBER.get(job.status, _BY_PHASE[phase])
+    return _BY_NUMBER.get(job.status, "Unknown")
 
 
 def uuid_of(job: SimulatedJob) -> str:

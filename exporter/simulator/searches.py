@@ -82,9 +82,8 @@ def search_jobs(jobs: Jobs, body: bytes, now: float, dialect: Dialect) -> Reply:
     if conditions and not dialect.ignores_filters:
         found = jobs.select(
             ("search", *shown, msgspec.json.encode(search.filters), dialect),
-            lambda job: (
-                search.shows(job) and all(condition(job) for condition in conditions)
-            ),
+            *conditions,
+            among=everything,
         )
     if search.sort_by == "name":
         found = sorted(found, key=lambda job: job.name)

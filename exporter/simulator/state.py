@@ -177,12 +177,18 @@ class Jobs:
         return Counter(job.status for job in self.jobs)
 
     def select(
-        self, key: object, wanted: Callable[[SimulatedJob], bool]
+        self,
+        key: object,
+        *wanted: Callable[[SimulatedJob], bool],
+        among: list[SimulatedJob] | None = None,
     ) -> list[SimulatedJob]:
         """Return the jobs that are `wanted`, cached under `key` until a job changes."""
         found = self._selected.get(key)
         if found is None:
-            found = self._selected[key] = [job for job in self.jobs if wanted(job)]
+            found = self.jobs if among is None else among
+            for condition in wanted:
+                found = [job for job in found if condition(job)]
+            self._selected[key] = found
         return found
 
     def finish_job(self, job: SimulatedJob, status: int, now: float) -> None:
