@@ -19,6 +19,10 @@ EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.93.0"
 # The oldest and the newest Kubernetes that the chart is for, of those that are known.
 VERSIONS = ("1.25", "1.37")
+# Else they are read anew for each manifest.
+kubernetes_validate.utils.schema_contents = cache(
+    kubernetes_validate.utils.schema_contents
+)
 
 
 class HelmError(Exception):
@@ -27,15 +31,23 @@ class HelmError(Exception):
 
 def rendered(*values, settings=(), release="jobs", namespace="monitoring"):
     """Return the manifests that the chart makes of some files of values."""
-    command = ["helm", "template", release, CHART, f"--namespace={namespace}"]
-    command += ["--kube-version=1.34"]
-    command += [f"--values={file}" for file in values]
-    command += [f"--set-json={setting}" for setting in settings]
+    text = _template(
+        release,
+        f"--namespace={namespace}",
+        *(f"--values={file}" for file in values),
+        *(f"--set-json={setting}" for setting in settings),
+    )
+    # The parser in C: charts with dashboards have many lines.
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
+
+
+@cache
+def _template(release, *flags):
+    command = ["helm", "template", release, CHART, "--kube-version=1.34", *flags]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise HelmError(done.stderr)
-    # The parser in C: charts with dashboards have many lines.
-    return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
+    return done.stdout
 
 
 def of_kind(manifests, kind):
@@ -47,23 +59,25 @@ def validate(manifest):
     """Fail if a manifest is none, or has fields that there are not."""
     group, _, version = manifest["apiVersion"].partition("/")
     if group == "monitoring.coreos.com":
-        jsonschema.validate(manifest, _custom_schema(manifest["kind"], version))
+        _custom(manifest["kind"], version).validate(manifest)
         return
     for one in VERSIONS:
         kubernetes_validate.validate(manifest, one, strict=True)
 
 
 @cache
-def _custom_schema(kind, version):
-    """Return the schema of a kind of the Prometheus Operator's."""
-    answer = subprocess.run(
-        ["go", "mod", "download", "-json", OPERATOR],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+def _operator():
+    """Return the folder of the Prometheus Operator's source."""
+    command = ["go", "mod", "download", "-json", OPERATOR]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return Path(json.loads(answer)["Dir"])
+
+
+@cache
+def _custom(kind, version):
+    """Return what validates a kind of the Prometheus Operator's."""
     name = f"example/prometheus-operator-crd/monitoring.coreos.com_{kind.lower()}s.yaml"
-    text = (Path(json.loads(answer)["Dir"]) / name).read_text()
+    text = (_operator() / name).read_text()
     # Go allows the flag anywhere, Python only at the beginning.
     definition = yaml.load(text.replace("^(?i)", "(?i)^"), yaml.CSafeLoader)
     (schema,) = [
@@ -73,7 +87,8 @@ def _custom_schema(kind, version):
     ]
     # Of which the definition says nothing.
     schema["properties"]["metadata"] = {"type": "object"}
-    return _strict(schema)
+    # The schema itself is not checked, which takes a second.
+    return jsonschema.Draft202012Validator(_strict(schema))
 
 
 def _strict(schema):
