@@ -163,8 +163,16 @@ def test_a_dead_exporter_is_seen(seen):
             assert is_empty or panel["title"] in ALIVE_WHEN_DEAD, (uid, shown.text)
 
 
+@pytest.fixture(scope="module")
+def by_minute(tmp_path_factory, history):
+    """Run a Prometheus that scrapes once a minute; return its URL."""
+    folder = tmp_path_factory.mktemp("by-minute") / "data"
+    with running(folder, history, Target(interval=60)) as url:
+        yield url
+
+
 @pytest.mark.parametrize(("points", "tolerance"), [(2, 0.02), (10, 0.3)])
-def test_finished_jobs_add_up_at_any_zoom(tmp_path, history, points, tolerance):
+def test_finished_jobs_add_up_at_any_zoom(by_minute, history, points, tolerance):
     """
     The bars of a range are as many as the counter grew within it.
 
@@ -177,8 +185,8 @@ def test_finished_jobs_add_up_at_any_zoom(tmp_path, history, points, tolerance):
     view = grafana.View(end - 600, end)
     counter = 'sum(modelarts_jobs_finished_total{job="modelarts"})'
 
-    async def totals(url):
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async def totals():
+        async with httpx.AsyncClient(base_url=by_minute, timeout=60) as client:
             prometheus = grafana.PrometheusClient(client)
             ((answer,),) = [
                 one["answers"]
@@ -195,7 +203,6 @@ def test_finished_jobs_add_up_at_any_zoom(tmp_path, history, points, tolerance):
         first, last = (float(one["data"]["result"][0]["value"][1]) for one in ends)
         return sum(float(value) for value in bars), last - first
 
-    with running(tmp_path / "data", history, Target(interval=60)) as url:
-        shown, grown = asyncio.run(totals(url))
+    shown, grown = asyncio.run(totals())
     assert grown > 0
     assert shown == pytest.approx(grown, rel=tolerance)
