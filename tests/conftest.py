@@ -3,8 +3,10 @@
 import gc
 import io
 import itertools
+import logging
 import os
 import shutil
+import sys
 
 import pytest
 import trustme
@@ -32,6 +34,14 @@ settings.load_profile("default")
 # Tests and what they import are many objects that stay: to look at them often takes a
 # sixth of the time.
 gc.set_threshold(50_000, 20, 50)
+
+# Or structlog prints whatever is logged, in colors.
+configure(LogLevel.WARN, LogFormat.LOGFMT)
+# Each step of the tests' own requests.
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+# Or httpx searches all paths for this module, which is not installed, at each request.
+sys.modules.setdefault("sniffio", None)
 
 SLOW = ("slow", "needs")
 """Marks of tests that take long."""
@@ -89,6 +99,7 @@ def few_authorities(tmp_path_factory):
     trustme.CA().cert_pem.write_to_path(file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(file))
+        patch.setattr("certifi.where", lambda: str(file))
         yield
 
 
@@ -106,3 +117,5 @@ def logged():
     with unchanged_logging():
         configure(LogLevel.DEBUG, LogFormat.LOGFMT, stream)
         yield lines
+        # Is reported if the test fails.
+        sys.stderr.write("\n".join(lines()))
