@@ -59,10 +59,12 @@ def paging(described, fetch, hints, new_snapshot):
     return Paginator(None, api, hints, new_snapshot, since)
 
 
+DECODER = msgspec.json.Decoder(list[V1Job])
+
+
 def encoded(page, known):
     """Return the page as an API's answer is read that begins with `known` rows."""
-    decode = msgspec.json.Decoder(list[V1Job]).decode
-    rows = EncodedRows(msgspec.json.encode(page.rows), decode)
+    rows = EncodedRows(msgspec.json.encode(page.rows), DECODER.decode)
     return page_after(known, rows, page.total, page.answered_at, page.quota)
 
 
@@ -149,12 +151,10 @@ class MovingJobs:
         self.always = now if self.always is None else self.always & now
         self.ever |= now
         self.totals.add(len(self.jobs.jobs))
-        for name in STATUS_NAMES[self.api]:
-            has = {
-                job.job_id
-                for job in self.jobs.jobs
-                if status_name(self.api, job) == name
-            }
+        having = {name: set() for name in STATUS_NAMES[self.api]}
+        for job in self.jobs.jobs:
+            having[status_name(self.api, job)].add(job.job_id)
+        for name, has in having.items():
             self.seen.setdefault(name, set()).add(len(has))
             self.ever_had.setdefault(name, set()).update(has)
             self.always_had.setdefault(name, has).intersection_update(has)

@@ -70,7 +70,8 @@ async def test_no_secret_is_told(log_format, auth):
     """
     cloud = simulated("a")
     cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
-    stream, handlers = io.StringIO(), logging.getLogger().handlers
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers, root.level
     configure(LogLevel.DEBUG, log_format, stream)
     pages = []
     try:
@@ -87,7 +88,8 @@ async def test_no_secret_is_told(log_format, auth):
                 await exporter.scrape()
                 pages.append(_shown())
     finally:
-        logging.getLogger().handlers = handlers
+        root.handlers = handlers
+        root.setLevel(level)
 
     tokens = cloud.identity.tokens
     assert tokens or "password" not in auth or "wrong" in auth

@@ -358,7 +358,7 @@ def test_young_jobs_are_looked_at_twice(api):
 @example(seed=872, pace=0.3, fails=0.1, limits=[4], size=3)
 @example(seed=2_861_553, pace=0.3, fails=0.1, limits=[4], size=3)
 @example(seed=2_437, pace=0.3, fails=0.02, limits=[4], size=3)
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(100))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.0, 0.05, 0.3]),

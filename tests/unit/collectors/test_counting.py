@@ -316,7 +316,7 @@ async def test_a_failing_count_fails_the_collection(api):
 
 
 @APIS
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(200))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.02, 0.1, 0.5, 1.0]),
