@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import socket
 import time
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 import httpx
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.app import open_exporter
 from exporter.collectors.jobs.kinds import Kind
@@ -109,12 +109,23 @@ def configuration(
     )
 
 
+_LABEL = re.compile(r'(\w+)="((?:[^"\\\n]|\\["\\n])*)"[,}]')
+_ESCAPED = re.compile(r"\\(.)")
+
+
 @functools.lru_cache(100_000)
 def parsed(series: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Return the name and labels of `name{labels}`: all scrapes have most in common."""
-    [family] = text_string_to_metric_families(f"{series} 0\n")
-    [sample] = family.samples
-    return sample.name, frozenset(sample.labels.items())
+    """
+    Return the name and labels of `name{labels}`: all scrapes have most in common.
+
+    The parser of prometheus_client takes five times as long.
+    """
+    name, _, labels = series.partition("{")
+    assert not _LABEL.sub("", labels), f"malformed: {series}"
+    return name, frozenset(
+        (label, _ESCAPED.sub(lambda found: found[1].replace("n", "\n"), value))
+        for label, value in _LABEL.findall(labels)
+    )
 
 
 @dataclass
@@ -126,10 +137,13 @@ class Scrape:
 
     def __post_init__(self):
         self.samples = {}
+        self._by_name = defaultdict(dict)
         for line in self.response.text.splitlines():
             if not line.startswith("#"):
                 series, _, value = line.rpartition(" ")
-                self.samples[parsed(series)] = float(value)
+                name, labels = parsed(series)
+                self.samples[name, labels] = float(value)
+                self._by_name[name][labels] = float(value)
 
     def value(self, name: str, **labels: str) -> float | None:
         """
@@ -153,8 +167,8 @@ class Scrape:
         """Return all series of a name that have those labels."""
         return {
             found: value
-            for (own, found), value in self.samples.items()
-            if own == f"modelarts_{name}" and labels.items() <= dict(found).items()
+            for found, value in self._by_name[f"modelarts_{name}"].items()
+            if labels.items() <= found
         }
 
     def up(self) -> dict[tuple[str, str], float]:
