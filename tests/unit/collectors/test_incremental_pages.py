@@ -82,7 +82,7 @@ def odd_move(chance, jobs):
         jobs.set_status(job, chance.choice([7, 8, 10, 11, 0, 99]))
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(100))
 @given(
     st.integers(0, 2**32),
     st.integers(1, 12),

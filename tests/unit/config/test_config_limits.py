@@ -83,7 +83,7 @@ def test_a_huge_file_is_refused(tmp_path):
         ("[" * 100_000, "nested too deep"),
         ("{a: " * 100_000, "nested too deep"),
         ("- " * 100_000, "nested too deep"),
-        ("".join(f"{i:x}:\n" for i in range(600_000)), "more than 100000 keys"),
+        ("a:\n" * 1_000_000, "more than 100000 keys"),
         ("a: &a {b: *a}", "an alias must not be inside its own anchor"),
         ('a: "\\U00110000"', "an escape beyond Unicode"),
         ('a: "\\UFFFFFFFF"', "an escape beyond Unicode"),
