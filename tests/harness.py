@@ -109,41 +109,57 @@ def configuration(
     )
 
 
+_NAME = re.compile(r"\w+")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\\n]|\\["\\n])*)"[,}]')
 _ESCAPED = re.compile(r"\\(.)")
 
+Labels = frozenset[tuple[str, str]]
+
 
 @functools.lru_cache(100_000)
-def parsed(series: str) -> tuple[str, frozenset[tuple[str, str]]]:
+def labels_of(text: str) -> Labels:
     """
-    Return the name and labels of `name{labels}`: all scrapes have most in common.
+    Return the labels of `{name="value"}`: all scrapes have most in common.
 
     The parser of prometheus_client takes five times as long.
     """
-    name, _, labels = series.partition("{")
-    assert not _LABEL.sub("", labels), f"malformed: {series}"
-    return name, frozenset(
+    assert not _LABEL.sub("", text.removeprefix("{")), f"malformed: {text}"
+    return frozenset(
         (label, _ESCAPED.sub(lambda found: found[1].replace("n", "\n"), value))
-        for label, value in _LABEL.findall(labels)
+        for label, value in _LABEL.findall(text)
     )
 
 
 @dataclass
 class Scrape:
-    """What a scrape answered."""
+    """What a scrape answered; it is read where a test looks."""
 
     response: httpx.Response
-    samples: dict[tuple[str, frozenset[tuple[str, str]]], float] = field(init=False)
+    _lines: dict[str, list[str]] = field(init=False)
+    """What follows the name, by name."""
 
     def __post_init__(self):
-        self.samples = {}
-        self._by_name = defaultdict(dict)
+        self._lines = defaultdict(list)
         for line in self.response.text.splitlines():
             if not line.startswith("#"):
-                series, _, value = line.rpartition(" ")
-                name, labels = parsed(series)
-                self.samples[name, labels] = float(value)
-                self._by_name[name][labels] = float(value)
+                name = _NAME.match(line)[0]
+                self._lines[name].append(line.removeprefix(name))
+
+    @functools.cached_property
+    def samples(self) -> dict[tuple[str, Labels], float]:
+        """The values by name and labels."""
+        return {
+            (name, labels): value
+            for name in self._lines
+            for labels, value in self._named(name).items()
+        }
+
+    def _named(self, name: str) -> dict[Labels, float]:
+        read = {}
+        for line in self._lines[name]:
+            labels, _, value = line.rpartition(" ")
+            read[labels_of(labels)] = float(value)
+        return read
 
     def value(self, name: str, **labels: str) -> float | None:
         """
@@ -161,13 +177,11 @@ class Scrape:
         assert len(found) <= 1, f"{name} has several API versions"
         return found[0] if found else None
 
-    def series(
-        self, name: str, **labels: str
-    ) -> dict[frozenset[tuple[str, str]], float]:
+    def series(self, name: str, **labels: str) -> dict[Labels, float]:
         """Return all series of a name that have those labels."""
         return {
             found: value
-            for found, value in self._by_name[f"modelarts_{name}"].items()
+            for found, value in self._named(f"modelarts_{name}").items()
             if labels.items() <= found
         }
 
