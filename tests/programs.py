@@ -61,6 +61,24 @@ def an_exporter(file):
 
 
 @contextlib.contextmanager
+def a_simulator():
+    """Run the simulated cloud as a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "exporter", "simulator"]
+    with subprocess.Popen(
+        [*command, "--web.listen-address=127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stdout:
+                if found := re.search(r"(http://\S+)/$", line):
+                    yield found[1]
+                    return
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
 def a_prometheus(folder, configuration):
     """Run the real Prometheus; yields a function that asks it a query."""
     with a_prometheus_at(folder, configuration) as url:

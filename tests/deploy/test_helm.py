@@ -12,7 +12,7 @@ import yaml
 from commands import ended
 from jsonschema import ValidationError
 from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
-from programs import a_prometheus, an_exporter, free_port, promtool, wait_until
+from programs import a_prometheus, a_simulator, an_exporter, promtool, wait_until
 
 from deploy.build import MAKERS
 from deploy.rules.values import Chosen
@@ -746,18 +746,13 @@ def test_prometheus_scrapes_each_project(how, tmp_path, exporter):
 @pytest.fixture(scope="module")
 def exporter(tmp_path_factory):
     """Run an exporter on the simulated cloud; return its projects and its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "exporter", "simulator"]
-    simulator = f"127.0.0.1:{port}"
     config = yaml.safe_load((ROOT / "deploy/compose/simulated.yml").read_text())
-    url = f"http://{simulator}"
-    config["clouds"]["simulated"].update(iam_url=url, modelarts_url=url)
     file = tmp_path_factory.mktemp("exporter") / "modelarts.yml"
-    file.write_text(yaml.safe_dump(config))
-    with subprocess.Popen([*command, f"--web.listen-address={simulator}"]) as process:
+    with a_simulator() as url:
+        config["clouds"]["simulated"].update(iam_url=url, modelarts_url=url)
+        file.write_text(yaml.safe_dump(config))
         with an_exporter(file) as address:
             yield config["projects"], address
-        process.terminate()
 
 
 def test_values_are_documented():
