@@ -25,7 +25,7 @@ async def on_an_instance(cloud):
 
 @contextlib.asynccontextmanager
 async def keys_of(cloud):
-    """Run a cloud, and the keys of its metadata service, on the cloud's clock."""
+    """Run a cloud, and yield the keys of its metadata service, on the cloud's clock."""
     async with serve(cloud) as url:
         keys = AgencyKeys(url, cloud.clock.now)
         yield keys
@@ -35,7 +35,7 @@ async def keys_of(cloud):
 @pytest.mark.parametrize("sessions", [True, False], ids=["sessions", "no sessions"])
 @pytest.mark.slow
 async def test_requests_are_signed_with_the_agencys_keys(sessions):
-    """Old and new metadata services give keys, once for all projects and scrapes."""
+    """Old and new metadata services issue keys, once for all projects and scrapes."""
     cloud = simulated("a", "b")
     cloud.metadata.sessions = sessions
     async with on_an_instance(cloud) as exporter:
@@ -67,8 +67,8 @@ async def test_keys_are_renewed_in_their_last_ten_minutes():
 
 
 @pytest.mark.slow
-async def test_a_session_that_ended_is_opened_again():
-    """A 401 of the metadata service is answered with a new session, once."""
+async def test_an_expired_session_is_replaced():
+    """When the metadata service answers 401, a new session is opened, once."""
     cloud = simulated("a")
     async with keys_of(cloud) as keys:
         await keys.key()
@@ -81,7 +81,7 @@ async def test_a_session_that_ended_is_opened_again():
 
 @pytest.mark.slow
 async def test_a_valid_key_outlives_a_renewal_that_fails():
-    """While the metadata service fails, the old key is used to its end, then not."""
+    """While the metadata service fails, the old key is used until it expires."""
     cloud = simulated("a")
     async with keys_of(cloud) as keys:
         key = await keys.key()
@@ -89,7 +89,7 @@ async def test_a_valid_key_outlives_a_renewal_that_fails():
         cloud.clock.advance(3100)
         assert await keys.key() == key
         asked = cloud.metadata.asked
-        # It is not asked at every request meanwhile.
+        # Until then, not every request asks for a key.
         assert await keys.key() == key
         assert cloud.metadata.asked == asked
         cloud.clock.advance(600)
@@ -114,8 +114,8 @@ async def test_an_instance_without_an_agency(logged):
 
 @pytest.mark.parametrize("odd", ["access_key", "security_token", "session"])
 @pytest.mark.slow
-async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
-    """Keys and sessions with odd characters are failures, and well again with the next."""
+async def test_a_key_that_does_not_fit_a_header(monkeypatch, odd):
+    """Keys and sessions with odd characters are failures; the next good one is used."""
     cloud = simulated("a")
     session = cloud.metadata.open_session().body.decode()
     cloud.metadata.security_key({"x-metadata-token": session})
@@ -135,7 +135,7 @@ async def test_a_key_that_no_header_can_hold(monkeypatch, odd):
 
 @pytest.mark.slow
 async def test_a_machine_without_metadata():
-    """On another machine the metadata service does not answer, which is told."""
+    """On a machine without a metadata service, the failure says so."""
     keys = AgencyKeys("http://127.0.0.1:9", lambda: 0.0)
     with pytest.raises(CollectionError, match="does not answer"):
         await keys.key()
@@ -152,13 +152,15 @@ async def test_metadata_is_never_asked_through_a_proxy(monkeypatch):
 
 
 @pytest.mark.slow
-async def test_no_key_is_told(logged):
-    """Neither keys nor tokens of an agency are in a log or a `repr`."""
+async def test_no_key_is_shown(logged):
+    """Keys and tokens of an agency appear in no log and no `repr`."""
     cloud = simulated("a")
     async with keys_of(cloud) as keys:
         key = await keys.key()
-        told = f"{key!r} {keys!r} {replace(key, expires_at=None)!r}" + "".join(logged())
+        shown = f"{key!r} {keys!r} {replace(key, expires_at=None)!r}" + "".join(
+            logged()
+        )
 
-    assert key.access_key in told
-    assert key.secret_key not in told
-    assert key.security_token not in told
+    assert key.access_key in shown
+    assert key.secret_key not in shown
+    assert key.security_token not in shown

@@ -1,4 +1,4 @@
-"""A cloud's credential: whose requests share a token, and what is forgotten when."""
+"""A cloud's credential: which requests share a token, and when it is dropped."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ EXPIRY_TIME = 1_700_086_400.0
 
 
 def cloud(auth):
-    """Return a cloud with that credential."""
+    """Return a cloud with this credential."""
     return Cloud(
         name="otc",
         region="eu-de",
@@ -36,8 +36,8 @@ OTC = cloud(key_auth())
 A, B = (Project(name=name, cloud=OTC, project_id=f"id-{name}") for name in "ab")
 
 
-class Wire:
-    """Answers logins and requests, and remembers them."""
+class RecordingHandler:
+    """A handler for `httpx.MockTransport` that records logins and other requests."""
 
     def __init__(self):
         self.logins = []
@@ -46,7 +46,7 @@ class Wire:
         self.rejects_tokens = False
 
     def __call__(self, request):
-        """Answer."""
+        """Answer a request."""
         if request.url.path != "/v3/auth/tokens":
             self.requests.append(request)
             return httpx.Response(401 if self.rejects_tokens else 200, json={})
@@ -59,12 +59,12 @@ class Wire:
         return httpx.Response(201, json=answer, headers=headers)
 
 
-class Stage:
-    """A credential, and the client that it logs in with."""
+class Harness:
+    """A credential, and the client it logs in with."""
 
     def __init__(self, auth, answer=None):
-        self.wire = Wire()
-        transport = httpx.MockTransport(answer or self.wire)
+        self.handler = RecordingHandler()
+        transport = httpx.MockTransport(answer or self.handler)
         self.client = httpx.AsyncClient(transport=transport)
         self.expiries = []
         self.credential = new_credential(
@@ -75,27 +75,27 @@ class Stage:
         )
 
     async def get(self, project):
-        """Send a request of a project, or of the account; return it."""
+        """Send a request for a project, or for the account; return it."""
         await self.client.get(
             "https://modelarts.example/v1/things",
             auth=self.credential.auth_for(project),
             extensions=CONTEXT.extensions(),
         )
-        return self.wire.requests[-1]
+        return self.handler.requests[-1]
 
     async def aclose(self):
-        """Close everything."""
+        """Close the credential and its client."""
         await self.credential.aclose()
         await self.client.aclose()
 
 
 @pytest.fixture
 async def password(tmp_path):
-    """Return a stage with a password in a file."""
+    """Return a harness with a password in a file."""
     path = tmp_path / "password"
     path.write_text("first")
     secret = Secret.from_file(path)
-    stage = Stage(PasswordAuth(username="u", password=secret, domain="OTC1"))
+    stage = Harness(PasswordAuth(username="u", password=secret, domain="OTC1"))
     stage.path = path
     yield stage
     await stage.aclose()
@@ -103,20 +103,20 @@ async def password(tmp_path):
 
 @pytest.fixture
 async def key():
-    """Return a stage with an access key."""
-    stage = Stage(key_auth())
+    """Return a harness with an access key."""
+    stage = Harness(key_auth())
     yield stage
     await stage.aclose()
 
 
 def test_what_identifies_a_project():
-    """Name and ID: after a reload, the name may be another project's."""
+    """The key has name and ID: after a reload, another project may have the name."""
     assert project_key(A) == ("a", "id-a")
     assert project_key(None) == ("", "")
 
 
 async def test_each_project_has_a_token(password):
-    """It is logged in to once; the account has a token of its own."""
+    """Each project is logged in to once, and so is the account."""
     assert password.credential.user_id == ""
     tokens = [
         (await password.get(project)).headers["X-Auth-Token"]
@@ -131,55 +131,55 @@ async def test_each_project_has_a_token(password):
         "token-of-account",
         "token-of-id-a",
     ]
-    assert password.wire.logins == ["id-a", "id-b", "account"]
-    # The account is no project of the metrics.
+    assert password.handler.logins == ["id-a", "id-b", "account"]
+    # The account has no metrics of its own.
     assert password.expiries == [("a", EXPIRY_TIME), ("b", EXPIRY_TIME)]
     assert password.credential.user_id == "u1"
 
 
-async def test_tokens_of_other_projects_are_forgotten(password):
-    """Those of the projects that are collected stay, and the account's."""
+async def test_tokens_of_removed_projects_are_dropped(password):
+    """The tokens of retained projects and of the account are kept."""
     for project in (A, B, None):
         await password.get(project)
     await password.credential.retain([B])
-    password.wire.logins.clear()
+    password.handler.logins.clear()
     for project in (A, B, None):
         await password.get(project)
 
-    assert password.wire.logins == ["id-a"]
+    assert password.handler.logins == ["id-a"]
 
 
 async def test_a_rejected_password_is_tried_once_more(password):
-    """After a reload; without one it rests. A change of the file is seen."""
-    password.wire.rejects_logins = True
+    """A rejected password is sent again after a reload, or when the file changes."""
+    password.handler.rejects_logins = True
     for _ in range(2):
         with pytest.raises(CollectionError, match="401"):
             await password.get(A)
-    assert len(password.wire.logins) == 1
+    assert len(password.handler.logins) == 1
     assert not await password.credential.is_changed()
 
     password.credential.try_again()
     with pytest.raises(CollectionError, match="401"):
         await password.get(A)
-    assert len(password.wire.logins) == 2
+    assert len(password.handler.logins) == 2
     password.path.write_text("another")
     assert await password.credential.is_changed()
 
 
 async def test_rejected_tokens_are_replaced_once_more(password):
-    """A reload also ends the rest of paths that reject every token."""
-    password.wire.rejects_tokens = True
+    """A reload also ends the pause of paths that reject every token."""
+    password.handler.rejects_tokens = True
     for _ in range(2):
         await password.get(A)
-    assert len(password.wire.logins) == 2
+    assert len(password.handler.logins) == 2
 
     password.credential.try_again()
     await password.get(A)
-    assert len(password.wire.logins) == 3
+    assert len(password.handler.logins) == 3
 
 
 async def test_an_access_key(key):
-    """It signs for each project, and for the account without one."""
+    """The key signs for each project, and for the account without a project."""
     for project, scope in ((A, "id-a"), (B, "id-b"), (None, None)):
         request = await key.get(project)
         assert "Access=AKCANARY" in request.headers["Authorization"]
@@ -189,43 +189,43 @@ async def test_an_access_key(key):
     await key.credential.retain([A])
     assert key.credential.user_id == ""
     assert not await key.credential.is_changed()
-    assert (key.wire.logins, key.expiries) == ([], [])
+    assert (key.handler.logins, key.expiries) == ([], [])
 
 
 async def test_a_rejected_key_is_tried_once_more(key):
-    """After a reload; without one it is not sent again."""
-    key.wire.rejects_tokens = True
+    """A rejected key is sent again only after a reload."""
+    key.handler.rejects_tokens = True
     await key.get(A)
     with pytest.raises(CollectionError):
         await key.get(A)
-    assert len(key.wire.requests) == 1
+    assert len(key.handler.requests) == 1
 
     key.credential.try_again()
     await key.get(A)
-    assert len(key.wire.requests) == 2
+    assert len(key.handler.requests) == 2
 
 
-class Expiring:
-    """Keys that change, such as an agency's."""
+class ExpiringKeys:
+    """A source of keys that change, as an agency's do."""
 
     def __init__(self):
         self.name = "AK1"
         self.is_closed = False
 
     async def key(self):
-        """Return the key."""
+        """Return the current key."""
         return AccessKey(self.name, "secret", "token", EXPIRY_TIME)
 
     async def aclose(self):
-        """Remember it."""
+        """Record that it was closed."""
         self.is_closed = True
 
 
 async def test_a_key_that_expires():
-    """Its end is told for each project that used it, and its change is seen."""
-    source, expiries = Expiring(), []
+    """The key's expiry is reported for each project; a new key is a change."""
+    source, expiries = ExpiringKeys(), []
     credential = KeyCredential(
-        AccessKeys(source), lambda: NOW, lambda *told: expiries.append(told)
+        AccessKeys(source), lambda: NOW, lambda *expiry: expiries.append(expiry)
     )
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
     async with httpx.AsyncClient(transport=transport) as client:
@@ -241,15 +241,15 @@ async def test_a_key_that_expires():
 
 
 async def test_an_agency_has_keys():
-    """Its credential signs with them, and logs in nowhere."""
-    stage = Stage(EcsAgencyAuth(metadata_url="http://127.0.0.1:9"))
+    """An agency's credential signs with its keys, and does not log in."""
+    stage = Harness(EcsAgencyAuth(metadata_url="http://127.0.0.1:9"))
 
     assert isinstance(stage.credential, KeyCredential)
     await stage.aclose()
 
 
-async def test_a_login_for_a_project_that_is_forgotten():
-    """It is canceled, though nobody else would end it."""
+async def test_a_login_for_a_project_that_is_removed():
+    """The login of a removed project is canceled."""
     events = []
     began = asyncio.Event()
 
@@ -261,7 +261,7 @@ async def test_a_login_for_a_project_that_is_forgotten():
             events.append("ended")
 
     auth = PasswordAuth(username="u", password=Secret("p"), domain="OTC1")
-    stage = Stage(auth, hang)
+    stage = Harness(auth, hang)
     request = asyncio.create_task(stage.get(A))
     await began.wait()
     assert events == []

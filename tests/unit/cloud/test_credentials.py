@@ -1,4 +1,4 @@
-"""Logging in and signing, seen from the cloud that is asked."""
+"""Logging in and signing, as the simulated cloud sees it."""
 
 import os
 import time
@@ -27,7 +27,7 @@ def all_up(scrape) -> bool:
 
 
 def all_down(scrape, reason: str) -> bool:
-    """Return whether nothing was collected, for that reason."""
+    """Return whether nothing was collected, for this reason."""
     return set(scrape.up().values()) == {0.0} and all(
         reason in scrape.errors(project, kind) for project, kind in scrape.up()
     )
@@ -35,7 +35,7 @@ def all_down(scrape, reason: str) -> bool:
 
 @pytest.mark.slow
 async def test_one_login_for_each_project():
-    """Tokens are kept: scrapes after the first one do not log in."""
+    """Tokens are kept: scrapes after the first do not log in."""
     cloud = simulated("a", "b", "c")
     async with exporting_from(cloud) as exporter:
         for _ in range(3):
@@ -47,7 +47,7 @@ async def test_one_login_for_each_project():
 @pytest.mark.parametrize("counts", [True, False])
 @pytest.mark.slow
 async def test_a_project_without_a_role_is_logged_in_to_once(counts):
-    """Its login fails like one with a wrong password; the others are collected."""
+    """A login without a role fails like a wrong password, for its project alone."""
     cloud = simulated("a", "b", "c")
     cloud.identity.refused_scope_counts = counts
     cloud.identity.users[0].access.projects = {f"{1:032x}", f"{3:032x}"}
@@ -62,8 +62,8 @@ async def test_a_project_without_a_role_is_logged_in_to_once(counts):
 
 
 @pytest.mark.slow
-async def test_a_token_is_renewed_before_it_ends():
-    """A token that is about to end is replaced without a request that fails."""
+async def test_a_token_is_renewed_before_it_expires():
+    """A token that is about to expire is replaced before a request fails."""
     cloud = simulated("a", clock=RealClock())
     cloud.identity.token_seconds = 0.9
     async with exporting_from(cloud) as exporter:
@@ -84,8 +84,8 @@ async def test_a_token_is_renewed_before_it_ends():
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
 @pytest.mark.slow
-async def test_a_token_that_ended_early_is_renewed_once(end):
-    """A 401 is answered with one login, and the scrape is complete."""
+async def test_a_token_that_expired_early_is_renewed_once(end):
+    """A 401 leads to one login, and the scrape is complete."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         assert all_up(await exporter.scrape())
@@ -99,8 +99,8 @@ async def test_a_token_that_ended_early_is_renewed_once(end):
 
 
 @pytest.mark.slow
-async def test_a_project_that_refuses_every_token_does_not_log_in_for_ever():
-    """A new token that is refused at once is not replaced at every scrape."""
+async def test_a_project_that_rejects_every_token_does_not_log_in_forever():
+    """A new token that is rejected at once is not replaced at every scrape."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.STATUS, status=401, api="training_jobs"))
     async with exporting_from(cloud) as exporter:
@@ -113,7 +113,7 @@ async def test_a_project_that_refuses_every_token_does_not_log_in_for_ever():
 
 @pytest.mark.slow
 async def test_a_wrong_password_is_sent_once():
-    """One refusal is enough for all projects and scrapes: the account is not locked."""
+    """One rejection stops all projects and scrapes, so the account is not locked."""
     cloud = simulated("a", "b", "c", "d", "e", "f")
     async with exporting_from(cloud, password_auth("wrong")) as exporter:
         for _ in range(3):
@@ -124,7 +124,7 @@ async def test_a_wrong_password_is_sent_once():
 
 @pytest.mark.slow
 async def test_a_corrected_password_file_is_used_at_once(tmp_path):
-    """After a refusal, a change of the file is enough to go on."""
+    """After a rejection, a change of the file is enough to go on."""
     cloud = simulated("a", "b")
     file = tmp_path / "password"
     file.write_text("wrong\n")
@@ -138,7 +138,7 @@ async def test_a_corrected_password_file_is_used_at_once(tmp_path):
 
 @pytest.mark.slow
 async def test_a_missing_secret_file_fails_and_recovers(tmp_path, logged):
-    """A secret's file that goes missing is named, and used when it is back."""
+    """A missing secret file is named, and used when it is back."""
     cloud = simulated("a")
     file = tmp_path / "key"
     file.write_text(SECRET_KEY)
@@ -151,7 +151,7 @@ async def test_a_missing_secret_file_fails_and_recovers(tmp_path, logged):
         assert all_up(await exporter.scrape())
 
 
-async def test_failed_logins_are_told_apart():
+async def test_other_login_failures_are_retried():
     """A login that fails for another reason than the password is tried again."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
@@ -165,7 +165,7 @@ async def test_failed_logins_are_told_apart():
 
 
 async def test_a_valid_token_outlives_a_login_that_fails():
-    """When the renewal ahead of time fails, the old token is used to its end."""
+    """When an early renewal fails, the old token is used until it expires."""
     cloud = simulated("a")
     cloud.identity.token_seconds = 100.0
     ahead = 0.0
@@ -187,8 +187,8 @@ async def test_a_valid_token_outlives_a_login_that_fails():
 
 
 @pytest.mark.slow
-async def test_a_token_that_no_header_can_hold(monkeypatch):
-    """A token with a control character costs the scrapes that got it, as `response`."""
+async def test_a_token_that_does_not_fit_a_header(monkeypatch):
+    """A token with a control character fails the scrapes that got it, as `response`."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud) as exporter:
         with monkeypatch.context() as patch:
@@ -197,8 +197,8 @@ async def test_a_token_that_no_header_can_hold(monkeypatch):
         assert all_up(await exporter.scrape())
 
 
-async def test_a_security_token_that_no_header_can_hold():
-    """A configured key with such a character is a failure with advice, not a fault."""
+async def test_a_security_token_that_does_not_fit_a_header():
+    """A configured key with such a character is a failure with advice."""
     cloud = simulated("a")
     auth = AccessKeyAuth(
         access_key="AKCANARY",
@@ -221,7 +221,7 @@ async def test_long_tokens():
 
 @pytest.mark.slow
 async def test_signed_requests():
-    """Requests signed with an access key are accepted, and nobody logs in."""
+    """Requests signed with an access key are accepted, without a login."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud, key_auth()) as exporter:
         for _ in range(3):
@@ -232,7 +232,7 @@ async def test_signed_requests():
 
 
 async def test_a_temporary_access_key(tmp_path):
-    """A temporary key sends its security token; both are replaced when files change."""
+    """A temporary key sends its security token; both can be replaced."""
     cloud = simulated("a")
     cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
     file = tmp_path / "token"
@@ -252,7 +252,7 @@ async def test_a_temporary_access_key(tmp_path):
 
 @pytest.mark.slow
 async def test_a_wrong_secret_key_is_used_once():
-    """One refused signature is enough for all projects: the key is not locked."""
+    """One rejected signature stops all projects, so the key is not locked."""
     cloud = simulated("a", "b", "c", "d", "e", "f")
     async with exporting_from(cloud, key_auth("wrong")) as exporter:
         for _ in range(3):
@@ -263,7 +263,7 @@ async def test_a_wrong_secret_key_is_used_once():
 
 @pytest.mark.slow
 async def test_a_revoked_access_key_is_not_used_again(tmp_path):
-    """A key that was good and is refused now rests; its replacement is used at once."""
+    """A revoked key is not sent again; its replacement is used at once."""
     cloud = simulated("a", "b")
     file = tmp_path / "key"
     file.write_text(SECRET_KEY)
@@ -281,7 +281,7 @@ async def test_a_revoked_access_key_is_not_used_again(tmp_path):
 
 @pytest.mark.slow
 async def test_a_hanging_first_request_does_not_stop_the_cloud():
-    """An unproved key's first request may hang: the other projects still come."""
+    """If the first request with a new key hangs, other projects are still up."""
     cloud = simulated("a", "b", "c")
     cloud.faults.add(
         Fault(

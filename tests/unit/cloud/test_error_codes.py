@@ -1,4 +1,4 @@
-"""What error answers mean, and what users are told to do about them."""
+"""What error answers mean, and the advice that users get about them."""
 
 from dataclasses import replace
 
@@ -94,7 +94,7 @@ def answer(status, code=None, context=LISTING, **response):
     ],
 )
 def test_meanings(status, code, reason, transient, advice):
-    """Status and code decide together, the status first; advice says what to do."""
+    """The status decides before the code; the advice says what to do."""
     with pytest.raises(CollectionError) as caught:
         check(answer(status, code))
     failure = caught.value.failure
@@ -106,8 +106,8 @@ def test_meanings(status, code, reason, transient, advice):
     assert "canary" not in str(caught.value)
 
 
-def test_the_permission_that_is_missing_is_the_calls_own():
-    """Each listing needs an action of its own."""
+def test_the_missing_permission_is_the_calls_own():
+    """Each listing needs a permission of its own."""
     with pytest.raises(CollectionError, match="modelarts:tensorboard:list"):
         check(
             answer(403, context=replace(LISTING, action="modelarts:tensorboard:list"))
@@ -134,13 +134,13 @@ def test_the_permission_that_is_missing_is_the_calls_own():
         (200, None, False),
     ],
 )
-def test_refused_credentials(status, code, expected):
-    """Only what refuses the credential itself is answered by a new token."""
+def test_rejected_credentials(status, code, expected):
+    """Only an answer that rejects the credential itself leads to a new token."""
     assert expected is is_credential_rejected(answer(status, code))
 
 
-def test_success_is_silent():
-    """Success raises nothing."""
+def test_success():
+    """A success raises nothing."""
     check(answer(200))
     check_success(answer(200), failed=False, code="ModelArts.0104")
 
@@ -177,13 +177,13 @@ def test_failure_in_the_body():
     ],
 )
 def test_retry_after(headers, expected):
-    """`Retry-After` is seconds or a date, which is compared with the server's own."""
+    """`Retry-After` is seconds or a date, compared with the server's `Date`."""
     assert expected == retry_after(httpx.Response(429, headers=headers))
 
 
 @given(st.binary(max_size=60))
 def test_any_error_body(body):
-    """No body of an error answer is so odd that it hides the status."""
+    """However odd the body of an error answer is, its status is reported."""
     with pytest.raises(CollectionError, match="HTTP 500"):
         check(answer(500, content=body))
 
@@ -198,18 +198,18 @@ def test_any_error_body(body):
     ],
 )
 def test_only_codes_are_repeated(body):
-    """What is no error code is not repeated: gateways echo signed headers."""
+    """Only error codes are repeated: gateways echo signed headers in other texts."""
     assert error_code(httpx.Response(401, content=body)) is None
 
 
 @pytest.mark.parametrize("code", ["IAM.0011", "ModelArts.50004000"])
 def test_a_code_within_the_error(code):
-    """Some services put their code one level deeper, where IAM repeats the status."""
+    """Some services nest their code one level deeper, where IAM repeats the status."""
     assert error_code(answer(400, json={"error": {"code": code}})) == code
 
 
 def test_a_failure_carries_its_request():
-    """Operation, method, path, status, code and request ID; no query and no text."""
+    """A failure has the request, status, code and request ID; no query or text."""
     with pytest.raises(CollectionError) as caught:
         check(answer(403, "ModelArts.0108", headers={"X-Request-Id": "0a1b2c"}))
     failure = caught.value.failure
@@ -242,12 +242,12 @@ def test_a_failure_carries_its_request():
     ],
 )
 def test_request_ids(headers, body, expected):
-    """The gateway's, else IAM's; what does not look like an ID is not passed on."""
+    """The ID is the gateway's, or else IAM's; text that is no ID is dropped."""
     assert request_id(answer(403, headers=headers, json=body)) == expected
 
 
 def test_a_request_id_beside_an_odd_code():
-    """A body with an error code of another type still tells its request ID."""
+    """A body with an error code of another type still yields its request ID."""
     odd = answer(500, json={"error_code": 7, "request_id": "0a1b"})
 
     assert (error_code(odd), request_id(odd)) == (None, "0a1b")
@@ -262,8 +262,8 @@ def test_a_request_id_beside_an_odd_code():
         (400, "ModelArts.0204", False),
     ],
 )
-def test_refused_parameters(status, code, expected):
-    """A credential or a project that is refused is not the parameters' fault."""
+def test_rejected_parameters(status, code, expected):
+    """A rejected credential or project is not a rejected parameter."""
     with pytest.raises(CollectionError) as caught:
         check(answer(status, code))
 

@@ -1,4 +1,4 @@
-"""What operators see of requests: in the log, on the page, in the check command."""
+"""What operators see of failed requests, in the log, page and check command."""
 
 import re
 
@@ -29,7 +29,7 @@ def fields(line):
 
 
 def lines_of(logged, message):
-    """Return the fields of the lines with that message."""
+    """Return the fields of the lines with this message."""
     return [one for one in map(fields, logged()) if one["msg"] == message]
 
 
@@ -40,8 +40,8 @@ def not_offered():
     )
 
 
-async def test_the_log_and_the_page_tell_the_request_that_failed(logged):
-    """Method, path, status, code and ID are in the line, and in words on the page."""
+async def test_the_log_and_the_page_show_the_failed_request(logged):
+    """Method, path, status, code and request ID are in the log and on the page."""
     cloud = simulated("a")
     cloud.faults.add(not_offered())
     async with exporting_from(cloud) as exporter:
@@ -59,8 +59,8 @@ async def test_the_log_and_the_page_tell_the_request_that_failed(logged):
     assert f"GET {LISTING} (training_jobs), request ID {line['request_id']}" in page
 
 
-async def test_check_tells_the_request_that_failed():
-    """The support of the cloud can find it, from the table and from the JSON."""
+async def test_check_shows_the_failed_request():
+    """The table and the JSON have what the cloud's support needs."""
     cloud = simulated("a")
     cloud.faults.add(not_offered())
     async with serve(cloud) as url:
@@ -73,7 +73,7 @@ async def test_check_tells_the_request_that_failed():
 
 
 async def test_a_line_for_every_request(logged):
-    """At level debug: the login and each page, with tries and times, and no query."""
+    """At level debug, the login and each page are logged, without the query."""
     cloud = simulated("a")
     cloud.faults.add(
         Fault(effect=Effect.STATUS, status=503, api="training_jobs", times=1)
@@ -98,7 +98,7 @@ async def test_a_line_for_every_request(logged):
 
 
 async def test_a_request_without_a_response(logged):
-    """The line says why there is none."""
+    """The line of a request without a response says why there is none."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.RESET, api="training_jobs"))
     async with exporting_from(cloud) as exporter:
@@ -113,7 +113,7 @@ async def test_a_request_without_a_response(logged):
 
 
 async def test_a_wrong_password_says_what_to_check(logged):
-    """The login is named, and everything that may be wrong about it."""
+    """The line names the login, and everything that may be wrong about it."""
     async with exporting_from(simulated("a"), password_auth("wrong")) as exporter:
         await exporter.scrape()
     failed = lines_of(logged, "collection failed")
@@ -126,7 +126,7 @@ async def test_a_wrong_password_says_what_to_check(logged):
 
 
 async def test_a_wrong_key_says_what_to_check(logged):
-    """No user is named where there is none; the request keeps its own operation."""
+    """Without a login, no user is named; the request keeps its own operation."""
     async with exporting_from(simulated("a"), key_auth("wrong")) as exporter:
         await exporter.scrape()
     failed = lines_of(logged, "collection failed")
@@ -141,7 +141,7 @@ async def test_a_wrong_key_says_what_to_check(logged):
 
 @pytest.mark.slow
 async def test_a_request_that_the_scrape_cancels(logged):
-    """A request that is canceled at the deadline is a line, too."""
+    """A request that is canceled at the deadline is logged, too."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.HANG, api="training_jobs"))
     async with exporting_from(cloud, timeout=0.5) as exporter:

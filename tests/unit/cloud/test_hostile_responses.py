@@ -1,4 +1,4 @@
-"""Answers that are no good HTTP, no good content, or far too much of it."""
+"""Responses with broken HTTP, broken content, or far too much of it."""
 
 import asyncio
 import gzip
@@ -22,8 +22,8 @@ DEEP = b'{"a":' + b"[" * 100_000
 
 
 @pytest.fixture(autouse=True)
-def _no_second_tries(monkeypatch):
-    """Let every failure be the first: these tests are not about trying again."""
+def _no_retries(monkeypatch):
+    """Do not retry: these tests are not about retries."""
     monkeypatch.setattr("exporter.cloud.client._MAX_RETRIES", 0)
 
 
@@ -40,7 +40,7 @@ def closed_after(answer):
 
 
 def configured(url, *names, **collection):
-    """Return a configuration of projects with those names."""
+    """Return a configuration of projects with these names."""
     return configuration(simulated(*names), url, **collection)
 
 
@@ -51,7 +51,7 @@ async def scraped(cloud, *names):
 
 
 async def reload(exporter):
-    """Let the exporter read its configuration again."""
+    """Let the exporter reload its configuration."""
     response = await exporter.client.post(f"{exporter.url}/-/reload")
     assert response.status_code == 200
 
@@ -103,7 +103,7 @@ UNREADABLE = {
 @pytest.mark.parametrize(("answer", "words"), UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.slow
 async def test_an_answer_that_cannot_be_read(answer, words, logged):
-    """It is a failure of its project, in words, and costs the others nothing."""
+    """An unreadable answer is a failure of its project, in words; the others are up."""
     async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
         scrape = await scraped(cloud, "a", "b")
 
@@ -113,7 +113,7 @@ async def test_an_answer_that_cannot_be_read(answer, words, logged):
 
 
 async def test_one_coding_is_asked_for_and_read():
-    """Requests ask for gzip alone, and answers in it are read."""
+    """Requests ask for gzip alone, and gzipped answers are read."""
     async with raw_cloud({"training": gzipped(gzip.compress(JOBS))}) as cloud:
         scrape = await scraped(cloud, "a")
 
@@ -171,8 +171,8 @@ NOT_HTTP = {
 
 @pytest.mark.parametrize(("answer", "reason"), NOT_HTTP.values(), ids=NOT_HTTP)
 @pytest.mark.slow
-async def test_an_answer_that_is_no_good_http(answer, reason, logged):
-    """It is a failure with a reason, and never an error of the exporter."""
+async def test_an_answer_that_is_invalid_http(answer, reason, logged):
+    """An invalid response is a failure with a reason, never an internal error."""
     async with raw_cloud({f"/v1/{1:032x}/training": answer}) as cloud:
         scrape = await scraped(cloud, "a", "b")
 
@@ -193,8 +193,8 @@ async def test_an_answer_that_is_no_good_http(answer, reason, logged):
     ],
     ids=["reason", "100", "103", "charset", "date", "year 9999"],
 )
-async def test_an_answer_that_is_odd_but_well(answer):
-    """What does not matter is not looked at."""
+async def test_an_answer_that_is_odd_but_valid(answer):
+    """Oddities that do not matter are ignored."""
     async with raw_cloud({"/training-jobs": answer}) as cloud:
         scrape = await scraped(cloud, "a")
 
@@ -203,7 +203,7 @@ async def test_an_answer_that_is_odd_but_well(answer):
 
 @pytest.mark.slow
 async def test_an_answer_that_nobody_asked_for():
-    """What comes between two requests is not taken for the answer to the second."""
+    """Bytes that arrive between two requests are not taken for the second answer."""
     sent = asyncio.Event()
 
     async def answered_twice(writer):
@@ -227,7 +227,8 @@ async def test_an_answer_that_nobody_asked_for():
         async with exporting(one, lambda: next(load)) as exporter:
             assert (await exporter.scrape()).up() == {("a", "training"): 1}
             await sent.wait()
-            # A connection of its own, so that what was sent has surely come.
+            # Over a connection of its own, to be sure that the first answer has
+            # arrived.
             await reload(exporter)
             scrape = await exporter.scrape()
 
@@ -236,7 +237,7 @@ async def test_an_answer_that_nobody_asked_for():
 
 
 async def test_no_cookie_is_kept_or_sent():
-    """A cookie that one project's answers set reaches no other request."""
+    """A cookie that one project's answers set is sent with no other request."""
     cookies = (b"Set-Cookie: session=tracked; Path=/", b"Set-Cookie: odd=\xff; Path=/")
     answers = {"/training-jobs": http(JOBS, *cookies)}
     token = http(TOKEN, b"X-Subject-Token: token", *cookies)
@@ -265,8 +266,8 @@ async def test_no_cookie_is_kept_or_sent():
         b"Fri, 31 Dec 9999 23:59:59 GMT",
     ],
 )
-async def test_a_rest_is_bounded(retry_after, logged):
-    """However long an API wants no request, it is asked again after five minutes."""
+async def test_a_cooldown_is_bounded(retry_after, logged):
+    """However long `Retry-After` is, the API is asked again after five minutes."""
     answer = http(
         b"",
         b"Retry-After: " + retry_after,
@@ -296,7 +297,7 @@ async def test_a_rest_is_bounded(retry_after, logged):
     ids=["listing", "error", "reason", "gzip"],
 )
 async def test_check_goes_on(answers):
-    """What one project is answered fails its row, and no other."""
+    """Such an answer fails its project's row in `check`, and no other."""
     async with raw_cloud(answers) as cloud:
         findings = await check_all(configured(cloud.url, "a", "b"), lambda _: None)
 
@@ -305,8 +306,8 @@ async def test_check_goes_on(answers):
         assert findings[0].problems[0].problem
 
 
-async def test_check_survives_what_nobody_thought_of():
-    """An error in the exporter fails its row, with words and without its text."""
+async def test_check_survives_an_internal_error():
+    """An internal error fails its row, with words and without the exception's text."""
 
     def broken(target, *others):
         if target.project.name == "a":
@@ -348,7 +349,7 @@ async def test_a_check_that_is_never_answered_ends(monkeypatch):
     "token", [http(DEEP, b"X-Subject-Token: t"), gzipped(zeros(8))]
 )
 async def test_a_login_that_cannot_be_read(token):
-    """A login is answered as oddly as anything else, and fails with a reason."""
+    """An unreadable login answer is a failure with a reason."""
     async with raw_cloud(token=token) as cloud:
         scrape = await scraped(cloud, "a")
         findings = await check_all(configured(cloud.url, "a"), lambda _: None)
@@ -359,7 +360,7 @@ async def test_a_login_that_cannot_be_read(token):
 
 @pytest.mark.slow
 async def test_an_error_as_large_as_it_likes():
-    """The status of an error counts, whatever comes with it."""
+    """The status of an error counts, however large its body is."""
     body = json.dumps({"error_code": "ModelArts.0010", "x": "y" * MIB}).encode()
     answers = {
         f"/v1/{1:032x}/training": http(body, status=b"403 Forbidden"),
@@ -375,7 +376,7 @@ async def test_an_error_as_large_as_it_likes():
 
 
 async def test_a_project_that_changes_its_id_gets_another_token():
-    """A name that is another project's after a reload does not keep the old token."""
+    """If a name belongs to another project after a reload, it needs a new token."""
     async with raw_cloud() as cloud:
         before = configured(cloud.url, "a")
         (project,) = before.projects

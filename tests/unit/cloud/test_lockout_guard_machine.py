@@ -1,4 +1,4 @@
-"""Uses of a credential, in any order of everything that can happen to them."""
+"""The lockout guard, through requests, outcomes and cancellations in any order."""
 
 import math
 
@@ -19,21 +19,21 @@ from exporter.cloud.auth.lockout_policy import LockoutLimits
 from exporter.errors import CollectionError, Failure, Reason
 
 
-REFUSED = Failure(reason=Reason.AUTHENTICATION, problem="rejected", advice="")
-MOST_THAT_DO_NOT_LOCK = 4
+REJECTED = Failure(reason=Reason.AUTHENTICATION, problem="rejected", advice="")
+MAX_REJECTIONS = 4
 PATIENCE = 1.0
 YIELD = 60.0
 
 
-class Use:
-    """A request that uses a credential: it waits, then runs, then ends."""
+class Request:
+    """A request that uses a credential: it waits, is in flight, and ends."""
 
     def __init__(self, secret, project, since, is_first):
         self.secret = secret
         self.project = project
         self.since = since
         self.is_first = is_first
-        self.is_running = False
+        self.is_in_flight = False
         self.sent_at = None
         self.rejections_before = None
         self.outcome = None
@@ -41,23 +41,23 @@ class Use:
 
     @property
     def is_waiting(self):
-        """Return whether it has not been let in."""
-        return not self.is_running and not self.task.done()
+        """Return whether it has not been admitted yet."""
+        return not self.is_in_flight and not self.task.done()
 
 
-class TrialMachine(RuleBasedStateMachine):
+class LockoutGuardMachine(RuleBasedStateMachine):
     """A wrong credential never locks the account, and a right one never waits for it."""
 
     def __init__(self):
         super().__init__()
         self.loop = SteppedLoop()
-        self.uses = []
+        self.requests = []
         self.number = 0
         self.rejections = 0
         self.listed = frozenset("ab")
-        self.forget()
+        self.reset_model()
         self.violations = []
-        self.refused_in_this_step = False
+        self.rejected_in_this_step = False
 
     @initialize(
         kind=st.sampled_from(
@@ -66,11 +66,17 @@ class TrialMachine(RuleBasedStateMachine):
     )
     def begin(self, kind):
         """Start with a password, or with an access key."""
-        self.lock, self.proof, self.max_in_flight, self.burst, self.max_in_burst = kind
+        (
+            self.cooldown,
+            self.accepted_seconds,
+            self.max_in_flight,
+            self.burst,
+            self.max_in_burst,
+        ) = kind
         self.lockout_guard = LockoutGuard(
             LockoutLimits(
-                cooldown_seconds=self.lock,
-                accepted_seconds=self.proof,
+                cooldown_seconds=self.cooldown,
+                accepted_seconds=self.accepted_seconds,
                 max_in_flight=self.max_in_flight,
                 burst_seconds=self.burst,
                 max_in_burst=self.max_in_burst,
@@ -78,119 +84,121 @@ class TrialMachine(RuleBasedStateMachine):
             now=self.loop.time,
         )
 
-    def forget(self):
-        """Know nothing of the credential."""
-        self.proved_until = self.rests_until = self.burst_until = -math.inf
+    def reset_model(self):
+        """Reset what the model knows of the credential."""
+        self.accepted_until = self.cooldown_until = self.burst_until = -math.inf
         self.was_accepted = False
-        self.refused_at = []
-        self.refused_party = None
+        self.rejected_at = []
+        self.rejected_project = None
 
     @property
-    def is_proved(self):
-        """Return whether the credential was accepted lately, and not refused since."""
-        return self.loop.time() < self.proved_until
+    def is_accepted(self):
+        """Return whether the last outcome was a recent success."""
+        return self.loop.time() < self.accepted_until
 
     @property
-    def running(self):
-        """The requests that use a credential now."""
-        return [use for use in self.uses if use.is_running]
+    def in_flight(self):
+        """The requests in flight."""
+        return [request for request in self.requests if request.is_in_flight]
 
     @property
     def counted(self):
-        """How many wrong ones the cloud may come to count within the lock's time."""
-        since = self.loop.time() - self.lock
-        return len(self.running) + sum(at > since for at in self.refused_at)
+        """The most rejections that the cloud may count within the time of a lock."""
+        since = self.loop.time() - self.cooldown
+        return len(self.in_flight) + sum(at > since for at in self.rejected_at)
 
-    def most_in_flight(self, project):
-        """Return how many may use an accepted credential when `project` is the last."""
-        left = MOST_THAT_DO_NOT_LOCK - (self.counted - len(self.running))
-        if left < MOST_THAT_DO_NOT_LOCK:
+    def allowed_in_flight(self, project):
+        """Return how many may use an accepted credential if `project` is the last."""
+        left = MAX_REJECTIONS - (self.counted - len(self.in_flight))
+        if left < MAX_REJECTIONS:
             return min(self.max_in_flight, left)
         if self.loop.time() < self.burst_until and project in self.listed:
             return self.max_in_burst
         return self.max_in_flight
 
-    async def _use(self, use):
+    async def _send(self, request):
         async with self.lockout_guard.attempt(
-            use.secret,
-            use.project,
-            may_burst=lambda: use.project in self.listed,
-            is_first=use.is_first,
+            request.secret,
+            request.project,
+            may_burst=lambda: request.project in self.listed,
+            is_first=request.is_first,
         ) as attempt:
-            ahead = self.uses[: self.uses.index(use)]
+            ahead = self.requests[: self.requests.index(request)]
             if any(one.is_waiting and not one.task.cancelling() for one in ahead):
                 self.violations.append("out of order")
-            use.is_running = True
-            use.sent_at = self.loop.time()
-            use.rejections_before = self.rejections
-            if not self.is_proved and self.counted > MOST_THAT_DO_NOT_LOCK:
+            request.is_in_flight = True
+            request.sent_at = self.loop.time()
+            request.rejections_before = self.rejections
+            if not self.is_accepted and self.counted > MAX_REJECTIONS:
                 self.violations.append("too many")
-            if self.is_proved and len(self.running) > self.most_in_flight(use.project):
+            if self.is_accepted and len(self.in_flight) > self.allowed_in_flight(
+                request.project
+            ):
                 self.violations.append("too many at a time")
-            if not self.is_proved and self.loop.time() < self.rests_until:
-                self.violations.append("sent while it rests")
-            if use.secret != self.number:
+            if not self.is_accepted and self.loop.time() < self.cooldown_until:
+                self.violations.append("sent during the cooldown")
+            if request.secret != self.number:
                 self.violations.append("an old secret is sent")
-            use.outcome = self.loop.create_future()
+            request.outcome = self.loop.create_future()
             try:
-                outcome = await use.outcome
-                # What is learned is learned before the place is free again.
+                outcome = await request.outcome
+                # The model learns the outcome before the place is free again.
                 if outcome == "accepted":
-                    self._proved(use)
+                    self._accepted(request)
                     attempt.accepted()
                 elif outcome == "rejected":
-                    self._refused(use)
-                    attempt.rejected(REFUSED)
+                    self._rejected(request)
+                    attempt.rejected(REJECTED)
             finally:
-                use.is_running = False
+                request.is_in_flight = False
 
-    def _proved(self, use):
-        if use.secret == self.number:
-            # Those that were in flight together may have been counted in any order.
-            since = self.rejections - use.rejections_before
+    def _accepted(self, request):
+        if request.secret == self.number:
+            # Requests in flight together may have been counted in any order.
+            since = self.rejections - request.rejections_before
             if self.max_in_flight == math.inf:
                 since = 0
-            kept = self.refused_at[max(0, len(self.refused_at) - since) :]
+            kept = self.rejected_at[max(0, len(self.rejected_at) - since) :]
             burst_until = self.burst_until
-            self.forget()
-            self.refused_at = kept
+            self.reset_model()
+            self.rejected_at = kept
             self.was_accepted = True
-            self.proved_until = self.loop.time() + self.proof
+            self.accepted_until = self.loop.time() + self.accepted_seconds
             if not kept:
-                self.burst_until = max(burst_until, use.sent_at + self.burst)
+                self.burst_until = max(burst_until, request.sent_at + self.burst)
 
-    def _refused(self, use):
-        if use.secret == self.number:
+    def _rejected(self, request):
+        if request.secret == self.number:
             now = self.loop.time()
             self.rejections += 1
-            self.refused_at.append(now)
-            self.refused_in_this_step = True
-            self.refused_party = use.project
+            self.rejected_at.append(now)
+            self.rejected_in_this_step = True
+            self.rejected_project = request.project
             if not self.was_accepted:
-                self.rests_until = now + self.lock
+                self.cooldown_until = now + self.cooldown
             self.was_accepted = False
-            self.proved_until = self.burst_until = -math.inf
+            self.accepted_until = self.burst_until = -math.inf
 
     @rule(
         project=st.sampled_from("abc"), count=st.integers(1, 9), is_first=st.booleans()
     )
     def start(self, project, count, is_first=False):
-        """Requests come, at the end of the queue or before all others."""
+        """Requests arrive, at the end of the queue or before all others."""
         for _ in range(count):
-            use = Use(self.number, project, self.loop.time(), is_first)
-            use.task = self.loop.create_task(self._use(use))
-            self.uses.insert(0 if is_first else len(self.uses), use)
+            request = Request(self.number, project, self.loop.time(), is_first)
+            request.task = self.loop.create_task(self._send(request))
+            self.requests.insert(0 if is_first else len(self.requests), request)
             if is_first:
                 self.loop.step()
         self.loop.step()
 
     @rule(projects=st.frozensets(st.sampled_from("abc")))
     def list_projects(self, projects):
-        """Other projects are known to be the user's; who waits notices in a while."""
+        """The user's projects change; waiting requests notice it after a while."""
         self.listed = projects
         self.loop.advance(PATIENCE)
 
-    @precondition(lambda self: self.running)
+    @precondition(lambda self: self.in_flight)
     @rule(
         data=st.data(),
         outcomes=st.lists(
@@ -201,10 +209,10 @@ class TrialMachine(RuleBasedStateMachine):
         canceling=st.sampled_from(["nobody", "before", "after"]),
     )
     def end(self, data, outcomes, canceling):
-        """Requests end, and in the same tick others go away, perhaps just let in."""
+        """Requests end, and others are canceled in the same tick."""
         ending = data.draw(
             st.lists(
-                st.sampled_from(self.running),
+                st.sampled_from(self.in_flight),
                 min_size=1,
                 max_size=len(outcomes),
                 unique_by=id,
@@ -212,29 +220,29 @@ class TrialMachine(RuleBasedStateMachine):
         )
         leaving = []
         if canceling != "nobody":
-            others = [use for use in self.uses if use not in ending]
+            others = [request for request in self.requests if request not in ending]
             if others:
                 leaving = data.draw(
                     st.lists(st.sampled_from(others), min_size=1, unique_by=id)
                 )
         if canceling == "before":
-            for use in leaving:
-                use.task.cancel()
-        for use, outcome in zip(ending, outcomes, strict=False):
-            use.outcome.set_result(outcome)
+            for request in leaving:
+                request.task.cancel()
+        for request, outcome in zip(ending, outcomes, strict=False):
+            request.outcome.set_result(outcome)
         if canceling == "after":
-            for use in leaving:
-                self.loop.call_soon(use.task.cancel)
+            for request in leaving:
+                self.loop.call_soon(request.task.cancel)
         self.loop.step()
 
-    @precondition(lambda self: self.uses)
+    @precondition(lambda self: self.requests)
     @rule(data=st.data())
     def cancel(self, data):
-        """Requests go away, waiting or running, one or all."""
-        for use in data.draw(
-            st.lists(st.sampled_from(self.uses), min_size=1, unique_by=id)
+        """Some or all requests are canceled, waiting or in flight."""
+        for request in data.draw(
+            st.lists(st.sampled_from(self.requests), min_size=1, unique_by=id)
         ):
-            use.task.cancel()
+            request.task.cancel()
         self.loop.step()
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 1.0, 61.0, 900.0]))
@@ -242,85 +250,90 @@ class TrialMachine(RuleBasedStateMachine):
         """Time passes."""
         self.loop.advance(seconds)
 
-    @precondition(lambda self: self.number < 2 and len(self.uses) > 4)
+    @precondition(lambda self: self.number < 2 and len(self.requests) > 4)
     @rule()
     def change(self):
-        """The secret changes: nothing is held against the new one."""
+        """The secret changes: earlier rejections no longer count."""
         self.number += 1
-        self.forget()
+        self.reset_model()
         self.start("a", 1)
 
-    @precondition(lambda self: self.refused_at)
+    @precondition(lambda self: self.rejected_at)
     @rule()
     def try_again(self):
-        """The user says that it was repaired: it is tried once more."""
+        """A reload: a rejected credential is tried once more."""
         self.lockout_guard.try_again()
-        self.rests_until = -math.inf
+        self.cooldown_until = -math.inf
 
     @invariant()
     def nobody_waits_while_a_place_is_free(self):
-        """Who waits has a reason to; who was sent away had one, too."""
+        """A request waits only for a reason, and is denied only for one."""
         assert not self.violations
         now = self.loop.time()
         is_next = True
-        for use in self.uses:
-            if use.is_waiting:
-                assert use.secret == self.number
-                if is_next and self.is_proved:
-                    assert len(self.running) >= self.most_in_flight(use.project)
+        for request in self.requests:
+            if request.is_waiting:
+                assert request.secret == self.number
+                if is_next and self.is_accepted:
+                    assert len(self.in_flight) >= self.allowed_in_flight(
+                        request.project
+                    )
                 elif is_next:
-                    assert self.running
-                    impatient = now >= use.since + PATIENCE
-                    assert not impatient or self.counted >= MOST_THAT_DO_NOT_LOCK
+                    assert self.in_flight
+                    has_waited_long = now >= request.since + PATIENCE
+                    assert not has_waited_long or self.counted >= MAX_REJECTIONS
                 is_next = False
-            elif use.task.done() and not use.task.cancelled():
-                self._check_end(use, now)
-        self.uses = [use for use in self.uses if not use.task.done()]
-        self.refused_in_this_step = False
+            elif request.task.done() and not request.task.cancelled():
+                self._check_end(request, now)
+        self.requests = [
+            request for request in self.requests if not request.task.done()
+        ]
+        self.rejected_in_this_step = False
         assert not self.loop.errors
-        if not self.uses:
+        if not self.requests:
             assert not self.loop.tasks()
 
-    def _check_end(self, use, now):
-        error = use.task.exception()
+    def _check_end(self, request, now):
+        error = request.task.exception()
         if error is None:
             return
         assert isinstance(error, CollectionError)
-        if use.secret != self.number:
+        if request.secret != self.number:
             assert error.failure.transient
             return
-        # It was refused lately, and not accepted since, but perhaps a moment later.
-        if self.refused_in_this_step:
+        # It was rejected recently, and not accepted since, except perhaps a moment
+        # later.
+        if self.rejected_in_this_step:
             return
-        assert self.refused_at
-        assert not self.is_proved or len(self.refused_at) >= MOST_THAT_DO_NOT_LOCK
-        rests_until = self.rests_until
-        if len(self.refused_at) >= MOST_THAT_DO_NOT_LOCK:
-            rests_until = max(rests_until, self.refused_at[-4] + self.lock)
-        if use.project == self.refused_party:
-            rests_until += YIELD
-        assert now < rests_until
+        assert self.rejected_at
+        assert not self.is_accepted or len(self.rejected_at) >= MAX_REJECTIONS
+        cooldown_until = self.cooldown_until
+        if len(self.rejected_at) >= MAX_REJECTIONS:
+            cooldown_until = max(cooldown_until, self.rejected_at[-4] + self.cooldown)
+        if request.project == self.rejected_project:
+            cooldown_until += YIELD
+        assert now < cooldown_until
 
     def teardown(self):
-        """Whatever happened: when the lock's time is over, work goes on."""
+        """Whatever happened, requests are sent again when the lock has ended."""
         if not hasattr(self, "lockout_guard"):
             self.loop.end()
             return
-        for use in self.uses:
-            use.task.cancel()
+        for request in self.requests:
+            request.task.cancel()
         self.loop.step()
-        self.uses.clear()
-        self.loop.advance(self.lock + YIELD)
+        self.requests.clear()
+        self.loop.advance(self.cooldown + YIELD)
         self.start("a", 3)
-        assert len(self.running) == (3 if self.is_proved else 1)
-        while self.running:
-            for use in self.running:
-                use.outcome.set_result("accepted")
+        assert len(self.in_flight) == (3 if self.is_accepted else 1)
+        while self.in_flight:
+            for request in self.in_flight:
+                request.outcome.set_result("accepted")
             self.loop.step()
-        assert all(use.task.done() for use in self.uses)
+        assert all(request.task.done() for request in self.requests)
         self.nobody_waits_while_a_place_is_free()
         self.loop.end()
 
 
-TestTrial = TrialMachine.TestCase
-TestTrial.settings = settings(max_examples=examples(100), stateful_step_count=40)
+TestLockoutGuard = LockoutGuardMachine.TestCase
+TestLockoutGuard.settings = settings(max_examples=examples(100), stateful_step_count=40)

@@ -1,4 +1,4 @@
-"""Many projects log in together: fast, and never so that the account could be locked."""
+"""Many projects log in together: fast, and without a risk of locking the account."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ NOW = 1_700_000_000.0
 USUAL, MOST = 4, 16
 
 
-class Iam(httpx.AsyncBaseTransport):
-    """An IAM that answers when the test says so; logins in flight by project's ID."""
+class MockIam(httpx.AsyncBaseTransport):
+    """An IAM whose answers the test gives; `logins` are in flight, by project ID."""
 
     def __init__(self):
         self.logins = {}
@@ -29,7 +29,7 @@ class Iam(httpx.AsyncBaseTransport):
         self.sent = 0
 
     async def handle_async_request(self, request):
-        """Wait for the test."""
+        """Wait for the test's answer."""
         answer = asyncio.get_running_loop().create_future()
         if request.method == "GET":
             assert request.headers["X-Auth-Token"] == "token"
@@ -45,7 +45,7 @@ class Iam(httpx.AsyncBaseTransport):
             del self.logins[project]
 
     async def accept(self, *projects):
-        """Give tokens to these."""
+        """Issue tokens for these projects."""
         end = datetime.fromtimestamp(NOW + 86_400, UTC).isoformat()
         for project in projects:
             self.logins[project].set_result(
@@ -91,7 +91,7 @@ class Start:
         self.tasks = {}
 
     async def log_in(self, *projects):
-        """Let projects log in."""
+        """Start the logins of projects."""
         for project in projects:
             self.tasks[project] = asyncio.create_task(
                 self.issuer.token(project, project)
@@ -99,14 +99,14 @@ class Start:
         await settle()
 
     async def until_listed(self):
-        """Let the first and the account log in; the list of projects is asked for."""
+        """Log in the first project and the account; the list is requested then."""
         await self.iam.accept("p0")
         assert list(self.iam.logins) == ["account", "p1", "p2", "p3"]
         await self.iam.accept("account")
         assert len(self.iam.lists) == 1
 
     async def finish(self):
-        """Let all logins that are left succeed."""
+        """Let all remaining logins succeed."""
         while self.iam.logins:
             await self.iam.accept(*self.iam.logins)
         return await asyncio.gather(*self.tasks.values())
@@ -115,7 +115,7 @@ class Start:
 @pytest.fixture
 async def start():
     """Return an exporter whose first login is in flight."""
-    async with httpx.AsyncClient(transport=Iam()) as client:
+    async with httpx.AsyncClient(transport=MockIam()) as client:
         start = Start(client)
         await start.log_in(*names(0, 40))
         assert list(start.iam.logins) == ["p0"]
@@ -126,7 +126,7 @@ async def start():
 
 
 async def test_projects_that_iam_lists_log_in_many_at_a_time(start):
-    """The first shows the password, the account's the projects: then all the others."""
+    """After the first login and the list of projects, the others log in together."""
     await start.until_listed()
     assert len(start.iam.logins) == USUAL
     await start.iam.list(*names(0, 40))
@@ -140,8 +140,8 @@ async def test_projects_that_iam_lists_log_in_many_at_a_time(start):
 
 
 async def test_a_hundred_projects_take_nine_round_trips():
-    """With four at a time it would be twenty-six."""
-    async with httpx.AsyncClient(transport=Iam()) as client:
+    """A hundred projects take nine round trips; in fours it would be twenty-six."""
+    async with httpx.AsyncClient(transport=MockIam()) as client:
         start = Start(client)
         await start.log_in(*names(0, 100))
         round_trips = 0
@@ -168,7 +168,7 @@ async def test_a_hundred_projects_take_nine_round_trips():
     ids=["forbidden", "unknown", "no JSON", "no projects"],
 )
 async def test_without_a_list_four_go_at_a_time(start, answer):
-    """It is not asked for again and again."""
+    """Without a list, four logins go at a time, and the list is not requested again."""
     await start.until_listed()
     start.iam.lists.pop().set_result(answer)
     while start.iam.logins:
@@ -182,7 +182,7 @@ async def test_without_a_list_four_go_at_a_time(start, answer):
 
 @pytest.mark.parametrize(("listed", "fields"), [(3, {}), (40, {"enabled": False})])
 async def test_projects_that_may_be_rejected_go_four_at_a_time(start, listed, fields):
-    """Those that the list lacks, or has as disabled, have the usual number."""
+    """Projects that are not listed, or are disabled, log in four at a time."""
     await start.until_listed()
     await start.iam.list(*names(0, listed), **fields)
     while start.iam.logins:
@@ -191,7 +191,7 @@ async def test_projects_that_may_be_rejected_go_four_at_a_time(start, listed, fi
 
 
 async def test_a_password_that_is_wrong_is_sent_once(start):
-    """Neither another project nor the account tries it."""
+    """A wrong password is sent once, for no other project and not for the account."""
     await start.iam.reject("p0")
 
     assert start.iam.sent == 1
@@ -199,8 +199,8 @@ async def test_a_password_that_is_wrong_is_sent_once(start):
     assert {failure.reason for failure in failures} == {Reason.AUTHENTICATION}
 
 
-async def test_a_list_that_is_wrong_is_not_believed_again(start):
-    """A login to a project that it has is rejected: from then on four at a time."""
+async def test_a_wrong_list_is_not_trusted_again(start):
+    """After a rejected login to a listed project, logins go four at a time."""
     await start.until_listed()
     await start.iam.list(*names(0, 40))
     await start.iam.accept("p1")
@@ -216,7 +216,7 @@ async def test_a_list_that_is_wrong_is_not_believed_again(start):
 
 
 async def test_a_password_that_changes_in_a_burst_stops_it(start):
-    """What is in flight is rejected, and nothing is sent after the first of those."""
+    """When the password changes, nothing is sent after the first rejection."""
     await start.until_listed()
     await start.iam.list(*names(0, 40))
     await start.iam.accept("p1")
@@ -227,8 +227,8 @@ async def test_a_password_that_changes_in_a_burst_stops_it(start):
     assert all(task.done() for task in start.tasks.values())
 
 
-async def test_a_start_that_is_canceled(start):
-    """All scrapes end in the same tick, while the projects are listed; then others come."""
+async def test_a_canceled_start(start):
+    """All scrapes end in one tick while projects are listed; later ones work."""
     await start.until_listed()
     for task in start.tasks.values():
         task.cancel()
@@ -243,8 +243,8 @@ async def test_a_start_that_is_canceled(start):
     assert all(isinstance(token, Token) for token in await start.finish())
 
 
-async def test_the_end_cancels_the_list(start):
-    """Nothing is left running."""
+async def test_closing_cancels_the_list(start):
+    """Closing cancels the list of projects, and leaves nothing running."""
     await start.until_listed()
     (answer,) = start.iam.lists
     await start.issuer.aclose()
@@ -254,7 +254,7 @@ async def test_the_end_cancels_the_list(start):
 
 @pytest.mark.slow
 async def test_a_start_with_many_projects():
-    """All are collected by the first scrape; the cloud is asked once what there is."""
+    """The first scrape collects all projects; the cloud lists them once."""
     cloud = simulated(*(f"p{number:02}" for number in range(40)))
     cloud.latency = 0.01
     async with exporting_from(cloud) as exporter:
@@ -269,7 +269,7 @@ async def test_a_start_with_many_projects():
 @pytest.mark.parametrize("own_projects", ["listed", "denied", "empty"])
 @pytest.mark.slow
 async def test_a_start_with_projects_without_a_role(own_projects):
-    """However many there are: the user is not locked, and the others are collected."""
+    """With any number of projects without a role, the user is not locked."""
     cloud = simulated(*(f"p{number:02}" for number in range(40)))
     cloud.latency = 0.01
     allowed = {f"{number:032x}" for number in range(1, 41) if number % 3}

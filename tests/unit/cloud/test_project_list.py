@@ -1,4 +1,4 @@
-"""Which calls list a credential's projects, and what their answers mean."""
+"""Which calls list a credential's projects, and how their answers are read."""
 
 import contextlib
 import json
@@ -61,7 +61,7 @@ VISION = listing(row(1, "eu-de_vision"))
 
 @contextlib.asynccontextmanager
 async def lister_at(cloud, auth):
-    """Yield what lists the projects of a credential at a cloud."""
+    """Yield the lister for a credential at a cloud."""
     configured = Cloud(
         name="otc",
         region="eu-de",
@@ -79,7 +79,7 @@ async def lister_at(cloud, auth):
 
 
 async def listed(answers, auth=KEY, times=1, names=()):
-    """Return the list that those answers make, and the paths that were asked."""
+    """Return the list made from these answers, and the paths that were requested."""
     async with (
         raw_cloud(answers, token=TOKEN) as cloud,
         lister_at(cloud, auth) as lister,
@@ -89,8 +89,8 @@ async def listed(answers, auth=KEY, times=1, names=()):
     return found, [head.split(" ")[1] for head in cloud.heads]
 
 
-async def refused(answers, auth=KEY, names=()):
-    """Return why those answers list nothing."""
+async def failure_of(answers, auth=KEY, names=()):
+    """Return the failure that these answers lead to."""
     async with (
         raw_cloud(answers, token=TOKEN) as cloud,
         lister_at(cloud, auth) as lister,
@@ -130,7 +130,7 @@ async def test_a_password_asks_with_a_token_of_the_account():
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    "denial",
     [
         DENIED,
         UNKNOWN,
@@ -138,9 +138,9 @@ async def test_a_password_asks_with_a_token_of_the_account():
         http(b'{"error_code": "IAM.0064"}', status=b"401 Unauthorized"),
     ],
 )
-async def test_a_users_own_list_comes_before_the_accounts(refusal):
-    """It holds no projects without a role, to which a login would fail."""
-    answers = {"/v3/auth/projects": refusal, "/v3/users/u1/projects": VISION}
+async def test_a_users_own_list_comes_before_the_accounts(denial):
+    """The user's own list has no projects to which a login would fail."""
+    answers = {"/v3/auth/projects": denial, "/v3/users/u1/projects": VISION}
 
     found, paths = await listed(answers, password_auth(), 2)
 
@@ -153,7 +153,7 @@ async def test_a_users_own_list_comes_before_the_accounts(refusal):
 
 
 async def test_a_key_falls_back_to_the_accounts_list():
-    """The call that works is asked first from then on."""
+    """The call that works is sent first from then on."""
     answers = {"/v3/auth/projects": DENIED, "/v3/projects": VISION}
 
     found, paths = await listed(answers, KEY, 2)
@@ -163,7 +163,7 @@ async def test_a_key_falls_back_to_the_accounts_list():
 
 
 async def test_a_call_that_no_longer_works_is_replaced():
-    """All calls are tried again."""
+    """When the working call fails, all calls are tried again."""
     answers = {"/v3/auth/projects": DENIED, "/v3/projects": VISION}
     async with raw_cloud(answers) as cloud, lister_at(cloud, KEY) as lister:
         await lister.list_projects(Deadline(5))
@@ -173,29 +173,29 @@ async def test_a_call_that_no_longer_works_is_replaced():
     assert found.operation is ListOperation.AUTH_PROJECTS
 
 
-async def test_an_empty_list_of_an_agency_is_not_believed():
-    """The call is documented for users: an agency may be answered with nothing."""
+async def test_an_empty_list_of_an_agency_is_not_trusted():
+    """The call is documented for users, so an agency may get an empty list from it."""
     answers = {"/v3/auth/projects": EMPTY, "/v3/projects": VISION}
 
     found, _ = await listed(answers, TEMPORARY_KEY)
-    failure = await refused({**answers, "/v3/projects": DENIED}, TEMPORARY_KEY)
+    failure = await failure_of({**answers, "/v3/projects": DENIED}, TEMPORARY_KEY)
 
     assert found.operation is ListOperation.PROJECTS
     assert failure.reason is Reason.PERMISSION
     assert "grant the agency iam:projects:listProjects" in failure.advice
 
 
-async def test_an_empty_list_of_a_user_is_believed():
-    """A user without a role anywhere has no projects."""
+async def test_an_empty_list_of_a_user_is_trusted():
+    """A user without any role has no projects."""
     found, paths = await listed({"/v3/auth/projects": EMPTY})
 
     assert found.projects == ()
     assert paths == ["/v3/auth/projects"]
 
 
-async def test_nothing_is_allowed():
-    """The failure says what the user can do."""
-    failure = await refused({"/v3/": DENIED})
+async def test_no_call_is_permitted():
+    """If no call is permitted, the failure says what to do."""
+    failure = await failure_of({"/v3/": DENIED})
 
     assert failure.reason is Reason.PERMISSION
     assert failure.operation == "projects"
@@ -206,8 +206,8 @@ async def test_nothing_is_allowed():
     )
 
 
-async def test_names_are_asked_for_one_by_one_where_no_list_is_allowed():
-    """A name is compared again: the call may answer with others."""
+async def test_names_are_looked_up_one_by_one_without_permission_to_list():
+    """Names are compared again, since the call may answer with other projects."""
     answers = {
         "/v3/projects?name=eu-de_vision": listing(
             row(1, "eu-de_vision"), row(2, "eu-de_vision2")
@@ -219,7 +219,7 @@ async def test_names_are_asked_for_one_by_one_where_no_list_is_allowed():
 
     assert [project.name for project in found.projects] == ["eu-de_vision"]
     assert paths[-1] == "/v3/projects?name=eu-de_vision"
-    failure = await refused({"/v3/": DENIED}, names=("eu-de_vision",))
+    failure = await failure_of({"/v3/": DENIED}, names=("eu-de_vision",))
     assert failure.reason is Reason.PERMISSION
 
 
@@ -232,10 +232,10 @@ async def test_names_are_asked_for_one_by_one_where_no_list_is_allowed():
     ],
 )
 async def test_other_failures_have_no_fallback(status, body, reason):
-    """Another call would fail the same way."""
+    """Other failures have no fallback: another call would fail the same way."""
     answers = {"/v3/auth/projects": http(body, status=status), "/v3/projects": VISION}
 
-    failure = await refused(answers)
+    failure = await failure_of(answers)
 
     assert (failure.reason, failure.operation) == (reason, "auth_projects")
 
@@ -253,8 +253,8 @@ async def test_other_failures_have_no_fallback(status, body, reason):
     ],
 )
 async def test_answers_that_are_no_list(body, problem):
-    """None of them is a shorter list."""
-    failure = await refused({"/v3/auth/projects": http(body)})
+    """An answer that is no list is a failure, not a shorter list."""
+    failure = await failure_of({"/v3/auth/projects": http(body)})
 
     assert failure.reason is Reason.RESPONSE
     assert problem in failure.problem
@@ -263,9 +263,9 @@ async def test_answers_that_are_no_list(body, problem):
 
 @pytest.mark.slow
 async def test_a_list_that_is_too_large():
-    """Eight MiB are read, and no more."""
+    """No more than eight MiB are read."""
     rows = [row(number, description="x" * 2000) for number in range(5000)]
-    failure = await refused({"/v3/auth/projects": listing(*rows)})
+    failure = await failure_of({"/v3/auth/projects": listing(*rows)})
 
     assert failure.reason is Reason.RESPONSE
     assert "8192 KiB" in failure.problem
@@ -273,7 +273,7 @@ async def test_a_list_that_is_too_large():
 
 @pytest.mark.slow
 async def test_ten_thousand_projects():
-    """The largest list that is read."""
+    """The largest list that is accepted has 10,000 projects."""
     rows = [row(number, f"eu-de_{number}") for number in range(10_000)]
 
     found, _ = await listed({"/v3/auth/projects": listing(*rows)})
@@ -299,7 +299,7 @@ async def test_ten_thousand_projects():
     ],
 )
 async def test_odd_rows(fields, expected):
-    """An odd row costs only itself: it has no name, or is left out."""
+    """An odd row affects only itself: it has no name, or is left out."""
     rows = [row(1) | fields, row(2, "eu-de_vision")]
 
     found, _ = await listed({"/v3/auth/projects": listing(*rows)})
@@ -309,7 +309,7 @@ async def test_odd_rows(fields, expected):
 
 
 async def test_an_id_that_is_listed_twice():
-    """It is one project: the row with more to say counts."""
+    """An ID that is listed twice is one project, from the row with more information."""
     rows = [row(1, "eu-de_vision"), row(1, ""), row(1, "eu-de_vision", enabled=False)]
 
     found, _ = await listed({"/v3/auth/projects": listing(*rows)})
@@ -329,6 +329,6 @@ async def test_an_id_that_is_listed_twice():
         ("", "eu-de", False),
     ],
 )
-def test_the_regions_rule(name, region, expected):
+def test_which_names_belong_to_a_region(name, region, expected):
     """The underscore matters: one region's name may begin with another's."""
     assert ListedProject(name, "1").is_in(region) is expected

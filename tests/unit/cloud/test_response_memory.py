@@ -1,4 +1,4 @@
-"""The memory that all responses share: a state machine in any order, and what it is for."""
+"""The memory that all responses share: a state machine, and the cases it is for."""
 
 import asyncio
 import itertools
@@ -27,27 +27,27 @@ ORDER = itertools.count()
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose clock stands still until it is moved."""
+    """An event loop whose clock the test sets."""
 
     now = 0.0
 
     def time(self):
-        """Return the clock."""
+        """Return the test's time."""
         return self.now
 
     def slot(self, times=1):
-        """Run what is ready, and not yet what becomes ready by that."""
+        """Run one iteration of the loop."""
         for _ in range(times):
             self.call_soon(self.stop)
             self.run_forever()
 
     def settle(self):
-        """Run everything that is ready, and what becomes ready by that."""
+        """Run the loop until nothing is ready."""
         self.slot(60)
 
 
 class Response:
-    """A response being read: it grows when told to, and ends when told to."""
+    """A response being read: it grows and ends when the test says so."""
 
     def __init__(self, memory):
         self.memory = memory
@@ -58,7 +58,7 @@ class Response:
         self.task = asyncio.ensure_future(self.read())
 
     async def read(self):
-        """Read until the end, or until it is given up."""
+        """Read until the end, or until it is dropped."""
         try:
             async with self.memory.share() as share:
                 self.share = share
@@ -74,8 +74,8 @@ class Response:
             raise
 
 
-class Memory(RuleBasedStateMachine):
-    """Responses that grow, stall, end, are canceled one by one or many at once."""
+class ResponseMemoryMachine(RuleBasedStateMachine):
+    """Responses that grow, stall, end and are canceled, one by one or many at once."""
 
     def __init__(self):
         super().__init__()
@@ -94,7 +94,7 @@ class Memory(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 4), size=SIZES)
     def start(self, count, size):
-        """Several responses arrive, as large as their heads say."""
+        """Several responses arrive, with the sizes in their headers."""
         for _ in range(count):
             response = self._run(lambda: Response(self.memory))
             response.wishes.put_nowait(size)
@@ -102,33 +102,33 @@ class Memory(RuleBasedStateMachine):
 
     @rule(data=st.data(), size=SIZES)
     def grow(self, data, size):
-        """More of one has come."""
+        """A response grows."""
         if self.responses:
             one = data.draw(st.sampled_from(self.responses))
             one.wishes.put_nowait(size)
 
     @rule(data=st.data())
     def end(self, data):
-        """Some are whole."""
+        """Some responses are complete."""
         if self.responses:
             for one in data.draw(st.sets(st.sampled_from(self.responses))):
                 one.wishes.put_nowait(None)
 
     @rule(turns=st.integers(1, 4))
     def slot(self, turns):
-        """The loop turns a few times, so that something is half done."""
+        """The loop runs a few iterations, so that something is half done."""
         self.loop.slot(turns)
 
     @rule(data=st.data())
     def cancel(self, data):
-        """Some are canceled in the same tick, those just given memory among them."""
+        """Some are canceled in one tick, including those that just got memory."""
         if self.responses:
             for one in data.draw(st.sets(st.sampled_from(self.responses))):
                 one.task.cancel()
 
     @rule(turns=st.integers(0, 12))
     def cancel_those_just_given_memory(self, turns):
-        """What holds memory ends, and what waited for it is canceled a moment later."""
+        """Holders of memory end, and those that waited are canceled just after."""
         self.settle()
         waited = [one for one in self.responses if one.share and one.share.wanted]
         for one in self.responses:
@@ -141,13 +141,13 @@ class Memory(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, PATIENCE, 2 * PATIENCE]))
     def wait(self, seconds):
-        """Time goes by."""
+        """Time passes."""
         self.loop.now += seconds
         self.settle()
 
     @rule()
     def settle(self):
-        """All that can go on goes on: then nobody waits while there is room."""
+        """Everything runs that can: then no response waits while there is memory."""
         self.loop.settle()
         self.responses = [one for one in self.responses if not one.task.done()]
         shares = [one.share for one in self.responses if one.share is not None]
@@ -157,17 +157,17 @@ class Memory(RuleBasedStateMachine):
         if waiting:
             first = min(waiting, key=lambda one: one.asked)
             assert self.memory.used + first.share.wanted > self.memory.capacity
-            # The oldest that holds memory never waits, so that something goes on.
+            # The oldest holder of memory never waits, so some response makes progress.
             holding = [one for one in self.responses if one.share and one.share.size]
             assert holding[0] not in waiting
 
     @invariant()
     def never_more_than_there_is(self):
-        """What is taken is never below nothing, nor above the whole and one response."""
+        """The memory in use is between 0 and the total plus one response."""
         assert 0 <= self.memory.used <= self.memory.capacity + 2 * LARGEST
 
     def teardown(self):
-        """Whatever happened: in the end all are answered, and work goes on."""
+        """Whatever happened, all responses end, and new ones are read."""
         for one in self.responses:
             one.wishes.put_nowait(None)
         for _ in range(50):
@@ -185,21 +185,21 @@ class Memory(RuleBasedStateMachine):
         self.loop.close()
 
 
-TestMemory = Memory.TestCase
+TestMemory = ResponseMemoryMachine.TestCase
 TestMemory.settings = settings(
     max_examples=examples(60), stateful_step_count=30, deadline=None
 )
 
 
 async def settled():
-    """Let everything that is ready run."""
+    """Run everything that is ready."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 @pytest.mark.slow
-async def test_what_stalls_is_dropped():
-    """Ten responses hold all memory and stall: another one is read nevertheless."""
+async def test_a_stalled_response_is_dropped():
+    """When ten responses hold all memory and stall, another one is still read."""
     memory = ResponseMemory(CAPACITY, 0.05)
     stalled = [Response(memory) for _ in range(10)]
     for one in stalled:
@@ -219,8 +219,8 @@ async def test_what_stalls_is_dropped():
     assert memory.used == 0
 
 
-async def test_those_that_wait_for_each_other_go_on():
-    """All hold memory and want more than there is: one after the other ends, whole."""
+async def test_responses_that_wait_for_each_other_finish():
+    """When all hold memory and want more, they finish one after the other."""
     memory = ResponseMemory(4 * CAPACITY, 60.0)
     responses = [Response(memory) for _ in range(40)]
     for one in responses:
@@ -236,7 +236,7 @@ async def test_those_that_wait_for_each_other_go_on():
 
 @pytest.mark.parametrize("size", [0, UNCOUNTED])
 async def test_small_ones_never_wait(size):
-    """Memory that is full keeps no small response waiting."""
+    """A small response never waits for memory, even if it is all in use."""
     memory = ResponseMemory(UNCOUNTED, 60.0)
     large, small = Response(memory), Response(memory)
     large.wishes.put_nowait(2 * UNCOUNTED)
@@ -251,7 +251,7 @@ async def test_small_ones_never_wait(size):
 
 
 async def test_large_ones_are_decoded_one_per_turn():
-    """However many responses end together, the loop turns between any two of them."""
+    """However many responses end together, the loop runs between any two decodings."""
     memory = ResponseMemory(100 * UNCOUNTED)
     turns, ended = 0, []
 

@@ -1,4 +1,4 @@
-"""Slots for requests: how many at once, how fast, and for whom."""
+"""Request slots: how many at once, how fast, and for which project."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from exporter.deadline import Deadline
 
 
 class Requests:
-    """Requests that hold their turn until the test lets them go."""
+    """Requests that hold their slots until the test releases them."""
 
     def __init__(self, cloud):
         self.cloud = cloud
@@ -23,7 +23,7 @@ class Requests:
         self.holding = []
 
     async def request(self, project):
-        """Take a turn."""
+        """Wait for a slot, and hold it."""
         async with self.cloud.slot(project) as slot:
             self.order.append(project)
             release = asyncio.get_running_loop().create_future()
@@ -35,18 +35,18 @@ class Requests:
                     slot.succeeded()
 
     def start(self, *projects):
-        """Start a request for each party."""
+        """Start a request for each project."""
         return [asyncio.create_task(self.request(project)) for project in projects]
 
     async def finish(self, tasks):
-        """Let all requests end, one after the other."""
+        """End all requests, one after the other; return their order."""
         while not all(task.done() for task in tasks):
             await settle()
             self.release()
         return self.order
 
     def release(self, outcome=None):
-        """Let the request that has held its turn the longest end."""
+        """End the request that has held its slot the longest."""
         while self.holding:
             release = self.holding.pop(0)
             if not release.cancelled() and not release.done():
@@ -61,7 +61,7 @@ async def settle():
 
 
 async def test_no_more_than_allowed_at_once():
-    """`max_concurrent_requests` holds across clouds."""
+    """`max_concurrent_requests` is a limit across clouds."""
     scheduler = RequestScheduler(3)
     first, second = Requests(scheduler.cloud(None)), Requests(scheduler.cloud(None))
     tasks = first.start(*"aaaaa")
@@ -84,7 +84,7 @@ async def test_projects_take_turns():
 
 
 async def test_logins_go_first():
-    """A project cannot go on without one, however many requests others have waiting."""
+    """Logins go first, since a project cannot go on without one."""
     requests = Requests(RequestScheduler(2).cloud(None))
     tasks = requests.start(*"abcabcabc", None, None, *"abc", None)
 
@@ -109,8 +109,8 @@ async def test_clouds_take_turns():
     assert len(await first.finish(tasks)) == 50
 
 
-async def test_a_canceled_request_gives_its_place_back():
-    """Neither a waiting nor a running request keeps its place when it is canceled."""
+async def test_a_canceled_request_frees_its_place():
+    """A canceled request frees its place, waiting or in flight."""
     requests = Requests(RequestScheduler(1).cloud(None))
     running, waiting, last = requests.start("a", "b", "c")
     await settle()
@@ -123,8 +123,8 @@ async def test_a_canceled_request_gives_its_place_back():
     await requests.finish([last])
 
 
-async def test_a_request_canceled_with_its_turn_in_hand_gives_it_back():
-    """A turn that was just given to a canceled request goes to the next one."""
+async def test_a_request_canceled_when_it_gets_its_slot_frees_it():
+    """A slot given to a request that is canceled goes to the next one."""
     requests = Requests(RequestScheduler(1).cloud(None))
     first, second, third = requests.start("a", "b", "c")
     await settle()
@@ -138,7 +138,7 @@ async def test_a_request_canceled_with_its_turn_in_hand_gives_it_back():
 
 
 async def test_throttling_slows_the_whole_cloud_down():
-    """After a 429 nothing is sent during the pause, and less at once afterwards."""
+    """After a 429 nothing is sent during the pause, and fewer at once afterwards."""
     cloud = RequestScheduler(8).cloud(None)
     requests = Requests(cloud)
     tasks = requests.start(*"abcdefgh")
@@ -160,8 +160,8 @@ async def test_throttling_slows_the_whole_cloud_down():
     await requests.finish(later)
 
 
-async def test_metrics_are_written_in_a_thread_meanwhile():
-    """Requests that come and go do not disturb who counts them in another thread."""
+async def test_requests_are_counted_from_another_thread():
+    """Requests can start and end while another thread counts them for the metrics."""
     scheduler = RequestScheduler(1)
     cloud = scheduler.cloud(None)
     requests = Requests(cloud)
@@ -189,7 +189,7 @@ async def test_metrics_are_written_in_a_thread_meanwhile():
 
 
 async def until(condition):
-    """Wait until something has happened."""
+    """Wait until a condition holds."""
     while not condition():  # noqa: ASYNC110 - what is watched knows no events
         await asyncio.sleep(0.001)
 
@@ -213,7 +213,7 @@ def test_token_bucket(rate, burst):
 
 
 async def test_rate_limit_of_a_cloud():
-    """Requests wait for the bucket, and the timer wakes them up."""
+    """Requests wait for the bucket, and a timer wakes them."""
     cloud = RequestScheduler(8).cloud(RateLimit(requests_per_second=200, burst=2))
     requests = Requests(cloud)
     started = asyncio.get_running_loop().time()
@@ -226,8 +226,8 @@ async def test_rate_limit_of_a_cloud():
     await requests.finish(tasks)
 
 
-async def test_a_deadline_moves_back_only():
-    """A deadline that is shared is the latest of all."""
+async def test_a_deadline_is_only_extended():
+    """A shared deadline is the latest of all."""
     deadline = Deadline(10)
     at = deadline.at
     deadline.extend(Deadline(5))
@@ -236,8 +236,8 @@ async def test_a_deadline_moves_back_only():
     assert deadline.at > at
 
 
-class Stepped:
-    """A cloud's queue whose time the test moves."""
+class SteppedQueue:
+    """A cloud's queue on a stepped loop."""
 
     def __init__(self, limit, rate=None, first_window=32):
         self.loop = SteppedLoop()
@@ -246,7 +246,7 @@ class Stepped:
         self.requests = Requests(self.cloud)
 
     def start(self, *projects):
-        """Start requests, and return how many have been sent by then."""
+        """Start requests, and return how many have been sent so far."""
 
         async def start():
             self.requests.start(*projects)
@@ -255,7 +255,7 @@ class Stepped:
         return len(self.requests.order)
 
     def pause(self, delay):
-        """Send nothing for a moment."""
+        """Pause the cloud."""
 
         async def pause():
             self.cloud.pause(delay)
@@ -263,13 +263,13 @@ class Stepped:
         self.loop.step(pause())
 
     def end_all(self, outcome=None, most=None):
-        """Let what is in flight now end like this, in one tick, or the first of it."""
+        """End all requests in flight, or the first `most`, in one tick."""
         for _ in range(most or len(self.requests.holding)):
             self.requests.release(outcome)
         self.loop.step()
 
     def paused_for(self):
-        """Return the seconds until something is sent again."""
+        """Return the remaining seconds of the pause."""
 
         async def paused_for():
             return self.cloud.paused_for
@@ -277,7 +277,7 @@ class Stepped:
         return self.loop.step(paused_for())[0]
 
     def sent_at_once(self):
-        """Return how many of twenty requests are sent at once, and let all end."""
+        """Return how many requests are sent at once, and end them all."""
         before = len(self.requests.order)
         sent = self.start(*"a" * 300) - before
         while self.requests.holding:
@@ -288,22 +288,22 @@ class Stepped:
 
 @pytest.fixture
 def eight():
-    """Return a queue that sends eight requests at once."""
-    stepped = Stepped(8)
+    """Return a queue that sends up to eight requests at once."""
+    stepped = SteppedQueue(8)
     yield stepped
     stepped.loop.end()
 
 
 @pytest.fixture
 def many():
-    """Return a queue that may come to send 128 requests at once."""
-    stepped = Stepped(128)
+    """Return a queue whose window may grow to 128 requests."""
+    stepped = SteppedQueue(128)
     yield stepped
     stepped.loop.end()
 
 
 def test_the_window_doubles_with_each_round_trip(many):
-    """It begins with 32, and is never wider than all clouds' requests together."""
+    """The window starts at 32, and never exceeds the limit for all clouds together."""
     widths = []
     many.start(*"a" * 600)
     while len(many.requests.order) < 600:
@@ -315,8 +315,8 @@ def test_the_window_doubles_with_each_round_trip(many):
     assert many.sent_at_once() == 128
 
 
-def test_a_window_that_is_not_used_does_not_grow(many):
-    """What was never tried may be too much."""
+def test_an_unused_window_does_not_grow(many):
+    """An unused window does not grow: what was not tried may be too much."""
     for _ in range(40):
         many.start(*"a" * 31)
         many.end_all("succeeded")
@@ -325,7 +325,7 @@ def test_a_window_that_is_not_used_does_not_grow(many):
 
 
 def test_the_window_halves_once_in_a_round_trip(eight):
-    """All requests that were in flight are answered with 429: that is one event."""
+    """429s for all requests in flight together halve the window once."""
     eight.start(*"abcdefgh")
     eight.pause(0.5)
     eight.end_all("throttled", 3)
@@ -342,7 +342,7 @@ def test_the_window_halves_once_in_a_round_trip(eight):
 
 
 def test_a_late_success_does_not_widen_a_window_that_was_halved(eight):
-    """It was sent in the wider one, which was too wide."""
+    """A late success, sent in the wider window, does not widen it."""
     eight.start(*"abcdefgh")
     eight.end_all("throttled", 1)
     eight.end_all("succeeded")
@@ -350,8 +350,8 @@ def test_a_late_success_does_not_widen_a_window_that_was_halved(eight):
     assert eight.sent_at_once() == 4
 
 
-def test_the_window_halves_again_where_half_is_too_much(eight):
-    """Each round trip with a 429 halves it, down to one."""
+def test_the_window_halves_with_each_round_trip(eight):
+    """Each round trip with a 429 halves the window, down to one."""
     widths = []
     for _ in range(4):
         eight.start(*"abcdefgh")
@@ -363,8 +363,8 @@ def test_the_window_halves_again_where_half_is_too_much(eight):
     assert widths == [4, 2, 1, 1]
 
 
-def test_the_window_is_that_of_the_requests_in_flight(eight):
-    """A cloud that throttles the second of two requests gets no four at once."""
+def test_the_window_halves_from_the_requests_in_flight(eight):
+    """A cloud that throttles the second of two requests does not get four at once."""
     eight.start("a", "b")
     eight.end_all("throttled", 1)
     eight.end_all()
@@ -373,8 +373,8 @@ def test_the_window_is_that_of_the_requests_in_flight(eight):
 
 
 def test_after_a_429_the_window_grows_by_one_with_each_round_trip():
-    """So that it stays for long where the cloud has just accepted all."""
-    eight = Stepped(8)
+    """After a 429, the window grows by one with each round trip."""
+    eight = SteppedQueue(8)
     eight.start(*"abcdefgh")
     eight.end_all("throttled")
     widths = []
@@ -391,8 +391,8 @@ def test_after_a_429_the_window_grows_by_one_with_each_round_trip():
     assert widths == sorted(widths)
 
 
-def test_a_smaller_limit_holds_at_once(many):
-    """A reload sets it; with the old one, the window is what it was."""
+def test_a_smaller_limit_applies_at_once(many):
+    """A smaller limit applies at once; a larger one restores the window."""
     many.scheduler.max_in_flight = 3
     assert many.sent_at_once() == 3
     many.scheduler.max_in_flight = 128
@@ -403,8 +403,8 @@ def test_a_smaller_limit_holds_at_once(many):
     ("delays", "pause"),
     [([0.3], 0.3), ([600.0], 1.0), ([0.5, 0.2], 0.5), ([0.2, 0.5], 0.5)],
 )
-def test_a_pause_is_the_longest_but_short(eight, delays, pause):
-    """A delay of one project does not cost the scrapes of the others."""
+def test_the_longest_pause_counts_up_to_a_limit(eight, delays, pause):
+    """The longest pause counts, up to a limit that protects other projects."""
     for delay in delays:
         eight.pause(delay)
 
@@ -416,9 +416,9 @@ def test_a_pause_is_the_longest_but_short(eight, delays, pause):
     eight.loop.step()
 
 
-def test_a_cloud_that_waits_keeps_no_other_from_sending():
-    """Neither its rate limit nor its pause."""
-    stepped = Stepped(4, RateLimit(requests_per_second=0.1, burst=1))
+def test_a_waiting_cloud_does_not_stop_another():
+    """A cloud that waits, for its rate limit or a pause, does not stop another."""
+    stepped = SteppedQueue(4, RateLimit(requests_per_second=0.1, burst=1))
     other = Requests(stepped.scheduler.cloud(None))
     assert stepped.start("a", "a", "a") == 1
 
@@ -440,8 +440,8 @@ def test_a_cloud_that_waits_keeps_no_other_from_sending():
     stepped.loop.end()
 
 
-def test_lost_slots_are_found_out_and_given_anew(eight):
-    """Requests that wait although none is in flight stall; then slots begin anew."""
+def test_lost_slots_are_detected_and_reset(eight):
+    """If requests wait although none is in flight, the slots are reset."""
 
     async def stalled_seconds():
         return eight.scheduler.stalled_seconds
@@ -467,8 +467,8 @@ def test_lost_slots_are_found_out_and_given_anew(eight):
     assert eight.scheduler.held == 0
 
 
-def test_a_closed_cloud_takes_no_slots_from_the_others(eight):
-    """What it held at its end is not counted any more."""
+def test_a_closed_cloud_frees_its_slots(eight):
+    """The slots that a closed cloud held are no longer counted."""
     other = Requests(eight.scheduler.cloud(None))
     eight.start(*"abcdefgh")
     eight.cloud.close()

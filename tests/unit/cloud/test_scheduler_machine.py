@@ -1,4 +1,4 @@
-"""The queue of requests through starts, ends, cancellations and 429s in any order."""
+"""The queue of requests, through starts, ends, cancellations and 429s in any order."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ RATES = st.sampled_from(
 
 @dataclass(eq=False)
 class Request:
-    """A request that holds its slot until it is let go."""
+    """A request that holds its slot until the machine releases it."""
 
     cloud: CloudQueue
     project: str
@@ -40,7 +40,7 @@ class Request:
     task: asyncio.Task = field(init=False)
 
     async def run(self):
-        """Wait for a slot and hold it until there is an answer."""
+        """Wait for a slot, and hold it until there is an answer."""
         with suppress(ConnectionError):
             async with self.cloud.slot(self.project) as self.slot:
                 self.running = True
@@ -56,8 +56,8 @@ class Request:
                     self.running = False
 
 
-class Scheduler(RuleBasedStateMachine):
-    """What is done in one rule happens in one tick of the event loop."""
+class SchedulerMachine(RuleBasedStateMachine):
+    """Each rule acts within one tick of the event loop."""
 
     def __init__(self):
         super().__init__()
@@ -68,21 +68,21 @@ class Scheduler(RuleBasedStateMachine):
 
     @initialize(limit=LIMITS, rates=st.lists(RATES, min_size=1, max_size=3))
     def begin(self, limit, rates):
-        """Begin with some clouds, with and without rate limits."""
+        """Start with some clouds, with and without rate limits."""
         self.scheduler = RequestScheduler(limit, FIRST_WINDOW)
         self.changed = False
         self.clouds = [(self.scheduler.cloud(rate), rate) for rate in rates]
 
     @rule(data=st.data(), projects=st.lists(PROJECTS, min_size=1, max_size=8))
     def start(self, data, projects):
-        """Many requests come at once."""
+        """Many requests start at once."""
         cloud, _ = data.draw(st.sampled_from(self.clouds))
         for project in projects:
             self.start_one(cloud, project)
         self.loop.step()
 
     def start_one(self, cloud, project):
-        """Start a request, which does not run before the loop does."""
+        """A request starts, and waits for the loop to run it."""
         request = Request(cloud, project)
         request.answer = self.loop.create_future()
         request.task = self.loop.create_task(request.run())
@@ -91,7 +91,7 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def one_tick(self, data):
-        """Some end, some fail, some are canceled, some start: all in the same tick."""
+        """Some requests end, fail, are canceled or start, all in the same tick."""
         actions = st.sampled_from(
             ["answer", "answer", "throttle", "fail", "cancel", "cancel", "start"]
         )
@@ -104,7 +104,7 @@ class Scheduler(RuleBasedStateMachine):
         self.loop.step()
 
     def act(self, action, request):
-        """Let something happen to a request, in this tick."""
+        """Apply an action to a request, in this tick."""
         if action == "cancel":
             request.task.cancel()
         elif request.running and not request.answer.done():
@@ -117,7 +117,7 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule()
     def answer_and_cancel_those_who_get_the_slots(self):
-        """All that run are answered; those that get their slots are canceled at once."""
+        """All in flight are answered; requests that get their slots are canceled."""
         for request in self.requests:
             self.act("answer", request)
         self.loop.run_until_complete(one_tick())
@@ -134,13 +134,13 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule(data=st.data(), delay=st.sampled_from([0.0, 0.3, 60.0]))
     def pause(self, data, delay):
-        """A cloud is to be asked nothing for a while."""
+        """A cloud is paused for a while."""
         cloud, _ = data.draw(st.sampled_from(self.clouds))
         self.loop.step(pause(cloud, delay))
 
     @rule(data=st.data())
     def throttle_all(self, data):
-        """All that is in flight to a cloud is answered with 429: that is one event."""
+        """All in flight to a cloud are answered with 429, which counts once."""
         cloud, _ = data.draw(st.sampled_from(self.clouds))
         width = cloud.window.width
         running = [one for one in self.requests if one.running and one.cloud is cloud]
@@ -153,7 +153,7 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule()
     def answer_all(self):
-        """All that is in flight is answered: windows that were full get wider."""
+        """All requests in flight are answered: windows that were full grow."""
         widths = {cloud: cloud.window.width for cloud, _ in self.clouds}
         for request in self.requests:
             self.act("answer", request)
@@ -168,14 +168,14 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule(limit=LIMITS)
     def reload(self, limit):
-        """The configuration changes the limit."""
+        """A reload changes the limit."""
         self.scheduler.max_in_flight = limit
         self.changed = True
         self.loop.step()
 
     @rule(data=st.data(), rate=RATES)
     def replace_a_cloud(self, data, rate):
-        """A cloud's requests end, and it is configured anew."""
+        """A cloud is closed, and another one takes its place."""
         entry = data.draw(st.sampled_from(self.clouds))
         for request in self.requests:
             if request.cloud is entry[0]:
@@ -187,7 +187,7 @@ class Scheduler(RuleBasedStateMachine):
 
     @invariant()
     def slots_are_the_running_requests(self):
-        """No slot is held by nobody, and none is held twice."""
+        """Each slot belongs to exactly one request in flight."""
         if not self.clouds:
             return
         ended = [one for one in self.requests if one.task.done()]
@@ -201,16 +201,16 @@ class Scheduler(RuleBasedStateMachine):
         if not self.changed:
             assert len(running) <= self.scheduler.max_in_flight
         for cloud, _ in self.clouds:
-            here = sum(one.cloud is cloud for one in running)
-            # A window that has just been halved fits what is sent from then on.
-            if here > self.ran_before.get(cloud, 0):
-                assert here <= cloud.window.width
-            self.ran_before[cloud] = here
+            current = sum(one.cloud is cloud for one in running)
+            # A window that has just been halved applies to requests sent from then on.
+            if current > self.ran_before.get(cloud, 0):
+                assert current <= cloud.window.width
+            self.ran_before[cloud] = current
             assert 1 <= cloud.window.width <= self.scheduler.max_in_flight
 
     @invariant()
     def nobody_waits_while_a_slot_is_free(self):
-        """Whoever waits does so for a slot, a pause or a rate."""
+        """A request waits only for a slot, a pause or a rate limit."""
         if not self.clouds or self.scheduler.held >= self.scheduler.max_in_flight:
             return
         for cloud, rate in self.clouds:
@@ -220,12 +220,12 @@ class Scheduler(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_stalled(self):
-        """What waits for a rate limit or a pause is not taken for an error."""
+        """Waiting for a rate limit or a pause is not taken for lost slots."""
         if self.clouds:
             assert self.loop.step(stalled_seconds(self.scheduler)) == [0]
 
     def teardown(self):
-        """Work goes on afterwards: what waits is sent, and so is what comes then."""
+        """Whatever happened, all waiting requests are sent, and so are new ones."""
         if not self.clouds:
             return
         for cloud, _ in self.clouds:
@@ -249,33 +249,33 @@ class Scheduler(RuleBasedStateMachine):
 
 
 async def one_tick():
-    """Let what is ready run, but not what that makes ready."""
+    """Run one iteration of the loop."""
     await asyncio.sleep(0)
 
 
 async def is_paused(cloud):
-    """Return whether a cloud is asked nothing for a moment."""
+    """Return whether a cloud is paused."""
     return cloud.paused_for > 0
 
 
 async def stalled_seconds(scheduler):
-    """Return for how long requests have waited for nothing."""
+    """Return how long requests have waited although none is in flight."""
     return scheduler.stalled_seconds
 
 
 async def pause(cloud, delay):
-    """Send nothing for a while."""
+    """Pause a cloud."""
     cloud.pause(delay)
 
 
-TestScheduler = Scheduler.TestCase
+TestScheduler = SchedulerMachine.TestCase
 TestScheduler.settings = settings(
     max_examples=examples(100), stateful_step_count=30, deadline=None
 )
 
 
 def test_two_waiting_requests_are_canceled_in_the_same_tick():
-    """The fault that ended the exporter: their slots were lost."""
+    """Their slots were lost once: a bug that stopped the exporter."""
 
     async def scenario():
         scheduler = RequestScheduler(1)

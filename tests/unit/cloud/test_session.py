@@ -1,4 +1,4 @@
-"""What a collector gets of an answer, and when it was answered."""
+"""What a collector gets from an answer, and when it was answered."""
 
 import httpx
 import msgspec
@@ -34,7 +34,7 @@ class Things(msgspec.Struct):
 
 
 class FakeClient:
-    """Answers every call with the same, and remembers what it was asked."""
+    """A client that answers every call with the same content, and records the call."""
 
     def __init__(self, content, headers):
         self.content = content
@@ -42,11 +42,11 @@ class FakeClient:
         self.asked = []
 
     def clock(self):
-        """Return this machine's time."""
+        """Return the local time."""
         return LOCAL_TIME
 
     async def ask(self, project, call, deadline, record):
-        """Answer."""
+        """Return the answer."""
         self.asked.append((project, call, deadline))
         context = RequestContext(
             operation=call.api,
@@ -62,7 +62,7 @@ class FakeClient:
 
 
 def asking(content=b'{"total": 3}', **headers):
-    """Return a session whose calls are answered so, and a call."""
+    """Return a session whose calls get this answer, and a call."""
     session = Session(PROJECT, Deadline(10), FakeClient(content, headers))
     call = Call(
         api="things",
@@ -79,14 +79,14 @@ async def fetch(session, call):
 
 
 async def test_an_answer_is_decoded():
-    """The content has its type; the client got project, call and deadline."""
+    """The answer is decoded to its type; the client got project, call and deadline."""
     session, call = asking()
     answer = await fetch(session, call)
 
     assert answer.content == Things(3)
     assert answer.call is call
     assert answer.response.content == b'{"total": 3}'
-    # Neither is for the log.
+    # Neither appears in the log.
     assert "Things" not in repr(answer)
     assert "Response" not in repr(answer)
     assert "FakeClient" not in repr(session)
@@ -94,7 +94,7 @@ async def test_an_answer_is_decoded():
 
 
 async def test_the_url_of_a_call():
-    """It has the version of the API and the project's ID."""
+    """The URL has the API version and the project's ID."""
     _, call = asking()
 
     assert str(call.url) == "https://modelarts.example/v2/p1/things?limit=3"
@@ -109,7 +109,7 @@ async def test_the_url_of_a_call():
     ],
 )
 async def test_when_it_was_answered(headers, at):
-    """The gateway's clock says it, and this machine's if that says nothing."""
+    """The time is the gateway's `Date`, or the local time without one."""
     answer = await fetch(*asking(**headers))
 
     assert answer.answered_at == at
@@ -117,7 +117,7 @@ async def test_when_it_was_answered(headers, at):
 
 @pytest.mark.parametrize("why", ["content", "meaning"])
 async def test_an_unexpected_answer(why):
-    """The failure names the request and what was expected, not what was answered."""
+    """The failure names the request and what was expected, not the answer itself."""
     headers = {"X-Request-Id": "r1"}
     if why == "content":
         with pytest.raises(CollectionError) as raised:

@@ -1,4 +1,4 @@
-"""The signature: known answers, and the official SDK as an oracle."""
+"""The signature, against known answers and the official SDK."""
 
 import string
 import time
@@ -226,7 +226,7 @@ def test_known_answers_of_iam(host, path, query, headers, names, expected):
     ],
 )
 def test_a_request_of_the_account_has_no_scope(token, names, expected):
-    """Neither `X-Project-Id` nor `X-Domain-Id` is sent, and so none is signed."""
+    """Requests of the account have neither `X-Project-Id` nor `X-Domain-Id`."""
     request = httpx.Request(
         "GET", "https://iam.eu-de.otc.t-systems.com/v3/auth/projects"
     )
@@ -244,7 +244,7 @@ def test_a_request_of_the_account_has_no_scope(token, names, expected):
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
-# A segment of dots only is a step in the path, which clients take before they sign.
+# HTTP clients resolve segments of dots only, before they sign.
 SEGMENT = TEXT.map(lambda text: text.replace("/", "-")).filter(
     lambda text: text.strip(".")
 )

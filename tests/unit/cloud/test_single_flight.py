@@ -1,4 +1,4 @@
-"""Calls that are made once for all who want their outcome."""
+"""Concurrent callers share one call and its outcome."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from exporter.errors import CollectionError, Reason
 
 
 class Calls:
-    """Calls that last until the test answers them; how many there were, and ended."""
+    """Calls that last until the test answers them; `calls` and `ended` count them."""
 
     def __init__(self):
         self.answers = []
@@ -21,7 +21,7 @@ class Calls:
         try:
             return await self.answers[-1]
         finally:
-            # What a call does at its end may take longer than a moment.
+            # The cleanup of a call may take more than one tick.
             for _ in range(5):
                 await asyncio.sleep(0)
             self.ended += 1
@@ -33,8 +33,8 @@ async def settle():
         await asyncio.sleep(0)
 
 
-async def test_a_call_is_made_once_for_all():
-    """Who comes while it is under way gets its outcome; the next one makes another."""
+async def test_concurrent_callers_share_a_call():
+    """Callers share the outcome of a running call; later ones start another."""
     calls = Calls()
     flight = SingleFlight(calls.call)
     waiting = [asyncio.create_task(flight.outcome()) for _ in range(3)]
@@ -52,8 +52,8 @@ async def test_a_call_is_made_once_for_all():
     assert len(calls.answers) == calls.ended == 2
 
 
-async def test_nothing_is_called_after_the_end():
-    """Who waits is told, the call has ended when closing has, and none begins."""
+async def test_no_call_after_closing():
+    """Closing ends the call and fails its waiters; afterwards no call starts."""
     calls = Calls()
     flight = SingleFlight(calls.call)
     waiting = asyncio.create_task(flight.outcome())
@@ -69,7 +69,7 @@ async def test_nothing_is_called_after_the_end():
 
 
 async def test_closing_before_the_first_call():
-    """There is nothing to cancel."""
+    """Closing before the first call does nothing."""
     calls = Calls()
     flight = SingleFlight(calls.call)
     await flight.aclose()

@@ -1,4 +1,4 @@
-"""Requests that share logins, in any order of everything that can happen to them."""
+"""Requests that share logins and key renewals, with events in any order."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ LOCK = 900.0
 BROKEN = Failure(reason=Reason.NETWORK, problem="broken", advice="wait")
 
 
-class Asked:
+class PendingRequest:
     """A request that the machine answers."""
 
     def __init__(self, request):
@@ -32,20 +32,20 @@ class Asked:
 
     @property
     def project(self):
-        """Whose it is."""
+        """The project of the request."""
         return context_of(self.request).project
 
 
-class Network(httpx.AsyncBaseTransport):
-    """What stands for the network: every request waits for the machine."""
+class ManualTransport(httpx.AsyncBaseTransport):
+    """A transport whose requests wait for the machine's answer."""
 
     def __init__(self):
         self.issuer = []
         self.requests = []
 
     async def handle_async_request(self, request):
-        """Wait for the machine."""
-        asked = Asked(request)
+        """Wait for the machine's answer."""
+        asked = PendingRequest(request)
         kind = self.requests if request.method == "GET" else self.issuer
         kind.append(asked)
         try:
@@ -55,16 +55,16 @@ class Network(httpx.AsyncBaseTransport):
 
 
 class TokenMachine(RuleBasedStateMachine):
-    """One login for all who wait, whatever happens to them; a valid token is used."""
+    """Waiting requests share one login; a valid token is always used."""
 
     def __init__(self):
         super().__init__()
         self.loop = SteppedLoop()
-        self.network = Network()
+        self.network = ManualTransport()
         self.open = {}
         self.issued = 0
         self.tokens = {}
-        self.refused_at = None
+        self.rejected_at = None
         self.loop.step(self._start())
 
     async def _start(self):
@@ -74,12 +74,12 @@ class TokenMachine(RuleBasedStateMachine):
         self.auths = {
             name: TokenAuth(self.issuer, name, name, lambda _: None) for name in "ab"
         }
-        # By project: the text and the end of the token that is used now.
+        # By project: text and expiry of the current token.
         self.tokens = {}
-        self.refused_at = None
+        self.rejected_at = None
 
     def now(self):
-        """Return the time as the logins see it, in Unix time."""
+        """Return the Unix time that the logins see."""
         return EPOCH + self.loop.time()
 
     async def _ask(self, project):
@@ -92,13 +92,13 @@ class TokenMachine(RuleBasedStateMachine):
 
     @rule(project=st.sampled_from("ab"), count=st.integers(1, 3))
     def ask(self, project, count):
-        """Requests come; they use a token that is valid, without a login."""
+        """Requests arrive; those with a valid token send no login."""
         issuer, sent = len(self.network.issuer), len(self.network.requests)
         for _ in range(count):
             self.open[self.loop.create_task(self._ask(project))] = project
         self.loop.step()
         _, lasts_until = self.tokens.get(project, ("", 0.0))
-        # The last tenth of its time is for its renewal.
+        # In the last tenth of its lifetime it is renewed.
         if self.now() < lasts_until - 120:
             assert len(self.network.requests) == sent + count
             assert len(self.network.issuer) == issuer
@@ -114,22 +114,22 @@ class TokenMachine(RuleBasedStateMachine):
         leaving=st.booleans(),
     )
     def answer_login(self, data, outcome, leaving):
-        """A login ends, perhaps in the tick in which somebody goes away."""
+        """A login ends, perhaps in the tick in which a request is canceled."""
         asked = data.draw(st.sampled_from(self.network.issuer))
         match outcome:
             case "token" | "expired":
                 self.issued += 1
                 ends = self.now() + (1200 if outcome == "token" else -1)
                 self.tokens[asked.project] = f"token{self.issued}", ends
-                self.refused_at = None
+                self.rejected_at = None
                 asked.answer.set_result(token(f"token{self.issued}", ends))
             case "odd":
-                self.refused_at = None
+                self.rejected_at = None
                 asked.answer.set_result(token("odd\x7f", self.now() + 1200))
             case "fault":
                 asked.answer.set_result(httpx.Response(503, content=b""))
             case "refused":
-                self.refused_at = self.loop.time()
+                self.rejected_at = self.loop.time()
                 asked.answer.set_result(httpx.Response(401, content=b""))
             case "broken":
                 asked.answer.set_exception(CollectionError(BROKEN))
@@ -142,7 +142,7 @@ class TokenMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.network.requests)
     @rule(data=st.data(), status=st.sampled_from([200, 401, 500]))
     def answer(self, data, status):
-        """The API answers some requests at once; it refuses their tokens, or not."""
+        """The API answers some requests at once, and may reject their tokens."""
         for asked in data.draw(
             st.lists(st.sampled_from(self.network.requests), min_size=1, unique_by=id)
         ):
@@ -152,7 +152,7 @@ class TokenMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def leave(self, data):
-        """Requests are canceled, some or all in the same tick: no login is."""
+        """Some or all requests are canceled in one tick; the logins go on."""
         issuer = list(self.network.issuer)
         for task in data.draw(
             st.lists(st.sampled_from(list(self.open)), min_size=1, unique_by=id)
@@ -163,19 +163,19 @@ class TokenMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 31.0, 300.0, 1000.0]))
     def wait(self, seconds):
-        """Time passes: logins take too long, tokens end."""
+        """Time passes: logins time out, tokens expire."""
         self.loop.advance(seconds)
 
     @rule()
     def try_again(self):
-        """The user says that what was refused was repaired."""
+        """A reload: rejected credentials are tried again."""
         self.issuer.try_again()
-        self.refused_at = None
+        self.rejected_at = None
 
     @precondition(lambda self: len(self.open) > 3)
     @rule()
     def close_and_start_again(self):
-        """The client is closed under its requests, which are told, not canceled."""
+        """The client is closed: waiting requests fail, and are not canceled."""
         waiting = [
             task
             for task in self.open
@@ -196,7 +196,7 @@ class TokenMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_login_serves_all(self):
-        """Never two logins for a project; who waits, waits for something."""
+        """A project has at most one login, and requests wait only for a running one."""
         self._look_at_what_ended()
         projects = [asked.project for asked in self.network.issuer]
         assert len(projects) == len(set(projects))
@@ -205,7 +205,7 @@ class TokenMachine(RuleBasedStateMachine):
         sent = [asked.project for asked in self.network.requests]
         for project in "ab":
             waiting = list(self.open.values()).count(project) - sent.count(project)
-            # A login may wait for the other project's, which tries the password.
+            # A login may wait for another project's, which tries the password first.
             assert not waiting or self.network.issuer
         if not self.open and not self.network.issuer:
             assert not self.loop.tasks()
@@ -221,7 +221,7 @@ class TokenMachine(RuleBasedStateMachine):
                 )
 
     def teardown(self):
-        """Whatever happened: the next requests log in and are answered."""
+        """Whatever happened, the next requests log in and are answered."""
         for task in self.open:
             task.cancel()
         self.loop.step()
@@ -253,7 +253,7 @@ def token(text, ends):
 
 
 class KeyMachine(RuleBasedStateMachine):
-    """One renewal for all who wait, whatever happens to them; a valid key is used."""
+    """Waiting requests share one renewal; a valid key is always used."""
 
     def __init__(self):
         super().__init__()
@@ -263,12 +263,12 @@ class KeyMachine(RuleBasedStateMachine):
         self.loop.step(self._start())
 
     async def _start(self):
-        self.network = Network()
+        self.network = ManualTransport()
         self.keys = AgencyKeys("http://metadata", self.loop.time, self.network)
 
     @property
     def asked(self):
-        """The requests that wait for an answer of the metadata service."""
+        """The requests that wait for the metadata service."""
         return self.network.requests + self.network.issuer
 
     @rule(count=st.integers(1, 3))
@@ -289,7 +289,7 @@ class KeyMachine(RuleBasedStateMachine):
         leaving=st.booleans(),
     )
     def answer(self, outcome, data, leaving):
-        """The metadata service answers, or does not."""
+        """The metadata service answers, or fails."""
         (asked,) = self.asked
         is_key = asked in self.network.requests
         match outcome:
@@ -310,7 +310,7 @@ class KeyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def leave(self, data):
-        """Requests are canceled, some or all in the same tick: no renewal is."""
+        """Some or all requests are canceled in one tick; the renewal goes on."""
         asked = self.asked
         for task in data.draw(
             st.lists(st.sampled_from(self.open), min_size=1, unique_by=id)
@@ -321,13 +321,13 @@ class KeyMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 31.0, 3000.0]))
     def wait(self, seconds):
-        """Time passes: keys end."""
+        """Time passes: keys expire."""
         self.loop.advance(seconds)
 
     @precondition(lambda self: len(self.open) > 2)
     @rule()
     def close_and_start_again(self):
-        """The keys are closed under the requests that wait, which are told."""
+        """The keys are closed: waiting requests fail."""
         self.loop.step(self.keys.aclose())
         assert not self.asked
         for task in self.open:
@@ -338,7 +338,7 @@ class KeyMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_renewal_serves_all(self):
-        """Never two renewals; who waits, waits for one; whose key is given is valid."""
+        """There is at most one renewal, and requests get a valid key."""
         assert len(self.asked) <= 1
         for task in [task for task in self.open if task.done()]:
             self.open.remove(task)
@@ -355,7 +355,7 @@ class KeyMachine(RuleBasedStateMachine):
         assert not self.loop.errors
 
     def teardown(self):
-        """Whatever happened: the next request gets a key."""
+        """Whatever happened, the next request gets a key."""
         while self.asked:
             (asked,) = self.asked
             asked.answer.set_exception(httpx.ReadError("broken"))

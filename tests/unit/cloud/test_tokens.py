@@ -1,4 +1,4 @@
-"""The login itself: what is sent to IAM, and what its answers mean."""
+"""The login request to IAM, and how its answers are read."""
 
 import json
 
@@ -26,7 +26,7 @@ ANSWER = {
 
 @pytest.fixture
 async def issuer():
-    """Return the logins of a user whose answers a test gives."""
+    """Return a token issuer whose answers the test gives."""
     auth = PasswordAuth(
         username="exporter", password=Secret("pa$$ wörd"), domain="OTC1"
     )
@@ -36,7 +36,7 @@ async def issuer():
 
 @respx.mock
 async def test_the_login_is_what_the_reference_describes(issuer):
-    """User, password and domain are sent, scoped to the project; the header is the token."""
+    """The login sends user, password and domain; the token comes in a header."""
     route = respx.post(f"{IAM}/v3/auth/tokens", params={"nocatalog": "true"}).respond(
         201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
     )
@@ -66,7 +66,7 @@ async def test_the_login_is_what_the_reference_describes(issuer):
 
 @respx.mock
 async def test_the_accounts_login(issuer):
-    """Without a project, the scope is the domain; the answer tells the user's ID."""
+    """Without a project, the scope is the domain; the answer has the user's ID."""
     answer = {"token": {**ANSWER["token"], "user": {"id": "u1", "name": "exporter"}}}
     route = respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json=answer, headers={"X-Subject-Token": "MIItoken"}
@@ -105,7 +105,7 @@ async def test_the_accounts_login(issuer):
 )
 @respx.mock
 async def test_answers_without_a_token(issuer, status, headers, body, reason):
-    """Whatever else IAM answers is a failure with its reason, not an exception."""
+    """An answer without a token is a failure with its reason, not an exception."""
     respx.post(f"{IAM}/v3/auth/tokens").respond(status, json=body, headers=headers)
 
     failure = await issuer.token("p1", "vision")
@@ -120,8 +120,8 @@ async def test_answers_without_a_token(issuer, status, headers, body, reason):
     ["a\rb", "a\r\nHost: x", "a\x00b", "a\x7fb", "a b", "t\u00f6ken", "\u6c49\u5b57"],
 )
 @respx.mock
-async def test_a_token_that_no_header_can_hold(issuer, text):
-    """A token with odd characters is the login's failure, and is not repeated."""
+async def test_a_token_that_does_not_fit_a_header(issuer, text):
+    """A token with odd characters fails the login, and is not repeated."""
     respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json=ANSWER, headers={"X-Subject-Token": text.encode()}
     )
@@ -138,7 +138,7 @@ async def test_a_token_that_no_header_can_hold(issuer, text):
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00", "2023-11-15T22:13:20"])
 @respx.mock
 async def test_a_time_without_a_zone_is_utc(issuer, time):
-    """The machine's own time zone has no part in when a token ends."""
+    """A time without a zone is UTC, whatever the local time zone is."""
     respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json={"token": {"expires_at": time}}, headers={"X-Subject-Token": "t"}
     )
@@ -164,7 +164,7 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
 
     assert request.headers["X-Auth-Token"] == "MIItoken"
     assert "Authorization" not in request.headers
-    # The login names the project in the log.
+    # The log names the login's project.
     assert context_of(respx.calls[0].request).project == "vision"
     login = json.loads(respx.calls[0].request.content)
     assert login["auth"]["scope"] == {"project": {"id": "p1"}}
@@ -173,8 +173,8 @@ async def test_a_request_carries_the_token_and_no_password(issuer):
 
 
 @respx.mock
-async def test_how_long_a_rejected_password_rests(issuer):
-    """As long as IAM locks a user for whom it was wrong too often."""
+async def test_the_cooldown_of_a_rejected_password(issuer):
+    """The cooldown is as long as IAM's lock after too many wrong passwords."""
     route = respx.post(f"{IAM}/v3/auth/tokens").respond(
         401, json={"error": {"code": 401, "title": "Unauthorized"}}
     )
@@ -190,7 +190,7 @@ async def test_how_long_a_rejected_password_rests(issuer):
     ("lifetime", "due_before"), [(86_400.0, 900.0), (1_000.0, 100.0)]
 )
 def test_when_a_token_is_due(lifetime, due_before):
-    """A tenth of its life before its end, and at most a quarter of an hour."""
+    """A token is due in the last tenth of its life, at most 15 minutes."""
     token = Token("t", NOW, NOW + lifetime)
 
     assert not token.is_due(token.expires_at - due_before - 1)
@@ -199,7 +199,7 @@ def test_when_a_token_is_due(lifetime, due_before):
 
 @respx.mock
 async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
-    """A new login is tried after five minutes, or after a reload; then all is well."""
+    """After a rejected new token, logins pause for five minutes, or to a reload."""
     now = NOW
     logins = respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
@@ -207,7 +207,7 @@ async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
     route = respx.get(API).respond(401, json={"error_code": "APIGW.0301"})
     password = PasswordAuth(username="exporter", password=Secret("p"), domain="OTC1")
 
-    # As the transport does: the error code is in the body.
+    # As the transport does: the error code is read from the body.
     hooks = {"response": [httpx.Response.aread]}
     async with httpx.AsyncClient(event_hooks=hooks) as client:
         auth = TokenAuth(
@@ -229,14 +229,14 @@ async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
         assert await logins_of_a_request() == 1
         route.respond(200, json={})
         assert await logins_of_a_request() == 0
-        # An accepted token ends the rest of its path.
+        # An accepted token ends the pause of its path.
         route.respond(401, json={"error_code": "APIGW.0301"})
         assert await logins_of_a_request() == 1
 
 
 @respx.mock
-async def test_a_password_file_that_changes_or_goes(tmp_path):
-    """Another password is a change, a missing file is none: its failure says so."""
+async def test_a_password_file_that_changes_or_is_missing(tmp_path):
+    """Another password is a change; a missing file is not, but fails the login."""
     respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}
     )
@@ -261,7 +261,7 @@ async def test_a_password_file_that_changes_or_goes(tmp_path):
 
 @respx.mock
 async def test_a_project_to_which_the_login_is_rejected(issuer):
-    """It is not sent again where the password is accepted for another project."""
+    """A rejected login is not repeated if other projects accept the password."""
 
     def answer(request):
         if json.loads(request.content)["auth"]["scope"]["project"]["id"] == "p1":

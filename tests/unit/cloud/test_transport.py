@@ -1,4 +1,4 @@
-"""The way to the cloud: certificates, proxies and time, on real servers."""
+"""The HTTP transport: certificates, proxies and timeouts, with real servers."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from exporter.simulator import ServerCertificate, serve
 
 @pytest.fixture
 def authority():
-    """Return a certificate authority of our own."""
+    """Return a certificate authority for tests."""
     return trustme.CA()
 
 
@@ -47,7 +47,7 @@ async def over_tls(folder, authority, tls, *, client_certificates=False):
 
 
 async def test_a_custom_authority(tmp_path, authority):
-    """A server whose certificate `ca_file` vouches for is trusted."""
+    """A server whose certificate is signed by `ca_file` is trusted."""
     async with over_tls(
         tmp_path, authority, Tls(ca_file=tmp_path / "ca.crt")
     ) as scrape:
@@ -55,7 +55,7 @@ async def test_a_custom_authority(tmp_path, authority):
 
 
 async def test_an_unknown_authority(tmp_path, authority, logged):
-    """A server that nobody vouches for gets no credential, and the log says why."""
+    """A server with an unknown certificate gets no credential, and the log says why."""
     async with over_tls(tmp_path, authority, Tls()) as scrape:
         assert set(scrape.up().values()) == {0.0}
         assert scrape.errors("a", "training") == {"network": 1}
@@ -64,13 +64,13 @@ async def test_an_unknown_authority(tmp_path, authority, logged):
 
 @pytest.mark.slow
 async def test_insecure_skip_verify(tmp_path, authority):
-    """Checking can be switched off."""
+    """Verification can be switched off."""
     async with over_tls(tmp_path, authority, Tls(insecure_skip_verify=True)) as scrape:
         assert set(scrape.up().values()) == {1.0}
 
 
 async def test_a_client_certificate(tmp_path, authority):
-    """A server that wants a certificate gets the one that is configured."""
+    """A server that requires a client certificate gets the configured one."""
     cert, key = written(
         tmp_path, "client", authority.issue_cert("exporter@example.com")
     )
@@ -81,21 +81,21 @@ async def test_a_client_certificate(tmp_path, authority):
 
 @pytest.mark.slow
 async def test_no_client_certificate(tmp_path, authority):
-    """Without one, a server that wants a certificate is not reached."""
+    """Without a client certificate, such a server rejects the connection."""
     tls = Tls(ca_file=tmp_path / "ca.crt")
     async with over_tls(tmp_path, authority, tls, client_certificates=True) as scrape:
         assert set(scrape.up().values()) == {0.0}
 
 
 class Proxy:
-    """A small forward proxy that remembers what it was asked for."""
+    """A small forward proxy that records the requests."""
 
     def __init__(self):
         self.asked = []
         self.authorization = set()
 
     async def serve(self, reader, writer):
-        """Forward one connection: CONNECT as a tunnel, else request by request."""
+        """Forward one connection: CONNECT as a tunnel, others request by request."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await self._forward(reader, writer)
         writer.close()
@@ -143,7 +143,7 @@ async def proxy():
 
 
 async def test_proxy_url(proxy):
-    """All requests go through the proxy that is configured."""
+    """All requests go through the configured proxy."""
     cloud = simulated("a")
     change = with_cloud(proxy_url=Secret(proxy.url))
     async with exporting_from(cloud, change=change) as exporter:
@@ -160,7 +160,7 @@ async def test_proxy_url(proxy):
 
 
 async def test_proxy_with_a_password(proxy, logged):
-    """The proxy's own credentials are sent to it, and to no log."""
+    """The proxy's own credentials are sent to the proxy, and are not logged."""
     cloud = simulated("a")
     url = proxy.url.replace("://", "://user:canary-proxy-password@")
     async with exporting_from(
@@ -175,7 +175,7 @@ async def test_proxy_with_a_password(proxy, logged):
 
 
 async def test_proxy_for_tls(proxy, tmp_path, authority):
-    """TLS connections go through the proxy as tunnels."""
+    """TLS connections are tunneled through the proxy."""
     tls = Tls(ca_file=tmp_path / "ca.crt")
     authority.cert_pem.write_to_path(tmp_path / "ca.crt")
     cert, key = written(tmp_path, "server", authority.issue_cert("127.0.0.1"))
@@ -194,7 +194,7 @@ async def test_proxy_for_tls(proxy, tmp_path, authority):
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 async def test_proxy_from_the_environment(proxy, monkeypatch, variable):
-    """The usual variables are used where the configuration names no proxy."""
+    """The usual environment variables are used if the configuration has no proxy."""
     monkeypatch.setenv(variable, proxy.url)
     async with exporting_from(simulated("a")) as exporter:
         scrape = await exporter.scrape()
@@ -204,7 +204,7 @@ async def test_proxy_from_the_environment(proxy, monkeypatch, variable):
 
 
 async def test_no_proxy(proxy, monkeypatch):
-    """`no_proxy` is heeded."""
+    """`no_proxy` is respected."""
     monkeypatch.setenv("http_proxy", proxy.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     async with exporting_from(simulated("a")) as exporter:
@@ -215,7 +215,7 @@ async def test_no_proxy(proxy, monkeypatch):
 
 
 async def test_a_proxy_that_cannot_be_used(monkeypatch):
-    """A proxy of another sort is an error that is reported at the start, without it."""
+    """An unsupported proxy is reported at the start, without its URL."""
     monkeypatch.setenv("all_proxy", "socks5://user:canary@127.0.0.1:1080")
     with pytest.raises(
         ConfigurationError, match="is no http:// or https:// URL"
@@ -227,7 +227,7 @@ async def test_a_proxy_that_cannot_be_used(monkeypatch):
 
 
 async def test_a_proxy_that_does_not_answer(logged):
-    """A proxy that is not there is named as the cause."""
+    """An unreachable proxy is named as the cause."""
     change = with_cloud(proxy_url=Secret("http://127.0.0.1:9"))
     async with exporting_from(simulated("a"), change=change, timeout=3.0) as exporter:
         scrape = await exporter.scrape()
@@ -237,7 +237,7 @@ async def test_a_proxy_that_does_not_answer(logged):
 
 
 async def test_a_server_that_does_not_answer(logged):
-    """Connections that are refused are told from answers that are late."""
+    """A refused connection is distinguished from a timeout."""
     change = with_cloud(modelarts_url="http://127.0.0.1:9")
     async with exporting_from(simulated("a"), change=change, timeout=3.0) as exporter:
         scrape = await exporter.scrape()
@@ -247,7 +247,7 @@ async def test_a_server_that_does_not_answer(logged):
 
 
 async def test_an_unknown_host(logged):
-    """A host that has no address is named as such."""
+    """A host without an address is named."""
     change = with_cloud(modelarts_url="http://modelarts.nowhere.invalid")
     async with exporting_from(simulated("a"), change=change, timeout=5.0) as exporter:
         scrape = await exporter.scrape()
@@ -258,7 +258,7 @@ async def test_an_unknown_host(logged):
 
 @pytest.mark.slow
 async def test_a_request_that_takes_too_long(monkeypatch, logged):
-    """A single request has a time of its own, too."""
+    """A single request has a timeout, too."""
     hurried = partial(CloudClient, read_seconds=0.2)
     monkeypatch.setattr("exporter.collection.collector.CloudClient", hurried)
     monkeypatch.setattr("exporter.cloud.client._MAX_RETRIES", 0)
