@@ -1,4 +1,4 @@
-"""`collectors: all`: what the cloud offers and the credential may read, and no more."""
+"""`collectors: all`: everything that the cloud offers and the credential may read."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def exporter_of(url, cloud, clock=None, **project):
 
 
 def deny(cloud, *apis):
-    """Take permissions from the simulated user, and no others."""
+    """Take permissions away from the simulated user."""
     cloud.identity.users[0].access.denied = set(apis)
 
 
@@ -48,7 +48,7 @@ def kinds(scrape, name):
 
 @pytest.mark.slow
 async def test_everything_is_collected():
-    """Each kind that there is, by each version of its API."""
+    """Each kind that the cloud offers is collected, by each version of its API."""
     cloud = simulated("a")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
         scrape = await exporter.scrape()
@@ -62,7 +62,7 @@ async def test_everything_is_collected():
 
 @pytest.mark.slow
 async def test_a_cloud_that_offers_less():
-    """What it lacks is no failure: the project names none of it."""
+    """What the cloud does not offer is no failure: no project names it."""
     cloud = simulated("a")
     lacking = {"services_v2", "lite_servers", "own_lite_servers", "scheduled_events"}
     cloud.not_offered = lacking
@@ -79,8 +79,8 @@ async def test_a_cloud_that_offers_less():
 
 
 @pytest.mark.slow
-async def test_what_may_not_be_read_is_no_failure(logged):
-    """It is offered, not down, logged once and asked again after an hour."""
+async def test_a_missing_permission_is_no_failure(logged):
+    """A denied kind is not down; it is logged once and asked for again every hour."""
     cloud = simulated("a")
     deny(cloud, "pools", *NOTEBOOKS)
     clock = ManualClock()
@@ -109,16 +109,18 @@ async def test_what_may_not_be_read_is_no_failure(logged):
         assert set((await exporter.scrape()).series("up", kind="pool").values()) == {1}
 
     lines = [line for line in logged() if " level=debug " not in line]
-    told = [line for line in lines if "not permitted; asked again every hour" in line]
-    assert len(told) == 2
-    assert all(" level=info " in line for line in told)
-    assert any("modelarts:pool:list" in line for line in told)
+    reported = [
+        line for line in lines if "not permitted; asked again every hour" in line
+    ]
+    assert len(reported) == 2
+    assert all(" level=info " in line for line in reported)
+    assert any("modelarts:pool:list" in line for line in reported)
     assert not [line for line in lines if " level=warn" in line]
 
 
 @pytest.mark.slow
 async def test_a_reload_asks_at_once():
-    """The permission may have been granted."""
+    """A reload asks at once, since the permission may have been granted."""
     cloud = simulated("a")
     deny(cloud, "pools")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -131,8 +133,8 @@ async def test_a_reload_asks_at_once():
 
 
 @pytest.mark.slow
-async def test_a_permission_that_is_taken_away_is_a_failure():
-    """What was collected once has to be, so that it does not disappear unnoticed."""
+async def test_a_revoked_permission_is_a_failure():
+    """A permission that is lost is a failure, so that no data vanish unnoticed."""
     cloud = simulated("a")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
         await exporter.scrape()
@@ -151,8 +153,8 @@ async def test_a_permission_that_is_taken_away_is_a_failure():
 
 
 @pytest.mark.slow
-async def test_the_jobs_have_to_be_read():
-    """A credential that may read nothing fails, with what every project has."""
+async def test_jobs_have_to_be_readable():
+    """A credential that may not read the jobs fails."""
     cloud = simulated("a")
     deny(cloud, *LISTS)
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -162,8 +164,8 @@ async def test_the_jobs_have_to_be_read():
             assert scrape.errors("a", "training").keys() == {"permission"}
 
 
-async def test_what_is_named_has_to_be_read():
-    """A list of collectors asks for each of them."""
+async def test_named_collectors_have_to_be_readable():
+    """A kind in a list of collectors has to be readable."""
     cloud = simulated("a")
     deny(cloud, "pools")
     async with (
@@ -188,7 +190,7 @@ async def test_what_is_named_has_to_be_read():
 )
 @pytest.mark.slow
 async def test_which_answers_are_a_missing_permission(status, code, is_failure):
-    """Not those about the credential, account or project, nor those of a proxy."""
+    """Errors of the credential, account, project or proxy are no missing permission."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.STATUS, status=status, code=code, api="pools"))
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -200,7 +202,7 @@ async def test_which_answers_are_a_missing_permission(status, code, is_failure):
 
 @pytest.mark.slow
 async def test_a_probe_of_a_kind():
-    """Each kind can be asked for; one that may not be read has an account of why."""
+    """Each kind can be probed; the debug output says why a denied one is absent."""
     cloud = simulated("a")
     deny(cloud, "pools")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -217,7 +219,7 @@ async def test_a_probe_of_a_kind():
 
 @pytest.mark.slow
 async def test_lite_servers_count_once():
-    """They belong to no workspace, so one of a project's workspaces has them."""
+    """Lite Servers have no workspace, so one of a project's workspaces has them."""
     cloud = simulated("a")
     cloud.projects[0].lite_servers.servers.append(LiteServer())
     async with serve(cloud) as url:

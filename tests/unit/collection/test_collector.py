@@ -1,4 +1,4 @@
-"""What scrapes report, reuse and leave behind, with pollers that answer when told."""
+"""What scrapes report, reuse and cancel, with pollers that the test answers."""
 
 import asyncio
 
@@ -25,18 +25,18 @@ START = 1_700_000_000.0
 
 @dataclass(frozen=True)
 class Found:
-    """What a collection found."""
+    """A collection's result."""
 
     number: int = 3
     partial_failures: tuple = ()
 
     def frozen(self, partial_failures):
-        """Return what is known at the deadline."""
+        """Return the result that is reported at the deadline."""
         return replace(self, partial_failures=tuple(partial_failures))
 
 
-class Poller:
-    """A poller whose questions the test answers."""
+class FakePoller:
+    """A poller whose polls the test answers."""
 
     operation = "things"
 
@@ -44,16 +44,16 @@ class Poller:
         self.cloud = cloud
         self.target = target
         self.settings = settings
-        self.questions = []
+        self.polls = []
         self.fails_to_read = False
 
     async def poll(self, session, progress):
-        """Wait for the answer."""
-        asked = asyncio.get_running_loop().create_future()
-        self.questions.append(asked)
+        """Wait for the test's answer."""
+        answer = asyncio.get_running_loop().create_future()
+        self.polls.append(answer)
         self.cloud.sessions.append(session)
         self.cloud.progress.append(progress)
-        return await asked
+        return await answer
 
     def reading(self, snapshot):
         """Return what becomes metrics."""
@@ -62,7 +62,7 @@ class Poller:
         return Reading(Labels(), snapshot)
 
     def reconfigure(self, settings):
-        """Take settings with the same page size."""
+        """Accept settings with the same page size."""
         if settings.page_size != self.settings.page_size:
             return False
         self.settings = settings
@@ -70,8 +70,8 @@ class Poller:
 
 
 @dataclass
-class Clouds:
-    """What stands for the clouds: their clients, and the pollers that ask them."""
+class FakeClouds:
+    """Fake clouds: records their clients, and the pollers that use them."""
 
     clients: list = field(default_factory=list)
     pollers: list = field(default_factory=list)
@@ -80,7 +80,7 @@ class Clouds:
 
     def open(self, target, settings):
         """Return a target's poller."""
-        self.pollers.append(Poller(self, target, settings))
+        self.pollers.append(FakePoller(self, target, settings))
         return self.pollers[-1]
 
     def poller(self, name):
@@ -90,13 +90,13 @@ class Clouds:
     def client(self, cloud, scheduler, telemetry, memory, clock):
         """Return a cloud's client."""
         assert None not in (scheduler, telemetry, memory, clock)
-        self.clients.append(Client(cloud, clock))
+        self.clients.append(FakeClient(cloud, clock))
         return self.clients[-1]
 
 
 @dataclass(eq=False)
-class Client:
-    """What stands for the client of a cloud."""
+class FakeClient:
+    """A fake client of a cloud."""
 
     cloud: Cloud
     clock: object
@@ -109,15 +109,15 @@ class Client:
         return self.cloud.name, project.name, deadline
 
     def try_credentials_again(self):
-        """Count it."""
+        """Count the call."""
         self.tried_again += 1
 
     async def retain(self, projects):
-        """Remember it."""
+        """Record the projects."""
         self.retained = {project.name for project in projects}
 
     async def aclose(self):
-        """Remember it; it takes a moment, and longer for the other cloud."""
+        """Close after a moment, which is longer for the other cloud."""
         for _ in range(20 if self.cloud is OTHER else 2):
             await asyncio.sleep(0)
         self.is_closed = True
@@ -135,7 +135,7 @@ OTC, OTHER = cloud("otc"), cloud("other")
 
 
 def configured(*projects, clouds=(OTC,), **collection):
-    """Return a configuration with projects of those names, of the first cloud."""
+    """Return a configuration with these projects, of the first cloud."""
     return Configuration(
         clouds=clouds,
         projects=tuple(
@@ -148,12 +148,12 @@ def configured(*projects, clouds=(OTC,), **collection):
     )
 
 
-class Stage:
-    """A collector, the loop that it runs in, and what it asks."""
+class Harness:
+    """A collector on a stepped loop, and the fake clouds that it polls."""
 
     def __init__(self, monkeypatch):
         self.loop = SteppedLoop()
-        self.clouds = Clouds()
+        self.clouds = FakeClouds()
         self.telemetry = Telemetry()
         self.product = Product(
             name="things",
@@ -170,7 +170,7 @@ class Stage:
         self.collector = None
 
     def start(self, configuration):
-        """Start the collector; its clock is the loop's, from a date on."""
+        """Start the collector; its clock is the loop's, from a fixed date on."""
 
         async def start():
             self.collector = Collector(
@@ -184,7 +184,7 @@ class Stage:
         return START + self.loop.time()
 
     def scrape(self, seconds=10.0, only=None):
-        """Begin a scrape."""
+        """Start a scrape."""
         task = self.loop.create_task(
             self.collector.collect(
                 seconds,
@@ -195,14 +195,12 @@ class Stage:
         return task
 
     def answer(self, name, result=None):
-        """Answer the oldest open question about a project."""
-        question = next(
-            one for one in self.clouds.poller(name).questions if not one.done()
-        )
+        """Answer the oldest open poll of a project."""
+        pending = next(one for one in self.clouds.poller(name).polls if not one.done())
         if isinstance(result, Exception):
-            question.set_exception(result)
+            pending.set_exception(result)
         else:
-            question.set_result(result or Found())
+            pending.set_result(result or Found())
         self.loop.step()
 
     def collected(self, name="a", result=None, **options):
@@ -212,10 +210,10 @@ class Stage:
         (report,) = task.result()
         return report
 
-    def questions(self, name="a"):
-        """Return how often a project was asked for, by all pollers that it has had."""
+    def polls(self, name="a"):
+        """Return how many polls a project has had."""
         return sum(
-            len(one.questions)
+            len(one.polls)
             for one in self.clouds.pollers
             if one.target.project.name == name
         )
@@ -230,41 +228,41 @@ class Stage:
         return result
 
     def configure(self, configuration):
-        """Reload."""
+        """Reload the configuration."""
         self.call(self.collector.configure, configuration)
 
     def gauge(self, name, **labels):
-        """Return one of the exporter's own numbers."""
+        """Return the value of one of the exporter's own metrics."""
         return self.telemetry.registry.get_sample_value(
             f"modelarts_exporter_{name}", labels
         )
 
 
 @pytest.fixture
-def stage(monkeypatch):
-    """Return a stage on which nothing is left running."""
-    stage = Stage(monkeypatch)
-    yield stage
-    stage.loop.step(stage.collector.aclose())
-    assert all(client.is_closed for client in stage.clouds.clients)
-    stage.loop.end()
+def harness(monkeypatch):
+    """Return a harness, and check that it leaves nothing running."""
+    harness = Harness(monkeypatch)
+    yield harness
+    harness.loop.step(harness.collector.aclose())
+    assert all(client.is_closed for client in harness.clouds.clients)
+    harness.loop.end()
 
 
 def errors(report):
-    """Return the numbers of errors that are not zero."""
+    """Return the numbers of errors, without the zeros."""
     return {reason: number for reason, number in report.errors.items() if number}
 
 
-def test_a_report(stage):
-    """Each wanted target has one, with its result, time, labels and last success."""
-    stage.start(configured("a", "b"))
+def test_a_report(harness):
+    """Each target's report has its result, time, labels and last success."""
+    harness.start(configured("a", "b"))
     assert [
-        (latest.outcome, latest.collected_at) for latest in stage.collector.latest()
+        (latest.outcome, latest.collected_at) for latest in harness.collector.latest()
     ] == [(None, 0.0)] * 2
-    task = stage.scrape()
-    stage.loop.advance(2)
-    stage.answer("a", Found(7))
-    stage.answer("b", Found(8))
+    task = harness.scrape()
+    harness.loop.advance(2)
+    harness.answer("a", Found(7))
+    harness.answer("b", Found(8))
     first, second = task.result()
 
     assert first.outcome.result == Found(7)
@@ -273,62 +271,62 @@ def test_a_report(stage):
     assert first.target.project.name == "a"
     assert first.labels.own == first.target.labels()
     assert first.reading.snapshot == Found(7)
-    assert first.last_success == stage.clock()
+    assert first.last_success == harness.clock()
     assert errors(first) == {}
-    assert [name for _, name, _ in stage.clouds.sessions] == ["a", "b"]
-    assert stage.collector.scheduler is not None
+    assert [name for _, name, _ in harness.clouds.sessions] == ["a", "b"]
+    assert harness.collector.scheduler is not None
 
 
-def test_only_what_is_wanted_is_collected(stage):
-    """The others are not asked for."""
-    stage.start(configured("a", "b"))
-    report = stage.collected("b")
+def test_only_what_is_wanted_is_collected(harness):
+    """Only the targets that a scrape asks for are collected."""
+    harness.start(configured("a", "b"))
+    report = harness.collected("b")
 
     assert report.target.project.name == "b"
-    assert stage.questions("a") == 0
+    assert harness.polls("a") == 0
 
 
-def test_a_scrape_of_nothing(stage):
-    """It ends at once."""
-    stage.start(configured())
+def test_a_scrape_of_nothing(harness):
+    """A scrape without targets ends at once."""
+    harness.start(configured())
 
-    assert stage.scrape().result() == []
+    assert harness.scrape().result() == []
 
 
-def test_a_failure(stage):
-    """It is counted with its reason; the last success stays what it was."""
-    stage.start(configured("a"))
-    success = stage.collected().last_success
-    stage.loop.advance(5)
-    report = stage.collected(result=CollectionError(FAILURE))
+def test_a_failure(harness):
+    """A failure is counted with its reason, and the last success stays."""
+    harness.start(configured("a"))
+    success = harness.collected().last_success
+    harness.loop.advance(5)
+    report = harness.collected(result=CollectionError(FAILURE))
 
     assert report.outcome.result is FAILURE
     assert report.reading.snapshot is None
     assert errors(report) == {Reason.API: 1}
-    assert report.last_success == success == stage.clock() - 5
-    (latest,) = stage.collector.latest()
-    assert (latest.outcome, latest.collected_at) == (report.outcome, stage.clock())
-    again = stage.collected(result=CollectionError(FAILURE))
+    assert report.last_success == success == harness.clock() - 5
+    (latest,) = harness.collector.latest()
+    assert (latest.outcome, latest.collected_at) == (report.outcome, harness.clock())
+    again = harness.collected(result=CollectionError(FAILURE))
     assert errors(again) == {Reason.API: 2}
     assert latest.last_success == success
     assert latest.target == report.target
 
 
-def test_a_partial_failure(stage):
-    """It is counted, and the collection is a success."""
-    stage.start(configured("a"))
-    report = stage.collected(result=Found(1, (MISSING, MISSING)))
+def test_a_partial_failure(harness):
+    """A partial failure is counted, and the collection is a success."""
+    harness.start(configured("a"))
+    report = harness.collected(result=Found(1, (MISSING, MISSING)))
 
     assert errors(report) == {Reason.PERMISSION: 2}
-    assert report.last_success == stage.clock()
+    assert report.last_success == harness.clock()
 
 
-def test_an_internal_error(stage, logged):
-    """What nobody thought of is a failure of one target, and in the log."""
-    stage.start(configured("a", "b"))
-    task = stage.scrape()
-    stage.answer("a", LookupError("odd"))
-    stage.answer("b")
+def test_an_internal_error(harness, logged):
+    """An unexpected exception is logged, and a failure of one target alone."""
+    harness.start(configured("a", "b"))
+    task = harness.scrape()
+    harness.answer("a", LookupError("odd"))
+    harness.answer("b")
     first, second = task.result()
 
     assert first.outcome.result.problem == "an internal error in the exporter"
@@ -340,88 +338,88 @@ def test_an_internal_error(stage, logged):
     assert "LookupError" in line
 
 
-def test_a_result_that_cannot_be_read(stage, logged):
-    """It is replaced by a failure, which the page shows as well."""
-    stage.start(configured("a", min_interval=60))
-    stage.clouds.poller("a").fails_to_read = True
-    report = stage.collected()
+def test_a_result_that_cannot_be_read(harness, logged):
+    """A result without a reading becomes a failure, also on the status page."""
+    harness.start(configured("a", min_interval=60))
+    harness.clouds.poller("a").fails_to_read = True
+    report = harness.collected()
 
     assert isinstance(report.outcome.result, Failure)
     assert report.reading is None
     assert errors(report) == {Reason.RESPONSE: 1}
-    (latest,) = stage.collector.latest()
+    (latest,) = harness.collector.latest()
     assert latest.outcome == report.outcome
     assert any(
         'msg="internal error"' in line and "project=a" in line for line in logged()
     )
 
 
-def test_a_report_that_cannot_be_encoded(stage):
-    """It becomes a failure, also for the page; a target that is gone has none."""
-    stage.start(configured("a"))
-    report = stage.collected()
-    instead = stage.call(stage.collector.failed, report)
+def test_a_report_that_cannot_be_encoded(harness):
+    """A report that cannot be encoded becomes a failure, also on the status page."""
+    harness.start(configured("a"))
+    report = harness.collected()
+    instead = harness.call(harness.collector.failed, report)
 
     assert isinstance(instead.outcome.result, Failure)
     assert errors(instead) == {Reason.RESPONSE: 1}
-    assert stage.collector.latest()[0].outcome == instead.outcome
+    assert harness.collector.latest()[0].outcome == instead.outcome
 
-    stage.configure(configured("b"))
-    instead = stage.call(stage.collector.failed, report)
+    harness.configure(configured("b"))
+    instead = harness.call(harness.collector.failed, report)
     assert isinstance(instead.outcome.result, Failure)
     assert errors(instead) == {}
 
 
 @pytest.mark.parametrize("interval", [0.0, 30.0])
-def test_a_result_is_reported_again_for_a_while(stage, interval):
-    """Until `min_interval` is over, nothing is asked."""
-    stage.start(configured("a", min_interval=interval))
-    report = stage.collected()
+def test_a_result_is_reported_again_for_a_while(harness, interval):
+    """Within `min_interval`, a result is reported again without a poll."""
+    harness.start(configured("a", min_interval=interval))
+    report = harness.collected()
     if interval:
-        stage.loop.advance(interval - 1)
-        (again,) = stage.scrape().result()
+        harness.loop.advance(interval - 1)
+        (again,) = harness.scrape().result()
         assert again.outcome is report.outcome
-        stage.loop.advance(1)
-    assert stage.questions() == 1
+        harness.loop.advance(1)
+    assert harness.polls() == 1
 
-    stage.collected()
-    assert stage.questions() == 2
+    harness.collected()
+    assert harness.polls() == 2
 
 
-def test_scrapes_share_a_run(stage):
-    """The second joins, which is counted, and has as much time as it asked for."""
-    stage.start(configured("a"))
-    first = stage.scrape(10)
-    second = stage.scrape(20)
-    assert stage.questions() == 1
-    assert stage.gauge("coalesced_collections_total") == 1
-    assert stage.clouds.progress[0].deadline.at == stage.loop.time() + 20
+def test_scrapes_share_a_run(harness):
+    """A second scrape joins the run, which is counted, and has its own deadline."""
+    harness.start(configured("a"))
+    first = harness.scrape(10)
+    second = harness.scrape(20)
+    assert harness.polls() == 1
+    assert harness.gauge("coalesced_collections_total") == 1
+    assert harness.clouds.progress[0].deadline.at == harness.loop.time() + 20
 
     first.cancel()
-    stage.loop.step()
-    stage.answer("a")
+    harness.loop.step()
+    harness.answer("a")
     (report,) = second.result()
     assert report.outcome.result == Found()
     assert errors(report) == {}
 
 
-def test_a_client_that_leaves(stage):
-    """When nobody waits any more the run is canceled, and counted."""
-    stage.start(configured("a"))
+def test_a_canceled_scrape(harness):
+    """When no scrape waits any more, the run is canceled and counted."""
+    harness.start(configured("a"))
     for _ in range(2):
-        task = stage.scrape()
+        task = harness.scrape()
         task.cancel()
-        stage.loop.step()
+        harness.loop.step()
 
-    assert all(one.cancelled() for one in stage.clouds.poller("a").questions)
-    assert errors(stage.collected()) == {Reason.CANCELED: 2}
+    assert all(one.cancelled() for one in harness.clouds.poller("a").polls)
+    assert errors(harness.collected()) == {Reason.CANCELED: 2}
 
 
-def test_a_scrape_that_is_late(stage):
-    """It reports a timeout, which says how long it has waited; the run is canceled."""
-    stage.start(configured("a"))
-    task = stage.scrape(10)
-    stage.loop.advance(10)
+def test_a_scrape_that_times_out(harness):
+    """A late scrape reports a timeout and its duration; the run is canceled."""
+    harness.start(configured("a"))
+    task = harness.scrape(10)
+    harness.loop.advance(10)
     (report,) = task.result()
     failure = report.outcome.result
 
@@ -429,135 +427,135 @@ def test_a_scrape_that_is_late(stage):
     assert "after 10.0 s" in failure.problem
     assert report.outcome.seconds == 10
     assert errors(report) == {Reason.TIMEOUT: 1}
-    assert stage.clouds.poller("a").questions[0].cancelled()
-    assert stage.collector.latest()[0].outcome == report.outcome
+    assert harness.clouds.poller("a").polls[0].cancelled()
+    assert harness.collector.latest()[0].outcome == report.outcome
 
 
-def test_a_scrape_that_is_late_with_a_part(stage):
-    """What is known is reported; only what is missing is a failure."""
-    stage.start(configured("a"))
-    task = stage.scrape(10)
-    stage.clouds.progress[0].partial_result = Found(5)
-    stage.loop.advance(10)
+def test_a_scrape_that_times_out_with_a_partial_result(harness):
+    """At the deadline, a partial result is reported with what is missing."""
+    harness.start(configured("a"))
+    task = harness.scrape(10)
+    harness.clouds.progress[0].partial_result = Found(5)
+    harness.loop.advance(10)
     (report,) = task.result()
 
     assert report.outcome.result.number == 5
     (missing,) = report.outcome.result.partial_failures
     assert missing.reason is Reason.TIMEOUT
-    assert report.last_success == stage.clock()
+    assert report.last_success == harness.clock()
 
 
-def test_a_run_that_outlasts_a_scrape(stage):
-    """Others still wait for it; the next scrape begins anew, and its result stays."""
-    stage.start(configured("a"))
-    patient = stage.scrape(100)
-    hasty = stage.scrape(10)
-    stage.loop.advance(10)
-    assert hasty.result()[0].outcome.result.reason is Reason.TIMEOUT
-    # The run goes on: it is no result yet.
-    assert stage.collector.latest()[0].outcome is None
+def test_a_run_that_outlasts_a_scrape(harness):
+    """When a run outlasts a scrape, the next scrape starts another."""
+    harness.start(configured("a"))
+    long = harness.scrape(100)
+    short = harness.scrape(10)
+    harness.loop.advance(10)
+    assert short.result()[0].outcome.result.reason is Reason.TIMEOUT
+    # The run goes on, and has no result yet.
+    assert harness.collector.latest()[0].outcome is None
 
-    next_scrape = stage.scrape(10)
-    first, second = stage.clouds.poller("a").questions
+    next_scrape = harness.scrape(10)
+    first, second = harness.clouds.poller("a").polls
     second.set_result(Found(2))
-    stage.loop.step()
+    harness.loop.step()
     assert next_scrape.result()[0].outcome.result == Found(2)
     first.set_result(Found(1))
-    stage.loop.step()
-    assert patient.result()[0].outcome.result == Found(1)
-    assert stage.collector.latest()[0].outcome.result == Found(2)
+    harness.loop.step()
+    assert long.result()[0].outcome.result == Found(1)
+    assert harness.collector.latest()[0].outcome.result == Found(2)
 
 
-def test_a_shutdown_ends_scrapes(stage):
-    """Those that run end within the time that is left, and none is prolonged."""
-    stage.start(configured("a", "b"))
-    long, short = stage.scrape(100, only="a"), stage.scrape(2, only="b")
-    stage.call(stage.collector.end_within, 5)
-    stage.loop.advance(2)
+def test_a_shutdown_ends_scrapes(harness):
+    """Shutdown bounds the time of running scrapes, and extends none."""
+    harness.start(configured("a", "b"))
+    long, short = harness.scrape(100, only="a"), harness.scrape(2, only="b")
+    harness.call(harness.collector.end_within, 5)
+    harness.loop.advance(2)
     assert (long.done(), short.done()) == (False, True)
-    stage.loop.advance(3)
+    harness.loop.advance(3)
 
     assert long.result()[0].outcome.result.reason is Reason.TIMEOUT
 
 
-def test_a_reload_keeps_what_has_not_changed(stage):
-    """Results and connections stay; failures are collected again."""
-    stage.start(configured("a", "b", min_interval=60))
-    good = stage.collected("a")
-    stage.collected("b", CollectionError(FAILURE))
-    client = stage.clouds.clients[0]
-    stage.configure(configured("a", "b", min_interval=60))
-    task = stage.scrape()
-    stage.answer("b")
+def test_a_reload_keeps_what_has_not_changed(harness):
+    """Results and connections are kept on a reload; failures are collected again."""
+    harness.start(configured("a", "b", min_interval=60))
+    good = harness.collected("a")
+    harness.collected("b", CollectionError(FAILURE))
+    client = harness.clouds.clients[0]
+    harness.configure(configured("a", "b", min_interval=60))
+    task = harness.scrape()
+    harness.answer("b")
 
     assert task.result()[0].outcome is good.outcome
     assert task.result()[1].outcome.result == Found()
-    assert stage.clouds.clients == [client]
+    assert harness.clouds.clients == [client]
     assert (client.tried_again, client.is_closed) == (1, False)
-    assert len(stage.clouds.pollers) == 2
+    assert len(harness.clouds.pollers) == 2
 
 
-def test_a_reload_with_other_settings(stage):
-    """A poller takes them, or is replaced."""
-    stage.start(configured("a", min_interval=60))
-    stage.collected()
-    stage.configure(configured("a", min_interval=5, max_concurrent_requests=3))
-    assert stage.collector.scheduler.max_in_flight == 3
-    stage.loop.advance(5)
-    stage.collected()
-    assert len(stage.clouds.pollers) == 1
+def test_a_reload_with_other_settings(harness):
+    """A poller accepts new settings, or is replaced."""
+    harness.start(configured("a", min_interval=60))
+    harness.collected()
+    harness.configure(configured("a", min_interval=5, max_concurrent_requests=3))
+    assert harness.collector.scheduler.max_in_flight == 3
+    harness.loop.advance(5)
+    harness.collected()
+    assert len(harness.clouds.pollers) == 1
 
-    stage.configure(configured("a", min_interval=5, page_size=50))
-    stage.collected()
-    assert len(stage.clouds.pollers) == 2
-    assert stage.collector.configuration.collection.page_size == 50
+    harness.configure(configured("a", min_interval=5, page_size=50))
+    harness.collected()
+    assert len(harness.clouds.pollers) == 2
+    assert harness.collector.configuration.collection.page_size == 50
 
 
-def test_a_reload_of_clouds_and_projects(stage):
-    """What is gone is closed and forgotten as soon as no scrape needs it any more."""
+def test_a_reload_of_clouds_and_projects(harness):
+    """What is removed is closed and dropped as soon as no scrape needs it."""
     moved = replace(OTC, region="eu-nl")
-    stage.start(configured("a", "b", clouds=(OTC, OTHER)))
-    otc, other = stage.clouds.clients
+    harness.start(configured("a", "b", clouds=(OTC, OTHER)))
+    otc, other = harness.clouds.clients
     for name in "ab":
-        stage.telemetry.credential_expiry("otc", name, 1.0)
-    stage.telemetry.request_queue("other", in_flight=lambda: 7, waiting=lambda: 0)
-    running = stage.scrape(only="b")
+        harness.telemetry.credential_expiry("otc", name, 1.0)
+    harness.telemetry.request_queue("other", in_flight=lambda: 7, waiting=lambda: 0)
+    running = harness.scrape(only="b")
 
-    stage.configure(configured("a", clouds=(OTC,)))
-    assert stage.gauge("requests_in_flight", cloud="other") is None
+    harness.configure(configured("a", clouds=(OTC,)))
+    assert harness.gauge("requests_in_flight", cloud="other") is None
     expiry = "credential_expiry_timestamp_seconds"
-    assert stage.gauge(expiry, cloud="otc", project="a") == 1
-    assert stage.gauge(expiry, cloud="otc", project="b") is None
-    # The scrape of `b` is still under way.
+    assert harness.gauge(expiry, cloud="otc", project="a") == 1
+    assert harness.gauge(expiry, cloud="otc", project="b") is None
+    # The scrape of `b` is still running.
     assert (other.is_closed, otc.retained) == (False, None)
-    stage.clouds.poller("b").questions[0].set_result(Found(4))
-    stage.loop.step()
+    harness.clouds.poller("b").polls[0].set_result(Found(4))
+    harness.loop.step()
     assert running.result()[0].outcome.result == Found(4)
     assert (other.is_closed, otc.is_closed) == (True, False)
     assert otc.retained == {"a"}
 
-    stage.configure(configured("a", clouds=(moved,)))
+    harness.configure(configured("a", clouds=(moved,)))
     assert otc.is_closed
-    assert stage.clouds.clients[-1].cloud == moved
-    assert stage.collected("a").target.project.cloud == moved
+    assert harness.clouds.clients[-1].cloud == moved
+    assert harness.collected("a").target.project.cloud == moved
 
 
-def test_closing_cancels_what_runs(stage):
-    """Also what a reload has left to its scrapes."""
-    stage.start(configured("a", "b"))
-    tasks = [stage.scrape(only=name) for name in "ab"]
-    stage.configure(configured("b", clouds=(OTC, OTHER)))
+def test_closing_cancels_what_runs(harness):
+    """Closing also cancels runs whose targets a reload has removed."""
+    harness.start(configured("a", "b"))
+    tasks = [harness.scrape(only=name) for name in "ab"]
+    harness.configure(configured("b", clouds=(OTC, OTHER)))
 
     async def close():
-        stage.collector.configure(configured("b"))
-        await stage.collector.aclose()
-        return [client.is_closed for client in stage.clouds.clients]
+        harness.collector.configure(configured("b"))
+        await harness.collector.aclose()
+        return [client.is_closed for client in harness.clouds.clients]
 
-    assert stage.loop.step(close()) == [[True, True]]
+    assert harness.loop.step(close()) == [[True, True]]
     assert all(
-        question.cancelled()
-        for poller in stage.clouds.pollers
-        for question in poller.questions
+        pending.cancelled()
+        for poller in harness.clouds.pollers
+        for pending in poller.polls
     )
     for task in tasks:
         assert task.done()
@@ -566,59 +564,59 @@ def test_closing_cancels_what_runs(stage):
 MISSING_API = replace(FAILURE, operation="things", not_offered=True)
 
 
-def test_an_api_that_the_cloud_does_not_offer(stage, logged):
-    """It is no failure, is logged once, and asked for again every hour or after a reload."""
-    stage.start(configured("a"))
-    report = stage.collected(result=CollectionError(MISSING_API))
+def test_an_api_that_the_cloud_does_not_offer(harness, logged):
+    """It is no failure, is logged once, and asked for every hour or on a reload."""
+    harness.start(configured("a"))
+    report = harness.collected(result=CollectionError(MISSING_API))
     assert report.outcome.result == NotOffered(MISSING_API)
     assert (report.reading, errors(report)) == (None, {})
-    stage.loop.advance(3599)
-    (again,) = stage.scrape().result()
+    harness.loop.advance(3599)
+    (again,) = harness.scrape().result()
     assert again.outcome == report.outcome
     (line,) = [line for line in logged() if "not offered" in line]
     assert "project=a" in line
 
-    stage.loop.advance(1)
-    stage.collected(result=CollectionError(MISSING_API))
-    stage.configure(configured("a"))
-    report = stage.collected()
+    harness.loop.advance(1)
+    harness.collected(result=CollectionError(MISSING_API))
+    harness.configure(configured("a"))
+    report = harness.collected()
     assert report.outcome.result == Found()
-    assert stage.questions() == 3
+    assert harness.polls() == 3
 
 
-def test_an_api_that_is_wanted_by_name(stage):
-    """Where the cloud does not offer it, that is a failure, which is counted once."""
+def test_an_api_that_is_configured_by_name(harness):
+    """A configured API has to be offered; the failure counts once."""
     named = Project(name="a", cloud=OTC, project_id="a", collectors=("things",))
-    stage.start(configured(named))
-    tasks = [stage.scrape(), stage.scrape()]
-    stage.answer("a", CollectionError(MISSING_API))
+    harness.start(configured(named))
+    tasks = [harness.scrape(), harness.scrape()]
+    harness.answer("a", CollectionError(MISSING_API))
 
     for task in tasks:
         (report,) = task.result()
         assert report.outcome.result == MISSING_API
         assert report.reading.snapshot is None
         assert errors(report) == {Reason.API: 1}
-    assert stage.collector.latest()[0].outcome.result == MISSING_API
+    assert harness.collector.latest()[0].outcome.result == MISSING_API
 
 
-def test_projects_that_were_discovered(stage):
-    """They are collected like any other, and those that are unavailable fail unasked."""
-    stage.start(configured("a", min_interval=60))
-    good = stage.collected("a")
+def test_projects_that_were_discovered(harness):
+    """Discovered projects are collected; unavailable ones fail without a request."""
+    harness.start(configured("a", min_interval=60))
+    good = harness.collected("a")
     first, second, third = configured("a", "b", "c").projects
-    stage.call(stage.collector.replace_projects, (first, second), {third: MISSING})
-    task = stage.scrape()
-    stage.answer("b")
+    harness.call(harness.collector.replace_projects, (first, second), {third: MISSING})
+    task = harness.scrape()
+    harness.answer("b")
 
     reports = {report.target.project.name: report for report in task.result()}
     assert reports["a"].outcome is good.outcome
     assert reports["b"].outcome.result == Found()
     assert reports["c"].outcome.result is MISSING
     assert errors(reports["c"]) == {Reason.PERMISSION: 1}
-    assert stage.questions("c") == 0
-    assert stage.collector.client_of("otc") is stage.clouds.clients[0]
-    # No reload: rejected credentials are not tried again for it.
-    assert stage.clouds.clients[0].tried_again == 0
+    assert harness.polls("c") == 0
+    assert harness.collector.client_of("otc") is harness.clouds.clients[0]
+    # This is no reload: rejected credentials are not tried again.
+    assert harness.clouds.clients[0].tried_again == 0
 
-    stage.configure(configured("a", "c", min_interval=60))
-    assert stage.collected("c").outcome.result == Found()
+    harness.configure(configured("a", "c", min_interval=60))
+    assert harness.collected("c").outcome.result == Found()

@@ -1,4 +1,4 @@
-"""One cause that concerns many projects is one message: in the log and on the page."""
+"""A cause that many projects share is one message, in the log and on the page."""
 
 import re
 
@@ -36,7 +36,7 @@ def failures(lines):
 @pytest.mark.parametrize("auth", [password_auth("wrong"), key_auth("wrong")])
 @pytest.mark.slow
 async def test_a_rejected_credential_is_one_line(logged, auth):
-    """It has the number of projects, the first names, and what follows from it."""
+    """The line has the number of projects, the first names, and the consequences."""
     async with exporting_from(simulated(*NAMES), auth) as exporter:
         scrape = await exporter.scrape()
         (line,) = failures(logged())
@@ -51,13 +51,13 @@ async def test_a_rejected_credential_is_one_line(logged, auth):
     assert (line["reason"], line["status"]) == ("authentication", "401")
     assert "not sent again" not in line["problem"]
     assert "not sent again for" in line["consequence"]
-    # It lasts, and is no other failure.
+    # It lasts, and is not logged again.
     assert again == []
 
 
 @pytest.mark.slow
 async def test_an_unreachable_cloud_is_one_line(logged):
-    """Nothing listens there, for any of the projects."""
+    """All projects of an unreachable cloud fail in one line."""
     change = with_cloud(iam_url=UNREACHABLE, modelarts_url=UNREACHABLE)
     async with exporting_from(simulated(*NAMES), change=change) as exporter:
         await exporter.scrape()
@@ -68,7 +68,7 @@ async def test_an_unreachable_cloud_is_one_line(logged):
 
 @pytest.mark.slow
 async def test_recoveries_are_one_line(logged):
-    """As the failure is."""
+    """Recoveries from one cause are one line."""
     cloud = simulated(*NAMES)
     async with exporting_from(cloud) as exporter:
         with cloud.faults.on(Fault(effect=Effect.STATUS, status=403)):
@@ -81,8 +81,8 @@ async def test_recoveries_are_one_line(logged):
     assert 'first_projects="p00, p01, p02 and 27 more"' in line
 
 
-async def test_what_differs_is_several_lines(logged):
-    """Another remedy, or another cloud's answer, is another message."""
+async def test_different_failures_are_separate_lines(logged):
+    """Different remedies or answers are different lines."""
     cloud = simulated("a", "b", "c")
     ids = [project.project_id for project in cloud.projects]
     for project_id, status in zip(ids, (403, 404, 403), strict=True):
@@ -107,7 +107,7 @@ async def test_what_differs_is_several_lines(logged):
 
 @pytest.mark.slow
 async def test_probes_of_single_projects(logged, monkeypatch):
-    """The first is a line; those of the same minute are one more, after it."""
+    """The first is logged at once, those of the same minute together after it."""
     cloud = simulated(*NAMES)
     async with exporting_from(cloud, password_auth("wrong")) as exporter:
 
@@ -129,8 +129,8 @@ async def test_probes_of_single_projects(logged, monkeypatch):
     )
 
 
-async def test_what_is_held_is_written_at_the_end(logged):
-    """No failure is lost when the exporter stops."""
+async def test_held_failures_are_logged_at_the_end(logged):
+    """Failures that are held back are logged when the exporter stops."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud, password_auth("wrong")) as exporter:
         for name in ("a", "b"):
@@ -142,7 +142,7 @@ async def test_what_is_held_is_written_at_the_end(logged):
 
 @pytest.mark.slow
 async def test_a_failure_that_ends_before_it_is_written(logged):
-    """Neither it nor its end is a line: the metrics have counted it."""
+    """A failure that ends before it is logged is only counted in the metrics."""
     cloud = simulated("a", "b")
     hangs = Fault(effect=Effect.RESET, api="training_jobs")
     async with exporting_from(cloud) as exporter:
@@ -167,7 +167,7 @@ async def test_a_failure_that_ends_before_it_is_written(logged):
 
 @pytest.mark.slow
 async def test_the_page_says_it_once():
-    """At the top, with the number of projects; each project refers to it."""
+    """The cause is at the top; each of the projects refers to it."""
     async with exporting_from(simulated(*NAMES), password_auth("wrong")) as exporter:
         await exporter.scrape()
         page = (await exporter.client.get(exporter.url)).text
@@ -179,7 +179,7 @@ async def test_the_page_says_it_once():
 
 
 async def test_the_page_says_what_concerns_one_project_there():
-    """Nothing is at the top then."""
+    """A cause of a single project is not at the top."""
     cloud = simulated("a", "b")
     cloud.faults.add(
         Fault(effect=Effect.STATUS, status=403, project_id=cloud.projects[0].project_id)

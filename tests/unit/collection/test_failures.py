@@ -1,4 +1,4 @@
-"""One project's and kind's failure costs that project and kind alone."""
+"""The failure of one project and kind does not affect the others."""
 
 import pytest
 
@@ -45,7 +45,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(
     "auth",
-    # All faults once more take half a minute.
+    # Repeating all faults takes half a minute.
     [password_auth, pytest.param(key_auth, marks=pytest.mark.slow)],
     ids=["password", "key"],
 )
@@ -58,14 +58,15 @@ FAULTS = {
 )
 async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
     """
-    The kind that fails is down with its reason and in one log line; all others stand.
+    The failing kind is down with its reason and one log line; all others stay up.
 
-    The failure comes after a complete scrape, so that the credential is known good.
+    The failure comes after a complete scrape, so that the credential is already
+    accepted.
     """
     cloud = simulated("a", "b", "c")
     switched, reason = FAULTS[fault]
     project_id = cloud.projects[1].project_id
-    # The others have to be collected by then, on a busy machine too.
+    # The others have to be collected by then, even on a busy machine.
     seconds = 1.5 if switched.effect is Effect.HANG else 20.0
     async with exporting_from(cloud, auth(), timeout=seconds) as exporter:
         before = await exporter.scrape()
@@ -109,7 +110,7 @@ async def test_a_failure_costs_one_project_and_kind(logged, fault, auth):
 @pytest.mark.parametrize("page", [1, 2, 3])
 @pytest.mark.slow
 async def test_one_bad_page_makes_the_listing_unknown(page):
-    """Half a count is never published, whichever page it is that fails."""
+    """If any page fails, there is no listing: half a count is never published."""
     cloud = simulated("a", "b")
     cloud.faults.add(
         Fault(
@@ -135,7 +136,7 @@ async def test_one_bad_page_makes_the_listing_unknown(page):
 
 @pytest.mark.slow
 async def test_a_failure_that_lasts_is_logged_once(logged, monkeypatch):
-    """Begin, change of cause, now and then a summary, and end: a line each."""
+    """A failure is logged when it begins, changes its cause, goes on and ends."""
     cloud = simulated("a")
     cloud.identity.token_seconds = 1e9
     fault = Fault(effect=Effect.STATUS, status=404, api="training_jobs")

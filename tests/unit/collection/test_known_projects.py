@@ -1,4 +1,4 @@
-"""Projects do not vanish because of one list, and do not stay for ever."""
+"""One list does not remove a project, and a removed project does not stay forever."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ OTHER = ListedProject("eu-nl_vision", "3")
 
 
 def after(*lists):
-    """Return what is known after those lists."""
+    """Return what is known after these lists."""
     known = KnownProjects("eu-de")
     for listed in lists:
         known = known.after(listed)
@@ -33,15 +33,15 @@ def collectable(known):
     }
 
 
-def test_the_first_list_is_believed_even_if_it_is_empty():
-    """A user without a role sees nothing."""
+def test_the_first_list_is_trusted_even_if_it_is_empty():
+    """The first list is trusted even if it is empty: the user may have no role."""
     assert after().projects is None
     assert after([]).projects == ()
     assert not after([]).doubted
 
 
 def test_a_project_is_dropped_when_two_lists_lack_it():
-    """One list is not enough; a list that has it again starts anew."""
+    """One list is not enough; a list that has the project again starts over."""
     both, one = [VISION, SPEECH], [SPEECH]
 
     assert collectable(after(both, one)) == {VISION, SPEECH}
@@ -50,7 +50,7 @@ def test_a_project_is_dropped_when_two_lists_lack_it():
 
 
 def test_a_disabled_or_nameless_project_is_missing():
-    """It is collected once more, and then listed as what it is."""
+    """It is collected until a second list, and then shown as disabled or nameless."""
     for gone in (replace(VISION, is_enabled=False), replace(VISION, name="")):
         listed = [gone, SPEECH]
 
@@ -59,21 +59,21 @@ def test_a_disabled_or_nameless_project_is_missing():
 
 
 def test_a_new_name_counts_at_once():
-    """The ID is the project."""
+    """A rename takes effect at once: the ID identifies the project."""
     renamed = replace(VISION, name="eu-de_sight")
 
     assert collectable(after([VISION], [renamed])) == {renamed}
 
 
-def test_a_project_that_was_made_again():
-    """The old one does not stand in its way."""
+def test_a_project_that_was_created_again():
+    """A project that was created again replaces the old one of its name."""
     again = replace(VISION, project_id="9")
 
     assert collectable(after([VISION], [again])) == {again}
 
 
-def test_three_lists_without_a_project_of_the_region_are_not_believed():
-    """The fourth is, and then nothing is kept."""
+def test_three_empty_lists_are_not_trusted():
+    """The fourth empty list is trusted, and removes everything."""
     for nothing in ([], [OTHER], [replace(VISION, is_enabled=False)]):
         for number in (1, 2, 3):
             known = after([VISION], *[nothing] * number)
@@ -84,8 +84,8 @@ def test_three_lists_without_a_project_of_the_region_are_not_believed():
         assert not known.doubted
 
 
-def test_doubt_ends_with_a_list_that_has_something():
-    """The lists that were not believed do not count as missing."""
+def test_doubt_ends_with_a_list_that_is_not_empty():
+    """Lists that were not trusted do not count as missing the projects."""
     known = after([VISION, SPEECH], [], [], [SPEECH])
 
     assert not known.doubted
@@ -105,7 +105,7 @@ ROWS = st.lists(
 
 
 def usable(listed):
-    """Return a list's projects that can be collected, by ID."""
+    """Return the collectable projects of a list, by ID."""
     return {
         each.project_id: each
         for each in listed
@@ -115,9 +115,9 @@ def usable(listed):
 
 class KnownProjectsMachine(RuleBasedStateMachine):
     """
-    Any lists in any order, against a model that looks back at all of them.
+    Lists in any order, against a model that looks back at all of them.
 
-    The model knows the lists that were believed; the last two say what there is.
+    The model remembers the lists that were trusted; the last two decide.
     """
 
     def __init__(self):
@@ -128,7 +128,7 @@ class KnownProjectsMachine(RuleBasedStateMachine):
 
     @rule(listed=ROWS, times=st.integers(1, 5))
     def list_projects(self, listed, times):
-        """A list comes, perhaps more than once."""
+        """A list arrives, perhaps more than once."""
         for _ in range(times):
             had_some = bool(self._expected())
             self.known = self.known.after(listed)
@@ -144,7 +144,7 @@ class KnownProjectsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.believed)
     @rule()
     def list_the_same_again(self):
-        """A list that is repeated settles everything."""
+        """A list that repeats often enough is final."""
         listed = self.believed[-1]
         self.list_projects(listed, 2)
         if usable(listed):
@@ -167,7 +167,7 @@ class KnownProjectsMachine(RuleBasedStateMachine):
 
     @invariant()
     def knows_what_the_model_knows(self):
-        """The projects to collect, the doubt, and whether there was a list at all."""
+        """The projects, the doubt and the first list agree with the model."""
         assert collectable(self.known) == set(self._expected().values())
         assert self.known.doubted == self.unbelieved
         assert (self.known.projects is None) is (not self.believed)

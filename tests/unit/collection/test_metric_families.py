@@ -1,4 +1,4 @@
-"""The families of many targets, whose samples are made of some targets at a time."""
+"""Metric families of many targets, with samples made in batches of targets."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ NAMES = [f"project-{number}" for number in range(20)]
 
 @pytest.fixture(scope="module")
 def collected():
-    """Return the reports of more projects than samples are made of at once."""
+    """Return reports of more projects than one batch of samples."""
     return asyncio.run(_collected())
 
 
@@ -41,7 +41,7 @@ async def _collected():
 
 
 async def test_each_family_is_there_once_with_all_projects(collected):
-    """As OpenMetrics asks for, and with the projects in their order."""
+    """Each family appears once, as OpenMetrics requires, with its projects in order."""
     reports, projects = collected
     text = encode(families(REGISTRY, reports, projects), None, Format.OPENMETRICS)
     found = {
@@ -54,7 +54,7 @@ async def test_each_family_is_there_once_with_all_projects(collected):
 
 
 async def test_a_family_that_is_left_out_leaves_the_others_as_they_are(collected):
-    """Its samples are not taken for those of the next."""
+    """A family that is left out does not give its samples to the next."""
     reports, projects = collected
     names = NameFilter(deny=(re.compile("modelarts_jobs|modelarts_job_duration_.*"),))
     some = names.of(families(REGISTRY, reports, projects))
@@ -70,7 +70,7 @@ async def test_a_family_that_is_left_out_leaves_the_others_as_they_are(collected
 
 
 async def test_a_product_has_the_same_families_whatever_was_found(collected):
-    """The samples of some targets are put together family by family."""
+    """Each batch has the same families, so that they can be joined."""
     reports, _ = collected
     for product in REGISTRY.products:
         expected = [family.name for family in product.families(())]

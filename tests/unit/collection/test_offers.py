@@ -1,4 +1,4 @@
-"""What a cloud does not offer: no failure, unless the configuration asks for it."""
+"""What a cloud does not offer is no failure, unless the configuration asks for it."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ def exporter_of(url, cloud, clock=None, **project):
 
 @pytest.mark.slow
 async def test_both_versions_are_collected():
-    """They list different jobs, so they are different series."""
+    """The two versions list different jobs, so they are different series."""
     cloud = simulated("a")
     other = Jobs(Kind.TRAINING)
     other.history(25, cloud.clock.now() - 60)
@@ -43,7 +43,7 @@ async def test_both_versions_are_collected():
 
 @pytest.mark.slow
 async def test_what_is_not_offered_is_no_failure(logged):
-    """It has one series, is logged once and asked again after an hour."""
+    """It has one series, is logged once and asked for again every hour."""
     cloud = simulated("a", training_api="v2")
     cloud.not_offered = {"training_jobs", "visualization_jobs"}
     clock = ManualClock()
@@ -76,16 +76,16 @@ async def test_what_is_not_offered_is_no_failure(logged):
         assert scrape.value("up", **V1) == scrape.value("up", **VISUALIZATION) == 1
 
     lines = [line for line in logged() if " level=debug " not in line]
-    told = [line for line in lines if "not offered by the cloud" in line]
-    assert len(told) == 2
-    assert all(" level=info " in line for line in told)
-    assert any("kind=training api_version=v1" in line for line in told)
+    reported = [line for line in lines if "not offered by the cloud" in line]
+    assert len(reported) == 2
+    assert all(" level=info " in line for line in reported)
+    assert any("kind=training api_version=v1" in line for line in reported)
     assert not [line for line in lines if " level=warn" in line]
 
 
 @pytest.mark.slow
 async def test_a_reload_asks_at_once():
-    """The cloud may offer it now."""
+    """A reload asks at once, since the cloud may offer it now."""
     cloud = simulated("a", training_api="v2")
     cloud.not_offered = {"training_jobs"}
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -124,7 +124,7 @@ async def test_a_reload_asks_at_once():
 async def test_what_the_configuration_asks_for_has_to_be_offered(
     missing, project, down, absent
 ):
-    """A version, a collector; of a collector's two versions, one is enough."""
+    """A named version or collector has to be offered; of two versions, one."""
     cloud = simulated("a")
     cloud.not_offered = missing
     async with serve(cloud) as url, exporter_of(url, cloud, **project) as exporter:
@@ -134,7 +134,7 @@ async def test_what_the_configuration_asks_for_has_to_be_offered(
                 assert scrape.value("up", **labels) == 0
                 assert scrape.value("offered", **labels) == 1
                 errors = scrape.value("collection_errors_total", reason="api", **labels)
-                # It is asked, and fails, each time.
+                # It is asked for, and fails, each time.
                 assert errors == number
             for labels in absent:
                 assert scrape.value("up", **labels) is None
@@ -143,7 +143,7 @@ async def test_what_the_configuration_asks_for_has_to_be_offered(
 
 @pytest.mark.slow
 async def test_a_failure_that_scrapes_share_counts_once():
-    """What is not offered fails when all is known, for each scrape that waited."""
+    """A failure that several waiting scrapes report counts once."""
     cloud = simulated("a")
     cloud.not_offered = {"training_jobs", "training_job_searches"}
     cloud.latency = 0.2
@@ -173,7 +173,7 @@ async def test_a_failure_that_scrapes_share_counts_once():
 )
 @pytest.mark.slow
 async def test_which_answers_mean_that_it_is_not_offered(code, is_offered):
-    """Those of the path; a 404 without a code may come from anywhere."""
+    """Codes about the path mean so; a 404 without a code may come from anywhere."""
     cloud = simulated("a", training_api="v2")
     cloud.faults.add(
         Fault(effect=Effect.STATUS, status=404, code=code, api="training_jobs")
@@ -187,7 +187,7 @@ async def test_which_answers_mean_that_it_is_not_offered(code, is_offered):
 
 @pytest.mark.slow
 async def test_what_is_not_known_yet_is_down():
-    """Before the first answer, it counts as offered."""
+    """Before the first answer, an API counts as offered."""
     cloud = simulated("a", training_api="v2")
     cloud.faults.add(Fault(effect=Effect.HANG, api="training_jobs"))
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
@@ -198,7 +198,7 @@ async def test_what_is_not_known_yet_is_down():
 
 
 async def test_a_login_that_is_not_offered_is_a_failure():
-    """A wrong iam_url says nothing of ModelArts."""
+    """A wrong `iam_url` says nothing about ModelArts."""
     cloud = simulated("a")
     cloud.faults.add(
         Fault(effect=Effect.STATUS, status=404, code="APIG.0101", api="auth_tokens")
@@ -211,7 +211,7 @@ async def test_a_login_that_is_not_offered_is_a_failure():
 
 
 async def test_a_probe_of_a_kind_has_both_versions():
-    """A kind is what users ask for; which API lists it is ours to know."""
+    """Users probe a kind; both API versions of it are collected."""
     cloud = simulated("a")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:
         answer = await exporter.client.get(

@@ -1,4 +1,4 @@
-"""After an outage, and after a fault of the exporter itself, scrapes are whole again."""
+"""After an outage, or a bug in the exporter, scrapes are complete again."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ PROJECTS = [f"p{number}" for number in range(24)]
 
 
 async def until(condition):
-    """Wait until an answer of the exporter is as expected."""
+    """Wait until a condition on the exporter's answer holds."""
     async with asyncio.timeout(20):
         while not await condition():  # noqa: ASYNC110 - what is watched knows no events
             await asyncio.sleep(0.01)
@@ -23,8 +23,8 @@ async def until(condition):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reload", [False, True], ids=["as-it-is", "reloaded"])
-async def test_an_outage_ends_with_the_outage(reload):
-    """A whole cloud that is slower than the scrape costs no later scrape anything."""
+async def test_scrapes_recover_with_the_cloud(reload):
+    """A cloud that was slower than the scrapes does not affect later scrapes."""
     cloud = simulated(*PROJECTS)
     async with exporting_from(cloud, max_concurrent_requests=8) as exporter:
         cloud.latency = 2.0
@@ -32,7 +32,7 @@ async def test_an_outage_ends_with_the_outage(reload):
         cloud.latency = 0.0
         if reload:
             await exporter.client.post(f"{exporter.url}/-/reload")
-        # It still waits for the login that the outage left hanging.
+        # It still waits for the login that hung during the outage.
         await exporter.scrape(60)
         scrape = await exporter.scrape(60)
 
@@ -45,8 +45,8 @@ async def test_an_outage_ends_with_the_outage(reload):
 
 
 @pytest.mark.slow
-async def test_a_client_that_leaves_costs_the_others_nothing():
-    """Anybody may ask and go away, with more requests than slots."""
+async def test_a_client_that_leaves_does_not_affect_others():
+    """A client that asks for more than there are slots and leaves affects no other."""
     cloud = simulated(*PROJECTS)
     async with exporting_from(cloud, max_concurrent_requests=8) as exporter:
         await exporter.scrape(60)
@@ -61,7 +61,7 @@ async def test_a_client_that_leaves_costs_the_others_nothing():
 
 @pytest.mark.slow
 async def test_waiting_requests_are_seen():
-    """Requests in flight and waiting are the exporter's own metrics."""
+    """Requests in flight and waiting are among the exporter's own metrics."""
     cloud = simulated(*PROJECTS)
     async with exporting_from(cloud, max_concurrent_requests=4) as exporter:
         await exporter.scrape(60)
@@ -82,11 +82,11 @@ async def test_waiting_requests_are_seen():
 
 
 @pytest.mark.slow
-async def test_slots_that_are_lost_are_found_again(monkeypatch, logged):
+async def test_lost_slots_are_repaired(monkeypatch, logged):
     """
-    Requests that wait for nothing are an error that is seen, counted and healed.
+    Requests that wait although none is in flight are logged, counted and repaired.
 
-    Slots are taken here and never used or given back, as by a fault of the exporter.
+    The test takes slots and never returns them, as a bug in the exporter would.
     """
     cloud = simulated("a")
     async with (

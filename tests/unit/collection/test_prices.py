@@ -1,4 +1,4 @@
-"""Prices, as configured, for dashboards and alerts about money."""
+"""Configured prices, for dashboards and alerts about cost."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def priced(configured):
 
 @pytest.mark.parametrize("path", ["metrics", "exporter-metrics"])
 async def test_prices(path):
-    """There is one series for each flavor, where all projects are."""
+    """Where all projects are exported, each flavor has one series."""
     async with exporting_from(simulated("a"), change=priced) as exporter:
         scrape = Scrape(await exporter.client.get(f"{exporter.url}/{path}"))
 
@@ -31,7 +31,7 @@ async def test_prices(path):
 
 
 async def test_probes_have_none():
-    """Each project's target would have the same ones, and joins would be ambiguous."""
+    """Probes export no prices: each target would repeat them, breaking joins."""
     async with exporting_from(simulated("a"), change=priced) as exporter:
         answer = await exporter.client.get(f"{exporter.url}/probe?project=a")
 
@@ -40,7 +40,7 @@ async def test_probes_have_none():
 
 
 async def test_prices_change_with_a_reload():
-    """Other prices are told after it, and none where there are none."""
+    """A reload exports the new prices, and none where they are removed."""
     cloud = simulated("a")
     async with serve(cloud) as url:
         configured = configured_for(cloud, url)

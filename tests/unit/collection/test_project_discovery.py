@@ -1,4 +1,4 @@
-"""Projects are discovered from a cloud, over real HTTP, and kept when that fails."""
+"""Projects are discovered over HTTP, and kept when a list fails."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ NAMES = sorted(REGION)
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()])
 @pytest.mark.slow
 async def test_one_list_finds_the_projects_of_the_region(auth):
-    """The whole account comes in one answer; each project has one fate."""
+    """The whole account comes in one answer, and each project has one decision."""
     async with discovering(account(), auth, exclude=("*_sandbox",)) as found:
         selection = found.discovery.selection
         asked = [each.api for each in found.cloud.asked()]
@@ -94,7 +94,7 @@ def with_auth(configured, auth):
 
 
 async def test_a_temporary_key_without_a_list_of_its_own():
-    """The account's list is used where it is allowed; else the advice says what helps."""
+    """The account's list is used if permitted; else the advice says what helps."""
     cloud = account()
     access = Access(own_projects=OwnProjects.EMPTY)
     cloud.identity.keys = [Key("AKCANARY", SECRET_KEY, SECURITY_TOKEN, access=access)]
@@ -115,7 +115,7 @@ async def test_a_temporary_key_without_a_list_of_its_own():
 
 
 async def test_projects_come_and_go():
-    """A new one is collected at once, one that is gone after two lists."""
+    """A new project is collected at once; a missing one is dropped after two lists."""
     cloud = simulated(*REGION)
     async with discovering(cloud) as found:
         new = SimulatedProject("eu-de_new", f"{9:032x}")
@@ -152,7 +152,7 @@ async def test_projects_come_and_go():
 )
 @pytest.mark.slow
 async def test_a_list_that_fails_keeps_the_last_one(fault, reason):
-    """However often it fails; the status says why, and when it last went well."""
+    """Failing lists change nothing; the status has the reason and the last success."""
     async with discovering(account()) as found:
         succeeded_at = found.status.succeeded_at
         with found.cloud.faults.on(
@@ -190,7 +190,7 @@ def replace_api(fault, api):
 
 
 async def test_before_the_first_list_there_is_none():
-    """That is not an empty list: who asks for targets has to wait."""
+    """No list is not an empty list: service discovery has to wait."""
     cloud = account()
     cloud.not_offered = {"auth_projects", "projects", "user_projects"}
 
@@ -210,7 +210,7 @@ async def test_before_the_first_list_there_is_none():
 
 
 async def test_names_are_looked_up(logged):
-    """A configured project needs its ID no more, without discovery."""
+    """A project configured by name gets its ID from the list, without discovery."""
 
     def change(configuration):
         only = replace(configuration.clouds[0], discovery=None)
@@ -237,7 +237,7 @@ async def test_names_are_looked_up(logged):
 
 
 async def test_other_patterns_after_a_reload():
-    """They apply at once to what is known, and the projects are listed again."""
+    """New patterns apply at once to the known projects, which are listed again."""
     async with discovering(account(), key_auth()) as found:
         only = replace(
             found.configuration.clouds[0], discovery=Discovery(include=("*_v*",))
@@ -255,7 +255,7 @@ async def test_other_patterns_after_a_reload():
 
 
 async def test_a_reload_without_discovery():
-    """Nothing is listed any more."""
+    """Without discovery, nothing is listed any more."""
     async with discovering(account(), key_auth()) as found:
         only = replace(found.configuration.clouds[0], discovery=None)
         found.discovery.configure(replace(found.configuration, clouds=(only,)))
@@ -266,7 +266,7 @@ async def test_a_reload_without_discovery():
 
 
 async def test_another_account_after_a_reload():
-    """What is known is another account's."""
+    """The known projects are dropped: they are another account's."""
     async with discovering(account(), key_auth()) as found:
         other = with_auth(
             found.configuration,
@@ -278,7 +278,7 @@ async def test_another_account_after_a_reload():
 
 
 async def test_a_wrong_password_is_sent_once(tmp_path):
-    """Discovery and the projects share what keeps the account from being locked."""
+    """Discovery and the projects share the lockout guard."""
     file = tmp_path / "password"
     file.write_text("wrong")
     cloud = account()
@@ -289,7 +289,7 @@ async def test_a_wrong_password_is_sent_once(tmp_path):
             await found.again()
         assert cloud.identity.wrong_passwords == 1
 
-        # A pause of minutes is looked into every 30 s.
+        # A pause of minutes is interrupted every 30 s.
         file.write_text(PASSWORD)
         await found.again()
         assert found.status.is_up
@@ -298,7 +298,7 @@ async def test_a_wrong_password_is_sent_once(tmp_path):
 
 
 async def test_the_token_is_renewed_when_permissions_change():
-    """They revoke the user's tokens; one login more, and the list is there."""
+    """A change of permissions revokes the token; one login renews it."""
     cloud = account()
     async with discovering(cloud) as found:
         user = cloud.identity.users[0]
@@ -311,8 +311,8 @@ async def test_the_token_is_renewed_when_permissions_change():
         assert cloud.identity.logins == 2
 
 
-async def test_the_accounts_token_outlives_the_projects():
-    """Projects that are gone take their tokens with them, and no other."""
+async def test_the_accounts_token_is_kept_when_projects_are_removed():
+    """Removed projects take their own tokens with them, and no other."""
     cloud = account()
     async with discovering(cloud) as found:
         await found.client.retain(())
@@ -322,8 +322,8 @@ async def test_the_accounts_token_outlives_the_projects():
         assert cloud.identity.logins == 1
 
 
-async def test_nothing_secret_is_logged(logged):
-    """Gateways echo what was signed; passwords, keys and tokens appear nowhere."""
+async def test_no_secret_is_logged(logged):
+    """Passwords, keys and tokens are not logged, even if a gateway echoes them."""
     auth = AccessKeyAuth(
         access_key="AKCANARY",
         secret_key=Secret(SECRET_KEY),
@@ -343,7 +343,7 @@ async def test_nothing_secret_is_logged(logged):
 
 
 async def test_a_list_without_a_project_is_worth_a_warning(logged):
-    """A user without roles is accepted and sees nothing, which looks well."""
+    """An empty list, as a user without roles gets, is logged as a warning."""
     cloud = account()
     cloud.identity.users[0].access.projects = set()
     async with discovering(cloud) as found:
@@ -356,8 +356,8 @@ async def test_a_list_without_a_project_is_worth_a_warning(logged):
     assert "a role" in line
 
 
-async def test_a_failure_says_which_request_it_was(logged):
-    """As all failures do, for the cloud's support."""
+async def test_a_failure_names_its_request(logged):
+    """The failure names its request, for the cloud's support."""
     cloud = account()
     fault = Fault(effect=Effect.STATUS, status=400, code="IAM.0011")
     with cloud.faults.on(fault):
@@ -371,8 +371,8 @@ async def test_a_failure_says_which_request_it_was(logged):
         assert text in line
 
 
-async def test_the_log_tells_what_changed(logged):
-    """Names of those that came, went and were renamed; of many, the first few."""
+async def test_the_log_shows_what_changed(logged):
+    """The log names new, removed and renamed projects: the first few of many."""
     cloud = simulated(*REGION)
     async with discovering(cloud) as found:
         first = "\n".join(logged())
@@ -412,7 +412,7 @@ async def test_workspaces_are_projects_of_their_own():
 
 
 async def test_workspaces_of_a_configured_project():
-    """No list of projects is needed for them."""
+    """Workspaces of a configured project need no list of projects."""
     cloud = simulated("vision")
     cloud.projects[0].workspaces.workspaces += [
         Workspace(f"{number:032x}", f"team-{number:02}") for number in range(1, 31)
@@ -434,8 +434,8 @@ async def test_workspaces_of_a_configured_project():
 
 
 @pytest.mark.slow
-async def test_a_cloud_that_hangs_delays_nobody(monkeypatch):
-    """The start does not wait for it longer than ten seconds; closing cancels it."""
+async def test_a_hanging_cloud_delays_the_start_only_briefly(monkeypatch):
+    """A hanging cloud delays the start by at most ten seconds; closing cancels it."""
     for module in (cloud_discovery, project_discovery):
         monkeypatch.setattr(module, "FIRST_SECONDS", 0.05)
     cloud = account()

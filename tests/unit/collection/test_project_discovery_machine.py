@@ -1,4 +1,4 @@
-"""Lists, failures, reloads and the end of discovery, in any order."""
+"""Project discovery through lists, failures, reloads and closing, in any order."""
 
 import asyncio
 import json
@@ -41,8 +41,8 @@ CLOUDS = [
 ]
 
 
-class Client:
-    """A cloud's client, whose requests wait for the machine."""
+class FakeClient:
+    """A fake client, whose requests wait for the machine."""
 
     user_id = ""
 
@@ -51,7 +51,7 @@ class Client:
         self._requests = requests
 
     async def ask(self, project, call, deadline):
-        """Wait for the machine."""
+        """Wait for the machine's answer."""
         asked = self, asyncio.get_running_loop().create_future()
         self._requests.append(asked)
         try:
@@ -60,12 +60,12 @@ class Client:
             self._requests.remove(asked)
 
     async def is_credential_changed(self):
-        """It never is."""
+        """Return false: the credential never changes."""
         return False
 
 
 class ProjectDiscoveryMachine(RuleBasedStateMachine):
-    """What is collected is what the lists say, whatever happens; nothing is left over."""
+    """The lists decide what is collected, whatever happens, and nothing leaks."""
 
     def __init__(self):
         super().__init__()
@@ -101,7 +101,8 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
 
     def _clients_of(self, configuration):
         return {
-            cloud.name: Client(cloud, self.requests) for cloud in configuration.clouds
+            cloud.name: FakeClient(cloud, self.requests)
+            for cloud in configuration.clouds
         }
 
     @precondition(lambda self: self.requests)
@@ -112,7 +113,7 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
         closing=st.booleans(),
     )
     def answer(self, data, listed, outcome, closing):
-        """A list ends, perhaps in the tick in which all is closed."""
+        """A list is answered, perhaps in the tick in which discovery is closed."""
         client, answer = data.draw(st.sampled_from(self.requests))
         self.has_bug = outcome == "caller's bug"
         match outcome:
@@ -144,7 +145,7 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
         new_clients=st.booleans(),
     )
     def reload(self, discoveries, new_clients):
-        """The configuration changes, and with it perhaps the clients."""
+        """The configuration changes, perhaps together with the clients."""
         self.configuration = self._configured(discoveries)
         if new_clients:
             self.clients = self._clients_of(self.configuration)
@@ -161,12 +162,12 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 12, 40, 4000]))
     def wait(self, seconds):
-        """Time passes: lists hang until they are given up, others begin."""
+        """Time passes: hanging lists time out, and others start."""
         self.loop.advance(seconds)
 
     @rule()
     def close(self):
-        """Nothing is asked for any more."""
+        """Discovery is closed, and sends no more requests."""
         self.is_open = False
         self.loop.step(self.discovery.aclose())
         assert not self.requests
@@ -174,7 +175,7 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
 
     @invariant()
     def collects_what_is_listed(self):
-        """The selection is that of the last lists; a caller's bug only delays it."""
+        """The selection follows the last lists; a failing callback only delays it."""
         if not self.is_open:
             return
         expected = select(self.configuration, self.lists, {})
@@ -182,8 +183,8 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
         assert self.discovery.selection.projects == self.reported.projects
 
     @invariant()
-    def leaves_nothing_over(self):
-        """A cloud is asked once at a time, and only a cloud with discovery."""
+    def leaks_nothing(self):
+        """Each cloud with discovery has one refresher, and one request at a time."""
         discovering = [c.name for c in self.configuration.clouds if c.discovery]
         asked = [client for client, _ in self.requests]
         assert len(asked) == len(set(asked))
@@ -192,7 +193,7 @@ class ProjectDiscoveryMachine(RuleBasedStateMachine):
         assert len(self.loop.tasks()) == (len(discovering) if self.is_open else 0)
 
     def teardown(self):
-        """Close it."""
+        """Close the discovery."""
         self.loop.step(self.discovery.aclose())
         self.loop.end()
 

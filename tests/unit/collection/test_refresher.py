@@ -1,4 +1,4 @@
-"""When work in the background is repeated; no test waits for it."""
+"""When work in the background is repeated; no test waits for real pauses."""
 
 import asyncio
 import contextlib
@@ -15,16 +15,16 @@ from exporter.collection.discovery.refresher import Refresher, pause
 
 
 class RefresherMachine(RuleBasedStateMachine):
-    """Refreshes that end, fail and hang, clocks that move, wishes and changed secrets."""
+    """Refreshes that end, fail and hang, while clocks and secrets change."""
 
     def __init__(self):
         super().__init__()
         self.loop = SteppedLoop()
-        self.under_way = []
+        self.running = []
         self.attempts = 0
         self.failures = 0
         self.ended_at = None
-        self.asked = False
+        self.requested = False
         self.changed = False
         self.is_open = True
         self.loop.step(self._start())
@@ -41,46 +41,46 @@ class RefresherMachine(RuleBasedStateMachine):
 
     async def _refresh(self):
         self.attempts += 1
-        self.asked = self.changed = False
+        self.requested = self.changed = False
         outcome = self.loop.create_future()
-        self.under_way.append(outcome)
+        self.running.append(outcome)
         try:
             return await outcome
         finally:
-            self.under_way.remove(outcome)
+            self.running.remove(outcome)
 
     async def _is_changed(self):
         return self.changed
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.running)
     @rule(succeeds=st.booleans())
     def end(self, succeeds):
-        """A refresh ends; if another was asked for meanwhile, it starts at once."""
-        asked, attempts = self.asked, self.attempts
+        """A refresh ends; one requested in the meantime starts at once."""
+        requested, attempts = self.requested, self.attempts
         self.failures = 0 if succeeds else self.failures + 1
         self.ended_at = self.loop.time()
-        self.under_way[0].set_result(succeeds)
+        self.running[0].set_result(succeeds)
         self.loop.step()
-        assert self.attempts == attempts + asked
-        if asked:
+        assert self.attempts == attempts + requested
+        if requested:
             self.failures = 0
 
     @precondition(lambda self: self.is_open)
     @rule()
     def refresh_now(self):
-        """A reload asks at once, unless a refresh is under way."""
-        attempts, busy = self.attempts, bool(self.under_way)
-        self.asked = True
+        """A reload requests a refresh, which starts at once unless one is running."""
+        attempts, busy = self.attempts, bool(self.running)
+        self.requested = True
         self.refresher.refresh_now()
         self.loop.step()
         assert self.attempts == attempts + (not busy)
         if not busy:
             self.failures = 0
 
-    @precondition(lambda self: not self.under_way and self.is_open)
+    @precondition(lambda self: not self.running and self.is_open)
     @rule()
     def change_the_secret(self):
-        """It is noticed within 30 s where refreshes fail."""
+        """While refreshes fail, a changed secret is noticed within 30 s."""
         attempts = self.attempts
         self.changed = True
         self.loop.advance(30)
@@ -90,34 +90,34 @@ class RefresherMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 29, 30, 100, 3600]))
     def wait(self, seconds):
         """Time passes; the next refresh starts when it is due, and not before."""
-        attempts, busy = self.attempts, bool(self.under_way)
+        attempts, busy = self.attempts, bool(self.running)
         self.loop.advance(seconds)
         if not busy and self.is_open and not self.changed:
             due = self.ended_at + (
                 min(3600, 30 * 2 ** (self.failures - 1)) if self.failures else 3600
             )
-            # The rest is waited for in steps of 30 s, so a jump of the clock delays it.
+            # A pause goes in steps of 30 s, so a jump of the clock delays it.
             if self.loop.time() < due:
                 assert self.attempts == attempts
-            while not self.under_way and self.loop.time() < due + 3600:
+            while not self.running and self.loop.time() < due + 3600:
                 self.loop.advance(30)
             assert self.attempts == attempts + 1
 
     @rule()
     def close(self):
-        """Nothing is under way afterwards, and nothing starts any more."""
+        """After closing, no refresh is running, and none starts."""
         self.is_open = False
         self.loop.step(self.refresher.aclose())
-        assert not self.under_way
+        assert not self.running
 
     @invariant()
     def one_at_a_time(self):
-        """Never two refreshes; while it is open, one is under way or is waited for."""
-        assert len(self.under_way) <= 1
+        """At most one refresh is running; the task ends with closing."""
+        assert len(self.running) <= 1
         assert len(self.loop.tasks()) == (1 if self.is_open else 0)
 
     def teardown(self):
-        """Close it."""
+        """Close the refresher."""
         self.loop.step(self.refresher.aclose())
         self.loop.end()
 
@@ -128,7 +128,7 @@ TestRefresher.settings = settings(max_examples=examples(60), stateful_step_count
 
 @pytest.fixture
 async def recorded():
-    """Return a function that starts a refresher, and the pauses that it made so far."""
+    """Return a function that starts a refresher, and returns its pauses so far."""
     pauses, started = [], []
 
     def start(outcomes, interval, changed=()):
@@ -157,7 +157,7 @@ async def recorded():
 
 
 async def test_the_pauses_after_failures(recorded):
-    """They double from 30 s up to the interval; a success begins anew."""
+    """Pauses double from 30 s up to the interval; a success starts over."""
     done, pauses = recorded([True, False, False, False, False, True, False], 100)
     await done.wait()
 
@@ -165,7 +165,7 @@ async def test_the_pauses_after_failures(recorded):
 
 
 async def test_an_interval_shorter_than_the_first_pause(recorded):
-    """The pauses after failures are no longer than it."""
+    """Pauses after failures are no longer than the interval."""
     done, pauses = recorded([False, False, True], 10)
     await done.wait()
 
@@ -173,7 +173,7 @@ async def test_an_interval_shorter_than_the_first_pause(recorded):
 
 
 def test_the_pauses_vary():
-    """By a tenth at most, so that exporters do not ask at the same time."""
+    """Pauses vary by a tenth at most, so that exporters do not all ask at once."""
     loop = SteppedLoop()
     pauses = [loop.create_task(pause(asyncio.Event(), 1000)) for _ in range(100)]
     loop.step()
@@ -187,7 +187,7 @@ def test_the_pauses_vary():
 
 
 async def test_a_changed_secret_ends_a_long_pause(recorded):
-    """It may be the right one now."""
+    """A changed secret ends a long pause, since it may be the right one."""
     done, pauses = recorded([False] * 4, 3600, changed=[False] * 4 + [True])
     await done.wait()
 
@@ -195,7 +195,7 @@ async def test_a_changed_secret_ends_a_long_pause(recorded):
 
 
 async def test_years_of_failures(recorded):
-    """The pauses do not grow beyond the interval."""
+    """Pauses do not grow beyond the interval."""
     done, pauses = recorded([False] * 2000, 30)
     await done.wait()
 
@@ -203,7 +203,7 @@ async def test_years_of_failures(recorded):
 
 
 async def test_the_first_attempt_can_be_waited_for():
-    """It has ended even if it has failed."""
+    """The first attempt ends the wait, even if it fails."""
     outcome = asyncio.get_running_loop().create_future()
 
     async def refresh():

@@ -1,4 +1,4 @@
-"""The configuration is swapped as a whole, between scrapes, or not at all."""
+"""A reload replaces the configuration as a whole, between scrapes, or not at all."""
 
 import asyncio
 import gc
@@ -29,14 +29,14 @@ from exporter.simulator import Effect, Fault, serve
 from exporter.web.paths import WebPaths
 
 
-class Reloading:
+class ChangingConfiguration:
     """A configuration that a test changes."""
 
     def __init__(self, current):
         self.current = current
 
     def __call__(self):
-        """Return it, or raise the error that it is."""
+        """Return the configuration, or raise it if it is an error."""
         if isinstance(self.current, Exception):
             raise self.current
         return self.current
@@ -61,15 +61,15 @@ def configured(cloud, *names, auth=None, **collection):
 
 
 async def reload(exporter) -> tuple[int, str]:
-    """Ask for a reload; return status and answer."""
+    """Reload; return status and answer."""
     response = await exporter.client.post(f"{exporter.url}/-/reload")
     return response.status_code, response.text
 
 
 @pytest.mark.slow
-async def test_what_did_not_change_is_kept(cloud):
+async def test_what_has_not_changed_is_kept(cloud):
     """Projects come and go; tokens, connections and results of the others stay."""
-    load = Reloading(configured(cloud, "a", "b", min_interval=60.0))
+    load = ChangingConfiguration(configured(cloud, "a", "b", min_interval=60.0))
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
         load.current = configured(cloud, "b", "c", min_interval=60.0)
@@ -79,7 +79,7 @@ async def test_what_did_not_change_is_kept(cloud):
 
     assert {project for project, _ in scrape.up()} == {"b", "c"}
     assert set(scrape.up().values()) == {1.0}
-    # Only the new project logs in and is listed: the other's result is still good.
+    # Only the new project logs in and is listed: the other's result is still valid.
     assert cloud.identity.logins == 3
     assert len(cloud.asked()) - asked == 3
     assert {
@@ -89,8 +89,8 @@ async def test_what_did_not_change_is_kept(cloud):
 
 
 @pytest.mark.slow
-async def test_other_patterns_of_discovery_cost_no_login(cloud):
-    """Which projects are discovered says nothing of how the cloud is asked."""
+async def test_new_discovery_patterns_need_no_login(cloud):
+    """New discovery patterns leave the cloud's tokens as they are."""
 
     def discovering(**discovery):
         plain = configured(cloud, "a", min_interval=60.0)
@@ -98,7 +98,7 @@ async def test_other_patterns_of_discovery_cost_no_login(cloud):
         projects = tuple(replace(each, cloud=found) for each in plain.projects)
         return replace(plain, clouds=(found,), projects=projects)
 
-    load = Reloading(discovering())
+    load = ChangingConfiguration(discovering())
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
         # One for the project, and one for the list of projects.
@@ -115,8 +115,8 @@ async def test_other_patterns_of_discovery_cost_no_login(cloud):
 
 @pytest.mark.slow
 async def test_a_bad_file_changes_nothing(cloud):
-    """Mistakes are answered with 400 and counted; the old configuration stays."""
-    load = Reloading(configured(cloud, "a"))
+    """Errors are answered with 400 and counted; the old configuration stays."""
+    load = ChangingConfiguration(configured(cloud, "a"))
     async with exporting(load.current, load) as exporter:
         good, load.current = (
             load.current,
@@ -134,9 +134,9 @@ async def test_a_bad_file_changes_nothing(cloud):
 
 
 @pytest.mark.slow
-async def test_a_scrape_under_way_ends_as_it_began(cloud):
-    """A reload during a scrape does not change its answer, nor break it."""
-    load = Reloading(configured(cloud, "a", "b"))
+async def test_a_running_scrape_is_not_affected(cloud):
+    """A reload during a scrape neither changes nor breaks its answer."""
+    load = ChangingConfiguration(configured(cloud, "a", "b"))
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
         cloud.latency = 0.4
@@ -158,7 +158,7 @@ async def test_a_scrape_under_way_ends_as_it_began(cloud):
 
 async def test_a_changed_credential_is_used(cloud):
     """A corrected password in the configuration is used at once."""
-    load = Reloading(configured(cloud, "a", auth=password_auth("wrong")))
+    load = ChangingConfiguration(configured(cloud, "a", auth=password_auth("wrong")))
     async with exporting(load.current, load) as exporter:
         assert set((await exporter.scrape()).up().values()) == {0.0}
         load.current = configured(cloud, "a")
@@ -167,58 +167,60 @@ async def test_a_changed_credential_is_used(cloud):
 
 
 def repair(cloud):
-    """Give the user and the key in the cloud the secrets that are configured."""
+    """Give the user and the key in the cloud the configured secrets."""
     cloud.identity.users[0].password = PASSWORD
     cloud.identity.keys[0].secret_key = SECRET_KEY
 
 
-def refused(cloud) -> int:
-    """Return how often a password or a signature was refused."""
+def rejections(cloud) -> int:
+    """Return how often a password or a signature was rejected."""
     return cloud.identity.wrong_passwords + cloud.identity.refused_signatures
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
 @pytest.mark.slow
 async def test_a_repaired_credential_is_tried_at_once(cloud, auth):
-    """What was repaired in the cloud is used after a reload, though nothing changed here."""
+    """After a reload, a credential that was repaired in the cloud is used."""
     cloud.identity.users[0].password = "another"
     cloud.identity.keys[0].secret_key = "another"
-    load = Reloading(configured(cloud, "a", "b", auth=auth, min_interval=60.0))
+    load = ChangingConfiguration(
+        configured(cloud, "a", "b", auth=auth, min_interval=60.0)
+    )
     async with exporting(load.current, load) as exporter:
         assert set((await exporter.scrape()).up().values()) == {0.0}
         repair(cloud)
         assert set((await exporter.scrape()).up().values()) == {0.0}
-        assert refused(cloud) == 1
+        assert rejections(cloud) == 1
 
         assert (await reload(exporter))[0] == 200
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
-    assert refused(cloud) == 1
+    assert rejections(cloud) == 1
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
 @pytest.mark.slow
 async def test_a_credential_that_is_still_wrong_is_tried_once_more(cloud, auth):
-    """A reload costs one refusal more; so many reloads that it might lock cost none."""
+    """A reload costs one more rejection, but never enough to lock the account."""
     cloud.identity.users[0].password = "another"
     cloud.identity.keys[0].secret_key = "another"
-    load = Reloading(configured(cloud, "a", "b", "c", auth=auth))
+    load = ChangingConfiguration(configured(cloud, "a", "b", "c", auth=auth))
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
         for expected in (2, 3, 4, 4, 4):
             await reload(exporter)
             for _ in range(2):
                 assert set((await exporter.scrape()).up().values()) == {0.0}
-            assert refused(cloud) == expected
+            assert rejections(cloud) == expected
 
     assert cloud.identity.users[0].locked_until == 0
     assert cloud.identity.keys[0].locked_until == 0
 
 
 @pytest.mark.slow
-async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
-    """A good key that one path refused is sent there again after a reload."""
-    load = Reloading(configured(cloud, "a", auth=key_auth()))
+async def test_a_path_that_rejected_the_key_is_tried_at_once(cloud):
+    """After a reload, a good key is sent again to a path that rejected it."""
+    load = ChangingConfiguration(configured(cloud, "a", auth=key_auth()))
     refusal = Fault(effect=Effect.STATUS, status=401, api="training_jobs")
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
@@ -232,9 +234,9 @@ async def test_a_path_that_refused_the_key_is_tried_at_once(cloud):
 
 
 @pytest.mark.slow
-async def test_a_path_that_refused_new_tokens_is_tried_at_once(cloud):
-    """A token that one path refused is replaced there again after a reload."""
-    load = Reloading(configured(cloud, "a"))
+async def test_a_path_that_rejected_new_tokens_is_tried_at_once(cloud):
+    """After a reload, a token that one path rejected is replaced again."""
+    load = ChangingConfiguration(configured(cloud, "a"))
     async with exporting(load.current, load) as exporter:
         cloud.faults.add(Fault(effect=Effect.STATUS, status=401, api="training_jobs"))
         for _ in range(2):
@@ -247,9 +249,9 @@ async def test_a_path_that_refused_new_tokens_is_tried_at_once(cloud):
         assert set((await exporter.scrape()).up().values()) == {1.0}
 
 
-async def test_limits_are_changed_in_place(cloud):
-    """`max_concurrent_requests` and `min_interval` hold from the next scrape on."""
-    load = Reloading(configured(cloud, "a"))
+async def test_limits_change_at_once(cloud):
+    """`max_concurrent_requests` and `min_interval` apply from the next scrape on."""
+    load = ChangingConfiguration(configured(cloud, "a"))
     async with exporting(load.current, load) as exporter:
         await exporter.scrape()
         load.current = configured(
@@ -264,8 +266,8 @@ async def test_limits_are_changed_in_place(cloud):
 
 
 async def test_only_post_reloads(cloud):
-    """A browser or crawler that follows links reloads nothing."""
-    load = Reloading(configured(cloud, "a"))
+    """A browser or crawler that follows links does not reload."""
+    load = ChangingConfiguration(configured(cloud, "a"))
     async with exporting(load.current, load) as exporter:
         response = await exporter.client.get(f"{exporter.url}/-/reload")
 
@@ -274,7 +276,7 @@ async def test_only_post_reloads(cloud):
 
 async def test_sighup_reloads(cloud, logged):
     """SIGHUP does what POST does; SIGTERM still ends the exporter."""
-    load = Reloading(configured(cloud, "a"))
+    load = ChangingConfiguration(configured(cloud, "a"))
     listener = socket.create_server(("127.0.0.1", 0))
     running = asyncio.create_task(serve_exporter(load, listener, WebPaths()))
     lines = []
@@ -296,7 +298,7 @@ async def test_sighup_reloads(cloud, logged):
 
 @pytest.fixture
 def usual_garbage_collection():
-    """Let Python look for garbage as often as it does by default."""
+    """Use Python's default thresholds for garbage collection."""
     thresholds = gc.get_threshold()
     gc.set_threshold(700, 10, 10)
     yield
@@ -306,8 +308,8 @@ def usual_garbage_collection():
 async def test_the_garbage_collector_is_left_as_it_was(
     cloud, logged, usual_garbage_collection
 ):
-    """While the exporter serves, it looks at less, and less often."""
-    load = Reloading(configured(cloud, "a"))
+    """While the exporter serves, it collects fewer objects, and less often."""
+    load = ChangingConfiguration(configured(cloud, "a"))
     before = gc.get_threshold(), gc.get_freeze_count()
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/-/healthy"
@@ -323,10 +325,10 @@ async def test_the_garbage_collector_is_left_as_it_was(
 
 
 @pytest.mark.slow
-async def test_sighup_lets_a_repaired_credential_be_tried(cloud, logged):
-    """SIGHUP says, as POST does, that something was repaired."""
+async def test_sighup_tries_a_repaired_credential(cloud, logged):
+    """SIGHUP also lets rejected credentials be tried again."""
     cloud.identity.users[0].password = "another"
-    load = Reloading(configured(cloud, "a"))
+    load = ChangingConfiguration(configured(cloud, "a"))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
     running = asyncio.create_task(serve_exporter(load, listener, WebPaths()))
@@ -352,7 +354,7 @@ async def _until(condition):
 
 
 def test_secrets_compare_by_what_they_are(tmp_path):
-    """A configuration with the same secrets is the same: nothing is thrown away."""
+    """Configurations with the same secrets are equal, so that nothing is rebuilt."""
     assert Secret("a") == Secret("a")
     assert Secret("a") != Secret("b")
     assert Secret.from_file(tmp_path / "x") == Secret.from_file(tmp_path / "x")

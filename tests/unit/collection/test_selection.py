@@ -27,7 +27,7 @@ from exporter.config import (
 
 
 def cloud(name="otc", region="eu-de", **discovery):
-    """Return a cloud that discovers its projects, with those settings."""
+    """Return a cloud that discovers its projects, with these settings."""
     return Cloud(
         name=name,
         region=region,
@@ -44,7 +44,7 @@ SPEECH = ListedProject("eu-de_speech", "2")
 
 
 def named_project(name="vision", cloud=OTC, project_name="eu-de_vision", **settings):
-    """Return a configured project of which only the name in its cloud is known."""
+    """Return a configured project that is known only by its name in the cloud."""
     return NamedProject(
         project_name=project_name,
         name=name,
@@ -54,17 +54,17 @@ def named_project(name="vision", cloud=OTC, project_name="eu-de_vision", **setti
 
 
 def configuration(*clouds, projects=(), named=()):
-    """Return a configuration of those clouds and projects."""
+    """Return a configuration of these clouds and projects."""
     return Configuration(clouds=clouds, projects=projects, named_projects=named)
 
 
 def select(configured, lists, workspaces=None):
-    """Select without workspaces where a test does not care."""
+    """Select projects, by default without workspaces."""
     return selecting.select(configured, lists, workspaces or {})
 
 
 def fates(selection, name="otc"):
-    """Return what becomes of each project, by ID."""
+    """Return the fate of each project, by ID."""
     return {
         decision.listed.project_id: decision.fate
         for decision in selection.decisions[name]
@@ -88,7 +88,7 @@ def fates(selection, name="otc"):
     ],
 )
 def test_the_fate_of_one_project(listed, expected):
-    """The region's rule comes first, then patterns of whole names."""
+    """The region is checked first, then patterns of whole names."""
     found = select(configuration(cloud(exclude=("*_sandbox",))), {"otc": [listed]})
 
     assert fates(found) == {"1": expected}
@@ -97,7 +97,7 @@ def test_the_fate_of_one_project(listed, expected):
 
 
 def test_only_what_is_included():
-    """Without a pattern that matches, a project is left out."""
+    """A project that no pattern matches is left out."""
     discovering = cloud(include=("eu-de_v*", "eu-de_x?"))
     found = select(configuration(discovering), {"otc": [VISION, SPEECH]})
 
@@ -106,7 +106,7 @@ def test_only_what_is_included():
 
 
 def test_a_discovered_project_has_the_prefix_and_the_defaults():
-    """Patterns are for the name without the prefix."""
+    """Patterns match the name without the prefix."""
     defaults = ProjectSettings(workspace_id="7", labels=(("team", "unknown"),))
     discovering = cloud(include=("eu-de_v*",), name_prefix="x-", defaults=defaults)
     (found,) = select(configuration(discovering), {"otc": [VISION]}).projects
@@ -122,7 +122,7 @@ def test_a_discovered_project_has_the_prefix_and_the_defaults():
 
 
 def test_a_configured_project_is_not_collected_twice():
-    """Its ID counts, whatever it is called; a name that is taken is another's."""
+    """It is known by its ID; another project of its name is left out."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     other = Project(name="eu-de_speech", cloud=OTC, project_id="9")
     found = select(
@@ -134,7 +134,7 @@ def test_a_configured_project_is_not_collected_twice():
 
 
 def test_a_nameless_project_that_is_configured():
-    """It needs no name then."""
+    """A configured project needs no name in the list."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     found = select(
         configuration(OTC, projects=(mine,)), {"otc": [replace(VISION, name="")]}
@@ -165,7 +165,7 @@ def test_two_clouds_of_one_account():
 
 
 def test_the_limit_takes_the_first_by_name():
-    """What is left out anyway takes no place."""
+    """Projects that are left out for other reasons do not count towards the limit."""
     listed = [
         ListedProject(f"eu-de_{letter}", str(number))
         for number, letter in enumerate("dbac")
@@ -179,7 +179,7 @@ def test_the_limit_takes_the_first_by_name():
 
 
 def test_a_project_name_is_looked_up():
-    """It is found in the list of its cloud, which need not discover anything."""
+    """It is found in its cloud's list, even without discovery."""
     plain = replace(OTC, discovery=None)
     named = named_project(cloud=plain, workspace_id="7")
     found = select(configuration(plain, named=(named,)), {"otc": [SPEECH, VISION]})
@@ -191,7 +191,7 @@ def test_a_project_name_is_looked_up():
 
 
 def test_a_named_project_is_not_discovered_again():
-    """Its ID is known once it is looked up."""
+    """Once its ID is known, a named project is not discovered as well."""
     named = named_project()
     found = select(configuration(OTC, named=(named,)), {"otc": [VISION]})
 
@@ -229,7 +229,7 @@ def test_a_named_project_that_is_configured_by_its_id():
     ],
 )
 def test_a_project_name_that_is_not_listed(lists, problem, near):
-    """The failure says so, and for people there are the nearest names."""
+    """The failure says so, and has the most similar names."""
     named = named_project()
     (missing,) = select(configuration(OTC, named=(named,)), lists).missing
 
@@ -277,7 +277,7 @@ CLOUDS = st.tuples(
 )
 @pytest.mark.slow
 def test_every_row_has_one_fate_and_no_project_is_collected_twice(data, clouds, lists):
-    """Whatever is configured and listed, and in whatever order it is listed."""
+    """Any configuration and any lists, in any order of their rows."""
     ids = data.draw(st.lists(st.sampled_from("123"), unique=True, max_size=2))
     projects = tuple(
         Project(name=f"eu-de_{letter}", cloud=clouds[0], project_id=project_id)
@@ -339,10 +339,10 @@ LISTS = st.lists(
     st.integers(1, 8),
 )
 def test_shards_select_each_project_once(
-    first, second, configured, named, divided, room, number
+    first, second, configured, named, divided, limit, number
 ):
-    """Together they collect what one process would; so it is with what is missing."""
-    clouds = (cloud("one", max_projects=room), cloud("two", name_prefix="x-"))
+    """Together, the shards collect what one process would."""
+    clouds = (cloud("one", max_projects=limit), cloud("two", name_prefix="x-"))
     whole = Configuration(
         clouds=clouds,
         projects=tuple(
@@ -386,7 +386,7 @@ def test_shards_select_each_project_once(
 
 
 def test_a_project_keeps_its_shard():
-    """Renamed, discovered or configured; one that is looked up has that of its name."""
+    """It keeps its shard when it is renamed, discovered or configured."""
     discovered = select(configuration(OTC), {"otc": [VISION]}).projects
     renamed = select(
         configuration(OTC), {"otc": [replace(VISION, name="eu-de_other")]}
@@ -402,7 +402,7 @@ def test_a_project_keeps_its_shard():
 @given(st.lists(st.uuids(), min_size=1000, max_size=1000, unique=True))
 @settings(max_examples=5)
 def test_from_three_shards_to_four_moves_a_quarter(ids):
-    """All that moves, moves to the new one; what a shard has is about its share."""
+    """Projects only move to the new shard, and shards have about equal shares."""
     keys = [f"{each.hex}/0" for each in ids]
     before = [Shard(0, 3).owner(key) for key in keys]
     after = [Shard(0, 4).owner(key) for key in keys]

@@ -1,4 +1,4 @@
-"""Work that several wait for: begun once, canceled when the last one has left."""
+"""A run that several waiters share: canceled when the last one leaves."""
 
 import asyncio
 
@@ -8,20 +8,20 @@ from exporter.collection.shared_run import SharedRuns
 
 
 class Work:
-    """Runs that last until the test ends them; `order` is what they did."""
+    """Runs that last until the test ends them."""
 
     def __init__(self):
         self.ends = []
         self.canceled = 0
 
     async def run(self, run):
-        """Wait for the end."""
+        """Wait until the test ends the run."""
         end = asyncio.get_running_loop().create_future()
         self.ends.append(end)
         try:
             return f"{run.progress}: {await end}"
         except asyncio.CancelledError:
-            # What cleans up may take longer than a moment.
+            # The cleanup of a run may take more than one tick.
             for _ in range(5):
                 await asyncio.sleep(0)
             self.canceled += 1
@@ -30,7 +30,7 @@ class Work:
 
 @pytest.fixture
 def work():
-    """Return work that the test ends."""
+    """Return the work."""
     return Work()
 
 
@@ -47,7 +47,7 @@ async def settle():
 
 
 async def joined(runs, progress="x", waiters=1):
-    """Start a run that so many have joined."""
+    """Start a run, and join it `waiters` times."""
     run = runs.start(progress)
     for _ in range(waiters):
         run.join()
@@ -56,7 +56,7 @@ async def joined(runs, progress="x", waiters=1):
 
 
 async def test_a_run_ends_with_its_result(work, runs):
-    """Until then it can be joined, and has no result."""
+    """Until it has ended, a run can be joined, and has no result."""
     assert runs.current is None
     run = await joined(runs, "mine")
     assert runs.current is run
@@ -73,7 +73,7 @@ async def test_a_run_ends_with_its_result(work, runs):
     assert runs.current is None
 
 
-async def test_a_result_of_which_nobody_has_heard_yet(work, runs):
+async def test_a_result_in_the_same_tick(work, runs):
     """A run that ended in this tick is not joined any more, and keeps its result."""
     run = await joined(runs)
     work.ends[0].set_result(7)
@@ -85,8 +85,8 @@ async def test_a_result_of_which_nobody_has_heard_yet(work, runs):
     await runs.ended()
 
 
-async def test_the_last_to_leave_cancels(work, runs):
-    """Others wait on; a run that nobody waits for is not joined again."""
+async def test_the_last_waiter_to_leave_cancels(work, runs):
+    """A run is canceled when its last waiter leaves, and not joined again."""
     run = await joined(runs, waiters=3)
     assert [run.leave(), run.leave()] == [False, False]
     assert runs.current is run
@@ -102,8 +102,8 @@ async def test_the_last_to_leave_cancels(work, runs):
     assert run.result is None
 
 
-async def test_a_run_that_has_outlasted_somebody(work, runs):
-    """Who comes later starts a second run, which all join from then on; no third."""
+async def test_a_run_that_has_outlasted_a_waiter(work, runs):
+    """Later waiters share a second run; there is no third."""
     first = await joined(runs)
     first.is_overdue = True
     assert runs.current is None
@@ -123,8 +123,8 @@ async def test_a_run_that_has_outlasted_somebody(work, runs):
     assert work.canceled == 2
 
 
-async def test_canceled_runs_count_no_more(work, runs):
-    """What is canceled but has not ended leaves room for a new run."""
+async def test_canceled_runs_no_longer_count(work, runs):
+    """A run that is canceled but has not ended makes room for a new one."""
     first, second = await joined(runs), await joined(runs)
     first.is_overdue = second.is_overdue = True
     assert runs.current is second
@@ -136,7 +136,7 @@ async def test_canceled_runs_count_no_more(work, runs):
 
 
 async def test_closing_waits_for_the_end(work, runs):
-    """All runs are canceled, whoever waits for them."""
+    """Closing cancels all runs, whoever waits for them."""
     await runs.ended()
     several = [await joined(runs, waiters=2), await joined(runs)]
     await runs.aclose()
@@ -147,7 +147,7 @@ async def test_closing_waits_for_the_end(work, runs):
 
 
 async def test_a_run_that_fails(work, runs):
-    """What it raises is its result, and the next run is new."""
+    """The run's exception is its result, and the next run is new."""
     run = await joined(runs)
     work.ends[0].set_exception(ValueError("broken"))
     await runs.ended()
@@ -158,7 +158,7 @@ async def test_a_run_that_fails(work, runs):
 
 
 async def test_when_a_run_started(runs):
-    """On the clock of the event loop."""
+    """The start is on the clock of the event loop."""
     before = asyncio.get_running_loop().time()
     run = await joined(runs)
 

@@ -1,4 +1,4 @@
-"""Scrapes that share runs, in any order of everything that can happen to them."""
+"""Scrapes that share runs, with events in any order."""
 
 import asyncio
 import contextlib
@@ -42,22 +42,22 @@ FAILURE = Failure(reason=Reason.API, problem="broken", advice="wait")
 
 
 def listing():
-    """Return what a collection found: nothing in particular, but not the last one's."""
+    """Return a new, empty listing."""
     return Listing(empty_counts((), V1_STATUSES.values()))
 
 
-class Client:
-    """What stands for the client of a cloud: it is never asked."""
+class FakeClient:
+    """A fake client of a cloud, which sends no requests."""
 
     def __init__(self, cloud, budget, telemetry, memory, clock):
         self.cloud = cloud
         self.clock = clock
 
     def session(self, project, deadline, record):
-        """Return nothing: no poller here asks a cloud."""
+        """Return nothing: no poller here uses a session."""
 
     def try_credentials_again(self):
-        """Do nothing: there are none."""
+        """Do nothing: there are no credentials."""
 
     async def retain(self, projects):
         """Do nothing: nothing is kept for a project."""
@@ -66,8 +66,8 @@ class Client:
         """Do nothing: there are no connections."""
 
 
-class Question:
-    """A poller's question that is under way: the machine answers it."""
+class Poll:
+    """A poll that is running until the machine answers it."""
 
     def __init__(self, poller, progress):
         self.poller = poller
@@ -76,69 +76,69 @@ class Question:
         self.ended = None
         """How the machine let it end."""
 
-        self.outlasted_somebody = False
+        self.outlasted_a_scrape = False
 
 
-class Pollers:
-    """What stands for the pollers: every question waits for the machine."""
+class FakePollers:
+    """Fake pollers, whose polls wait for the machine."""
 
     def __init__(self):
-        self.under_way = []
+        self.running = []
         self.opened = {}
         """The newest poller of each project, by name."""
 
     def open(self, target, settings):
-        """Return one project's poller."""
+        """Return a project's poller."""
         buckets = settings.duration_buckets
         poller = SimpleNamespace(
             operation="training_jobs",
             reading=lambda snapshot: Reading(Labels(), snapshot),
             reconfigure=lambda settings: settings.duration_buckets == buckets,
-            poll=lambda session, progress: self._ask(Question(poller, progress)),
+            poll=lambda session, progress: self._poll(Poll(poller, progress)),
         )
         self.opened[target.project.name] = poller
         return poller
 
     def newest(self, poller):
-        """Return the question that was asked last of those that are under way."""
-        asked = [one for one in self.under_way if one.poller is poller]
-        return asked[-1] if asked else None
+        """Return the poller's newest running poll."""
+        running_before = [one for one in self.running if one.poller is poller]
+        return running_before[-1] if running_before else None
 
-    async def _ask(self, question):
-        self.under_way.append(question)
+    async def _poll(self, poll):
+        self.running.append(poll)
         try:
-            return await question.answer
+            return await poll.answer
         finally:
-            self.under_way.remove(question)
+            self.running.remove(poll)
 
 
 class Scrape:
-    """A scrape, until when it may take, and the questions whose answers it awaits."""
+    """A scrape with its deadline, and the polls it waits for."""
 
-    def __init__(self, task, until, questions):
+    def __init__(self, task, until, polls):
         self.task = task
         self.until = until
-        self.questions = questions
+        self.polls = polls
 
-    def waits_for(self, question):
-        """Return whether that is one of its questions."""
-        return question in self.questions.values()
+    def waits_for(self, poll):
+        """Return whether the scrape waits for this poll."""
+        return poll in self.polls.values()
 
 
 class SharedRunMachine(RuleBasedStateMachine):
     """
-    Every scrape ends in time, with the answers to its questions.
+    Every scrape ends in time, with the results of its polls.
 
-    A question is asked exactly as long as a scrape waits for its answer.
+    A poll runs exactly as long as a scrape waits for it.
     """
 
     def __init__(self):
         super().__init__()
         self.loop = SteppedLoop()
-        self.pollers = Pollers()
+        self.pollers = FakePollers()
         self.patches = contextlib.ExitStack()
         self.patches.enter_context(
-            mock.patch("exporter.collection.collector.CloudClient", Client)
+            mock.patch("exporter.collection.collector.CloudClient", FakeClient)
         )
         product = Product(
             name="training_jobs",
@@ -177,23 +177,21 @@ class SharedRunMachine(RuleBasedStateMachine):
 
     def _scrape(self, seconds, only):
         pollers = self._pollers(only)
-        asked = list(self.pollers.under_way)
+        running_before = list(self.pollers.running)
         task = self.loop.create_task(
             self.collector.collect(
                 seconds, lambda target: only in {None, target.project.name}
             )
         )
         self.loop.step()
-        questions = {
-            name: self.pollers.newest(poller) for name, poller in pollers.items()
-        }
-        for question in questions.values():
-            # Who comes later does not wait for what outlasted somebody.
-            others = [one for one in asked if one.poller is question.poller]
+        polls = {name: self.pollers.newest(poller) for name, poller in pollers.items()}
+        for poll in polls.values():
+            # A later scrape does not wait for a poll that outlasted another.
+            others = [one for one in running_before if one.poller is poll.poller]
             if len(others) < 2:
-                assert not question.outlasted_somebody
+                assert not poll.outlasted_a_scrape
             assert len(others) <= 2
-        return Scrape(task, self.loop.time() + seconds, questions)
+        return Scrape(task, self.loop.time() + seconds, polls)
 
     @rule(
         seconds=st.sampled_from([0.1, 1.0, 10.0, 300.0]),
@@ -201,13 +199,13 @@ class SharedRunMachine(RuleBasedStateMachine):
         only=st.sampled_from([None, "a", "b"]),
     )
     def scrape(self, seconds, count, only):
-        """Some scrapes come."""
+        """Some scrapes start."""
         self.open += [self._scrape(seconds, only) for _ in range(count)]
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), coming=st.booleans())
     def leave(self, data, coming):
-        """Clients go away, all in the same tick; in that, too, another one comes."""
+        """Scrapes are canceled in one tick, in which another may start."""
         leaving = data.draw(
             st.lists(st.sampled_from(self.open), min_size=1, unique_by=id)
         )
@@ -219,7 +217,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         for scrape in leaving:
             assert scrape.task.done()
 
-    @precondition(lambda self: self.pollers.under_way)
+    @precondition(lambda self: self.pollers.running)
     @rule(
         data=st.data(),
         result=st.sampled_from(["listing", "failure", "error", "canceled"]),
@@ -227,38 +225,38 @@ class SharedRunMachine(RuleBasedStateMachine):
         late=st.booleans(),
     )
     def end(self, data, result, leaving, late):
-        """Runs end, perhaps in the tick in which somebody leaves or a time is over."""
+        """Polls end, perhaps in the tick in which a scrape is canceled or times out."""
         ending = data.draw(
-            st.lists(st.sampled_from(self.pollers.under_way), min_size=1, unique_by=id)
+            st.lists(st.sampled_from(self.pollers.running), min_size=1, unique_by=id)
         )
-        for question in ending:
-            question.ended = result
+        for poll in ending:
+            poll.ended = result
             match result:
                 case "listing":
-                    question.answer.set_result(listing())
+                    poll.answer.set_result(listing())
                 case "failure":
-                    question.answer.set_exception(CollectionError(FAILURE))
+                    poll.answer.set_exception(CollectionError(FAILURE))
                 case "error":
-                    question.answer.set_exception(UnexpectedError)
+                    poll.answer.set_exception(UnexpectedError)
                 case "canceled":
-                    question.answer.cancel()
+                    poll.answer.cancel()
         if leaving and self.open:
             data.draw(st.sampled_from(self.open)).task.cancel()
         if late:
             self.loop.advance(1.0)
         self.loop.step()
 
-    @precondition(lambda self: self.pollers.under_way)
+    @precondition(lambda self: self.pollers.running)
     @rule(data=st.data())
-    def stand(self, data):
-        """The jobs are there; what goes with them is still asked for."""
+    def publish_partial_result(self, data):
+        """A poll has its jobs, and goes on with the rest."""
         data.draw(
-            st.sampled_from(self.pollers.under_way)
+            st.sampled_from(self.pollers.running)
         ).progress.partial_result = PartialResult(listing())
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 100.0]))
     def wait(self, seconds):
-        """Time passes, and that of some scrapes is over."""
+        """Time passes, and some scrapes time out."""
         self.loop.advance(seconds)
 
     @precondition(lambda self: len(self.open) > 2)
@@ -267,7 +265,7 @@ class SharedRunMachine(RuleBasedStateMachine):
         bounds=st.sampled_from([(60.0,), (120.0,)]),
     )
     def reload(self, projects, bounds):
-        """The configuration changes: projects come, go and start anew."""
+        """The configuration changes: projects come and go, or start over."""
 
         async def configure():
             self.collector.configure(
@@ -279,47 +277,47 @@ class SharedRunMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.open) > 4)
     @rule()
     def close_and_start_again(self):
-        """The exporter ends under its scrapes, and another one begins."""
-        for question in self.pollers.under_way:
-            question.ended = "canceled"
+        """The exporter is closed while scrapes run, and another one starts."""
+        for poll in self.pollers.running:
+            poll.ended = "canceled"
         self.loop.step(self.collector.aclose())
-        self._look_at_what_ended()
+        self._check_ended()
         assert not self.open
-        assert not self.pollers.under_way
+        assert not self.pollers.running
         assert not self.loop.tasks()
         self.loop.step(self._start())
 
     @invariant()
-    def asks_while_somebody_waits(self):
-        """Questions are asked for those who wait, and nobody waits without one."""
-        self._look_at_what_ended()
+    def polls_only_for_waiting_scrapes(self):
+        """Every poll has a scrape that waits for it, and vice versa."""
+        self._check_ended()
         for scrape in self.open:
             assert self.loop.time() < scrape.until
-            assert any(map(scrape.waits_for, self.pollers.under_way))
-        for question in self.pollers.under_way:
-            assert any(scrape.waits_for(question) for scrape in self.open)
+            assert any(map(scrape.waits_for, self.pollers.running))
+        for poll in self.pollers.running:
+            assert any(scrape.waits_for(poll) for scrape in self.open)
         if not self.open:
             assert not self.loop.tasks()
         assert not self.loop.errors
 
-    def _look_at_what_ended(self):
+    def _check_ended(self):
         ended = [scrape for scrape in self.open if scrape.task.done()]
         self.open = [scrape for scrape in self.open if not scrape.task.done()]
         for scrape in ended:
             if scrape.task.cancelled():
                 continue
             reports = {one.target.project.name: one for one in scrape.task.result()}
-            assert reports.keys() == scrape.questions.keys()
-            for name, question in scrape.questions.items():
+            assert reports.keys() == scrape.polls.keys()
+            for name, poll in scrape.polls.items():
                 result = reports[name].outcome.result
-                if question.ended is None:
-                    question.outlasted_somebody = True
+                if poll.ended is None:
+                    poll.outlasted_a_scrape = True
                     assert self.loop.time() >= scrape.until
-                self._check_result(question, result)
+                self._check_result(poll, result)
 
     @staticmethod
-    def _check_result(question, result):
-        match question.ended:
+    def _check_result(poll, result):
+        match poll.ended:
             case None | "canceled":
                 why = (
                     result
@@ -327,29 +325,29 @@ class SharedRunMachine(RuleBasedStateMachine):
                     else result.partial_failures[0]
                 )
                 assert why.reason is Reason.TIMEOUT
-                assert (result is why) == (question.progress.partial_result is None)
+                assert (result is why) == (poll.progress.partial_result is None)
             case "listing":
-                assert result is question.answer.result()
+                assert result is poll.answer.result()
             case "failure":
                 assert result is FAILURE
             case "error":
                 assert result.reason is Reason.RESPONSE
 
     def teardown(self):
-        """Whatever happened: the next scrape is whole, and nothing is left."""
+        """Whatever happened, the next scrape is complete, and nothing leaks."""
         try:
             for scrape in self.open:
                 scrape.task.cancel()
             self.loop.step()
-            self._look_at_what_ended()
+            self._check_ended()
             scrape = self._scrape(10.0, None)
-            for question in list(self.pollers.under_way):
-                question.ended = "listing"
-                question.answer.set_result(listing())
+            for poll in list(self.pollers.running):
+                poll.ended = "listing"
+                poll.answer.set_result(listing())
             self.loop.step()
             assert scrape.task.done()
             self.open.append(scrape)
-            self._look_at_what_ended()
+            self._check_ended()
             self.loop.step(self.collector.aclose())
         finally:
             self.patches.close()
