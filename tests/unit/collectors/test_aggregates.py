@@ -1,4 +1,4 @@
-"""Numbers, durations and ages of jobs, added page by page."""
+"""Numbers, durations and ages of jobs, added up page by page."""
 
 import pytest
 
@@ -11,7 +11,7 @@ RUNNING, WAITING, COMPLETED = V1_STATUSES[8], V1_STATUSES[7], V1_STATUSES[10]
 
 
 def test_a_histogram():
-    """Its counts are cumulative, and a duration at a bound belongs to it."""
+    """Counts are cumulative, and a bucket includes its bound."""
     histogram = DurationHistogram([0, 0])
     histogram.add((1000, 2000), [2001, 1000, 999])
     histogram.add((1000, 2000), [1500])
@@ -23,7 +23,7 @@ def test_a_histogram():
 
 
 def test_jobs_that_have_just_started():
-    """A duration of nothing is one."""
+    """A duration of 0 counts as a duration."""
     histogram = DurationHistogram([0])
     histogram.add((10,), [0])
 
@@ -31,7 +31,7 @@ def test_jobs_that_have_just_started():
 
 
 def test_a_copy_of_a_histogram_is_its_own():
-    """What is added later does not change it."""
+    """Durations added to the histogram do not change its copy."""
     histogram = DurationHistogram([0])
     histogram.add((10,), [5])
     copy = histogram.copy()
@@ -42,7 +42,7 @@ def test_a_copy_of_a_histogram_is_its_own():
 
 
 def counted(*jobs):
-    """Return counts of jobs: a status, durations and times of creation."""
+    """Return counts of jobs: a status, durations and creation times."""
     counts = empty_counts((10,), [RUNNING, WAITING, COMPLETED])
     for status, durations, created in jobs:
         counts.add(status, max(len(durations), len(created)), durations, created)
@@ -50,7 +50,7 @@ def counted(*jobs):
 
 
 def test_jobs_by_status():
-    """Each is counted, statuses that nobody knows too; durations are by phase."""
+    """Unknown statuses are counted, too; durations are kept by phase."""
     counts = counted(
         (RUNNING, [5, 20], [300, 200]),
         (RUNNING, [6], [400]),
@@ -63,13 +63,13 @@ def test_jobs_by_status():
     assert counts.statuses == {RUNNING: 3, WAITING: 1, COMPLETED: 1, UNRECOGNIZED: 1}
     assert counts.durations[Phase.RUNNING] == DurationHistogram([2], 3, 31, 20)
     assert counts.durations[Phase.SUCCEEDED] == DurationHistogram([1], 1, 7, 7)
-    # A job that has not started has no duration, and a finished one no age.
+    # A job that has not started has no duration, and a finished one has no age.
     assert Phase.PENDING not in counts.durations
     assert counts.oldest_created == {Phase.RUNNING: 200, Phase.PENDING: 100}
 
 
 def test_counts_of_other_jobs_are_added():
-    """As if all had been counted together."""
+    """Adding counts is the same as counting all jobs together."""
     first = [(RUNNING, [5, 20], [300, 200])]
     second = [(RUNNING, [30], [100]), (WAITING, [], [90]), (UNRECOGNIZED, [], [70])]
     for one, other in ((first, second), (second, first)):

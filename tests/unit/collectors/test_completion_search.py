@@ -1,4 +1,4 @@
-"""Which requests look for the jobs that have finished where jobs are only counted."""
+"""Which requests find the finished jobs while jobs are only counted."""
 
 import asyncio
 
@@ -37,19 +37,19 @@ def unfinished(number, name):
     return Job(number, name, V1_STATUSES[8], START + number)
 
 
-class Listed:
-    """An API with these jobs, the oldest first; it remembers what it was asked."""
+class RecordingApi:
+    """An API with these jobs, the oldest first, that records its requests."""
 
     def __init__(self, *jobs, ignores_names=False):
         self.jobs = list(jobs)
         self.ignores_names = ignores_names
-        self.asked = []
+        self.requested = []
 
     async def fetch(self, query, number, size):
         """Answer a page."""
         assert size == SIZE
         order = "newest" if query.newest_first else "oldest"
-        self.asked.append((query.name or query.statuses, order, number))
+        self.requested.append((query.name or query.statuses, order, number))
         return self.page(query, number)
 
     def page(self, query, number):
@@ -67,13 +67,13 @@ class Listed:
         return Page(found[(number - 1) * SIZE : number * SIZE], len(found), NOW)
 
 
-def found_by(api, baseline, *, sees=(), newest=None, complete=False):
-    """Search; return the IDs of the finished jobs that the observer knows by then."""
+def found_by(api, baseline, *, observed=(), newest=None, complete=False):
+    """Search; return the IDs of the finished jobs that the observer then knows."""
     snapshot = Snapshot(
         empty_counts((), V1_STATUSES.values()), v1_status, baseline, complete=complete
     )
     snapshot.newest_page = newest
-    for row in sees:
+    for row in observed:
         snapshot.observer.observe(Page([row], 1, NOW))
     paginator = paging(
         DESCRIBED_V1,
@@ -92,50 +92,50 @@ def known(*jobs, since=START + 10_000):
 
 
 def test_a_complete_listing_needs_no_search():
-    """All jobs were seen."""
-    api = Listed(job(1, "one"))
+    """A complete listing has seen all jobs."""
+    api = RecordingApi(job(1, "one"))
 
     assert found_by(api, known(unfinished(1, "one")), complete=True) == set()
-    assert api.asked == []
+    assert api.requested == []
 
 
 def test_a_job_that_is_gone_is_looked_up_by_name():
     """One request, unless it is not among the newest jobs of that name."""
-    api = Listed(job(1, "One"), job(2, "two"))
+    api = RecordingApi(job(1, "One"), job(2, "two"))
 
     assert found_by(api, known(unfinished(1, "one"))) == {1}
-    assert api.asked == [("one", "newest", 1)]
+    assert api.requested == [("one", "newest", 1)]
 
 
 @pytest.mark.parametrize("status", [8, 10])
 def test_a_job_that_was_seen_is_not_looked_up(status):
-    """Neither one that goes on, nor one whose end is known already."""
-    api = Listed(job(1, "one", status))
+    """Neither an unfinished job nor one known to have finished is looked up."""
+    api = RecordingApi(job(1, "one", status))
 
-    found = found_by(api, known(unfinished(1, "one")), sees=[api.jobs[0]])
+    found = found_by(api, known(unfinished(1, "one")), observed=[api.jobs[0]])
 
     assert found == ({1} if status == 10 else set())
-    assert api.asked == []
+    assert api.requested == []
 
 
 def test_a_job_without_a_name_is_not_looked_up():
-    """Its search would be a listing of all jobs."""
-    api = Listed(job(1, ""))
+    """A search for an empty name would list all jobs."""
+    api = RecordingApi(job(1, ""))
 
     assert found_by(api, known(unfinished(1, ""))) == set()
-    assert api.asked == []
+    assert api.requested == []
 
 
-def test_only_the_beginning_of_a_long_name():
+def test_a_long_name_is_cut_off():
     """The API searches for 64 characters at most."""
-    api = Listed(job(1, "n" * 70))
+    api = RecordingApi(job(1, "n" * 70))
 
     assert found_by(api, known(unfinished(1, "n" * 70))) == {1}
-    assert api.asked == [("n" * 64, "newest", 1)]
+    assert api.requested == [("n" * 64, "newest", 1)]
 
 
 @pytest.mark.parametrize(
-    ("position", "is_deleted", "asked"),
+    ("position", "is_deleted", "requested"),
     [
         (8, False, []),
         (5, False, [3, 2]),
@@ -146,42 +146,42 @@ def test_only_the_beginning_of_a_long_name():
         (4, True, [3, 2, 1]),
     ],
 )
-def test_older_jobs_of_the_same_name(position, is_deleted, asked):
+def test_older_jobs_of_the_same_name(position, is_deleted, requested):
     """They are read in order of creation, back to when the job was created."""
-    api = Listed(*[job(number, f"train-{number}") for number in range(1, 11)])
+    api = RecordingApi(*[job(number, f"train-{number}") for number in range(1, 11)])
     if is_deleted:
-        # Another one is just as old.
+        # Another one is exactly as old.
         created = START + position
         api.jobs[position - 1] = job(99, "train", created=created)
 
     found = found_by(api, known(unfinished(position, "train")))
 
     assert found == (set() if is_deleted else {position})
-    assert api.asked == [
+    assert api.requested == [
         ("train", "newest", 1),
-        *[("train", "oldest", number) for number in asked],
+        *[("train", "oldest", number) for number in requested],
     ]
 
 
-def test_a_search_that_is_ignored_is_given_up():
-    """Jobs of other names show that the API does not search: older ones are not read."""
+def test_an_ignored_search_ends():
+    """Jobs of other names show that the API ignores the search, so it ends."""
     rows = [job(number, "x") for number in range(1, 11)]
-    api = Listed(*rows, ignores_names=True)
+    api = RecordingApi(*rows, ignores_names=True)
 
     assert found_by(api, known(unfinished(1, "train"))) == set()
-    assert api.asked == [("train", "newest", 1)]
+    assert api.requested == [("train", "newest", 1)]
 
 
-def test_a_job_that_is_found_although_the_search_is_ignored():
-    """It counts all the same."""
-    api = Listed(job(1, "x"), ignores_names=True)
+def test_a_job_found_by_an_ignored_search():
+    """A job that is found counts, even if the API ignores the search."""
+    api = RecordingApi(job(1, "x"), ignores_names=True)
 
     assert found_by(api, known(unfinished(1, "train"))) == {1}
 
 
-def test_jobs_that_were_deleted_meanwhile():
-    """An empty page says nothing of the pages before it."""
-    api = Listed(*[job(number, "train") for number in range(1, 8)])
+def test_jobs_deleted_during_the_search():
+    """An empty page says nothing about the pages before it."""
+    api = RecordingApi(*[job(number, "train") for number in range(1, 8)])
     shrunk = [job(1, "train"), job(2, "train")]
     page = api.page
 
@@ -193,47 +193,47 @@ def test_jobs_that_were_deleted_meanwhile():
     api.page = then_shrink
 
     assert found_by(api, known(unfinished(1, "train"))) == {1}
-    assert [number for _, _, number in api.asked] == [1, 2, 1]
+    assert [number for _, _, number in api.requested] == [1, 2, 1]
 
 
 @pytest.mark.parametrize(
-    ("since", "asked"),
+    ("since", "requested"),
     [(10, []), (9, []), (8, [3]), (7, [3, 2]), (5, [3, 2]), (4, [3, 2, 1])],
 )
-def test_the_newest_jobs(since, asked):
-    """They are read back to the last collection, of which nothing older is missing."""
-    api = Listed(*[job(number) for number in range(1, 11)])
+def test_the_newest_jobs(since, requested):
+    """The newest jobs are read back to the last collection."""
+    api = RecordingApi(*[job(number) for number in range(1, 11)])
     newest = api.page(NEWEST_JOBS, 1)
 
     found = found_by(api, known(since=START + since), newest=newest)
 
     assert found == set(range(since, 11))
-    assert api.asked == [((), "oldest", number) for number in asked]
+    assert api.requested == [((), "oldest", number) for number in requested]
 
 
 @pytest.mark.parametrize("total", [0, None])
 def test_without_jobs_or_a_total_only_the_newest_are_known(total):
-    """There are no pages before the first then."""
-    api = Listed()
+    """Without jobs or a total, only the first page is read."""
+    api = RecordingApi()
     newest = Page([job(1)] if total is None else [], total, NOW)
 
     assert found_by(api, known(since=0), newest=newest) == (
         {1} if newest.rows else set()
     )
-    assert api.asked == []
+    assert api.requested == []
 
 
 def test_jobs_without_dates_end_the_search():
-    """Whether older ones matter is not known then."""
-    api = Listed(*[job(number, created=0) for number in range(1, 11)])
+    """Without dates, it is unknown whether older jobs matter."""
+    api = RecordingApi(*[job(number, created=0) for number in range(1, 11)])
 
     assert found_by(api, known(since=0), newest=api.page(NEWEST_JOBS, 1)) == set()
-    assert api.asked == []
+    assert api.requested == []
 
 
-def test_older_jobs_that_contradict_themselves():
-    """A page with fewer jobs than its total says may lack the one that is looked for."""
-    api = Listed(*[job(number) for number in range(1, 11)])
+def test_older_jobs_with_contradictory_totals():
+    """A page with fewer jobs than its total implies may lack the job looked for."""
+    api = RecordingApi(*[job(number) for number in range(1, 11)])
     newest = api.page(NEWEST_JOBS, 1)
     page = api.page
     api.page = lambda query, number: Page(page(query, number).rows[1:], 10, NOW)
@@ -243,8 +243,8 @@ def test_older_jobs_that_contradict_themselves():
 
 
 def test_the_first_time_the_unfinished_jobs_are_listed_again():
-    """What was on neither list before is known from then on."""
-    api = Listed(job(1, status=8), job(2, status=7), job(3, status=10))
+    """Unfinished jobs that the snapshot has not observed become known."""
+    api = RecordingApi(job(1, status=8), job(2, status=7), job(3, status=10))
     snapshot = Snapshot(empty_counts((), V1_STATUSES.values()), v1_status)
     snapshot.complete = False
     snapshot.observer.observe(Page([job(4, status=8)], 1, NOW))
@@ -257,14 +257,16 @@ def test_the_first_time_the_unfinished_jobs_are_listed_again():
     asyncio.run(find_completions(paginator, snapshot))
 
     assert snapshot.observer.unfinished.keys() == {1, 2, 4}
-    assert {statuses for statuses, _, _ in api.asked} == set(DESCRIBED_V1.unfinished)
+    assert {statuses for statuses, _, _ in api.requested} == set(
+        DESCRIBED_V1.unfinished
+    )
 
 
-def test_the_first_time_an_ignored_filter_is_not_believed():
-    """A list of other jobs than were asked for says nothing."""
-    api = Listed(job(1, status=8), job(2, status=7), job(3, status=10))
+def test_the_first_time_an_ignored_filter_is_not_trusted():
+    """A list of jobs of other statuses is not used."""
+    api = RecordingApi(job(1, status=8), job(2, status=7), job(3, status=10))
     page = api.page
     api.page = lambda _, number: page(Query(), number)
 
     assert found_by(api, FIRST_COLLECTION) == set()
-    assert len(api.asked) == len(DESCRIBED_V1.unfinished)
+    assert len(api.requested) == len(DESCRIBED_V1.unfinished)

@@ -1,4 +1,4 @@
-"""Which pages are believed: each by itself, and all of a list together."""
+"""Which pages are accepted: each by itself, and all pages of a list together."""
 
 from array import array
 
@@ -29,18 +29,18 @@ RUNNING, WAITING = V1_STATUSES[8], V1_STATUSES[7]
 
 
 def page(ids, total):
-    """Return a page of jobs with those IDs."""
+    """Return a page of jobs with these IDs."""
     return Page([V1Job(one) for one in ids], total, 0.0)
 
 
 def read(*pages, size=3, has_new_job=False, kind=list):
-    """Return what was read: pairs of a page's IDs and its total."""
+    """Return pages as they were read, from pairs of IDs and a total."""
     records = tuple(PageRecord(total, kind(ids)) for ids, total in pages)
     return PagesRead(size, records, has_new_job)
 
 
 def numbers(ids):
-    """Return IDs as long lists of numbers are kept."""
+    """Return IDs in the form that long lists of numbers are kept in."""
     return array("q", ids)
 
 
@@ -52,7 +52,7 @@ KINDS = pytest.mark.parametrize("kind", [list, numbers])
     [(3, 10, 3), (2, 10, 2), (2, 2, 3), (2, None, 3), (0, 10, 3), (1, 2, 1), (3, 3, 3)],
 )
 def test_the_length_of_pages(listed, total, length):
-    """A first page that is shorter than asked for, and not the last, shows it."""
+    """A first page that is short, but not the last, shows the page length."""
     assert length_of_pages(page(range(listed), total), 3) == length
 
 
@@ -75,13 +75,13 @@ def test_the_length_of_pages(listed, total, length):
         ([], 1, 1, "page 1 has 0 objects, and 1 by its own total of 1"),
     ],
 )
-def test_what_contradicts_itself(ids, total, number, problem):
-    """A page's jobs are as many as its own total leaves for it, each of them once."""
+def test_contradictory_pages(ids, total, number, problem):
+    """The number of rows must match the page's own total, and IDs must be unique."""
     assert contradiction_of(page(ids, total), number, 3) == problem
 
 
-def test_a_contradiction_is_told():
-    """The failure says what contradicts what."""
+def test_a_contradiction_is_reported():
+    """The failure names both sides of the contradiction."""
     raise_if_contradictory(page([1], 1), 1, 3)
     with pytest.raises(ContradictionError) as caught:
         raise_if_contradictory(page([1], 2), 1, 3)
@@ -94,7 +94,7 @@ def test_a_contradiction_is_told():
     assert failure.advice
 
 
-def test_what_was_read():
+def test_numbers_of_what_was_read():
     """Totals may differ, and a job on two pages is listed twice."""
     found = read(([1, 2, 3], 4), ([3], 5), ([], None))
 
@@ -116,7 +116,7 @@ def test_what_was_read():
     ],
 )
 def test_the_length_of_a_page(pages, length):
-    """Only a second page shows how long a full one is."""
+    """Only a second page shows how long a full page is."""
     assert read(*pages, size=5).page_length == length
 
 
@@ -135,17 +135,17 @@ def test_the_length_of_a_page(pages, length):
     ],
 )
 def test_the_end_of_a_list(pages, is_at_its_end):
-    """It ends with an empty page, or a short one where all pages count as many jobs."""
+    """It ends with an empty page, or a short one if all pages report one total."""
     assert is_exhausted(read(*pages)) is is_at_its_end
 
 
 @KINDS
 def test_a_list_that_has_not_moved(kind):
-    """All totals are the number of jobs, each is there once, and none is new."""
-    still = [([1, 2, 3], 4), ([4], 4)]
+    """All totals are the number of jobs, each job is there once, and none is new."""
+    unchanged = [([1, 2, 3], 4), ([4], 4)]
 
-    assert is_consistent(read(*still, kind=kind))
-    assert not is_consistent(read(*still, kind=kind, has_new_job=True))
+    assert is_consistent(read(*unchanged, kind=kind))
+    assert not is_consistent(read(*unchanged, kind=kind, has_new_job=True))
     assert not is_consistent(read(([1, 2, 3], 4), ([4], 5), kind=kind))
     assert not is_consistent(read(([1, 2, 3], 5), ([4], 5), kind=kind))
     assert not is_consistent(read(([1, 2, 3], None), ([4], None), kind=kind))
@@ -155,7 +155,7 @@ def test_a_list_that_has_not_moved(kind):
 
 
 def test_ids_of_both_kinds():
-    """Texts and numbers are compared with each other."""
+    """Text and numeric IDs are compared with each other."""
     texts = PageRecord(3, ["a", 2])
     assert is_consistent(PagesRead(2, (texts, PageRecord(3, numbers([1]))), False))
     assert not is_consistent(PagesRead(2, (texts, PageRecord(3, numbers([2]))), False))
@@ -163,10 +163,10 @@ def test_ids_of_both_kinds():
 
 @KINDS
 @pytest.mark.parametrize(
-    ("second", "stands"),
+    ("second", "is_confirmed"),
     [
         ([([1, 2, 3], 4), ([4], 4)], True),
-        # A job was deleted meanwhile.
+        # A job was deleted in between.
         ([([1, 2, 4], 3)], True),
         ([([1, 2, 3], 4), ([5], 4)], False),
         ([([1, 2, 3], 4), ([3], 4)], False),
@@ -176,15 +176,15 @@ def test_ids_of_both_kinds():
         ([([1, 2, 3], None)], False),
     ],
 )
-def test_the_second_reading(kind, second, stands):
-    """It stands if it finds nothing new, each job once, and as many as it says."""
+def test_the_second_reading(kind, second, is_confirmed):
+    """It confirms the first if nothing is new, and its own total is right."""
     first = read(([1, 2, 3], 5), ([4], 4), kind=kind)
 
-    assert confirms(read(*second, kind=kind), first) is stands
+    assert confirms(read(*second, kind=kind), first) is is_confirmed
 
 
-def test_the_jobs_of_a_filter():
-    """Jobs of other statuses, or a total without jobs, show that it is ignored."""
+def test_whether_a_filter_is_obeyed():
+    """Jobs of other statuses, or a total without jobs, show an ignored filter."""
 
     def counted(**numbers):
         counts = empty_counts((), V1_STATUSES.values())

@@ -1,4 +1,4 @@
-"""Finished jobs whose rows have not changed count as they did, without being decoded."""
+"""Rows of finished jobs that have not changed are counted without being decoded."""
 
 import asyncio
 import json
@@ -33,8 +33,8 @@ DESCRIPTION, STATUS_OF = DESCRIBED["v1"]
 DECODE = msgspec.json.Decoder(list[V1Job]).decode
 
 
-class Collecting:
-    """What lists all jobs again and again, as a poller does."""
+class RepeatedListing:
+    """Lists all jobs repeatedly, as a poller does."""
 
     def __init__(self, fetch, size):
         self.fetch = fetch
@@ -43,7 +43,7 @@ class Collecting:
         self.decoded = 0
 
     def paginator(self):
-        """Return what a collection reads pages with."""
+        """Return the paginator of a collection."""
         baseline = self.completions.baseline
 
         def new_snapshot():
@@ -53,7 +53,7 @@ class Collecting:
         return paging(DESCRIPTION, self.fetch, self.hints, new_snapshot)
 
     async def collect(self):
-        """Return what a collection of all jobs comes to, and what it leaves behind."""
+        """List all jobs; return counts, unfinished jobs and the new baseline."""
         paginator = self.paginator()
         read = paginator.api.page
 
@@ -90,7 +90,7 @@ def odd_move(chance, jobs):
     st.lists(st.integers(0, 6), max_size=12),
 )
 def test_known_rows_count_like_others(seed, size, oddness, moves):
-    """Each collection finds what one finds that knows nothing, also the completions."""
+    """Each collection finds what one without known rows finds, completions included."""
     chance = random.Random(seed)
     jobs = Jobs(Kind.TRAINING, seed=seed)
     jobs.history(chance.randrange(40), NOW - chance.choice([60, 7200]))
@@ -100,7 +100,10 @@ def test_known_rows_count_like_others(seed, size, oddness, moves):
     for status in [8, 8, 7]:
         jobs.create_job(status, created=NOW - 30)
     moving = MovingJobs("v1", jobs, chance, pace=0.0)
-    knowing, forgetful = Collecting(moving.fetch, size), Collecting(moving.fetch, size)
+    incremental, full = (
+        RepeatedListing(moving.fetch, size),
+        RepeatedListing(moving.fetch, size),
+    )
 
     async def run():
         for number in [0, 0, 0, *moves]:
@@ -109,9 +112,9 @@ def test_known_rows_count_like_others(seed, size, oddness, moves):
                 one_move(chance, jobs, moving.now)
                 if jobs.jobs and chance.random() < oddness:
                     odd_move(chance, jobs)
-            forgetful.hints.finished.clear()
-            assert await knowing.collect() == await forgetful.collect()
-            assert knowing.completions.so_far == forgetful.completions.so_far, (
+            full.hints.finished.clear()
+            assert await incremental.collect() == await full.collect()
+            assert incremental.completions.so_far == full.completions.so_far, (
                 "completions"
             )
 
@@ -125,76 +128,77 @@ async def test_only_other_rows_are_decoded():
     old = jobs.create_job(8, created=NOW - 3000)
     young, _ = (jobs.create_job(8, created=NOW - 30) for _ in range(2))
     moving = MovingJobs("v1", jobs, random.Random(1), pace=0.0)
-    collecting = Collecting(moving.fetch, 10)
+    listing = RepeatedListing(moving.fetch, 10)
 
     async def decoded(times):
         numbers = []
         for _ in range(times):
             moving.now += 60
-            collecting.decoded = 0
-            await collecting.collect()
-            numbers.append(collecting.decoded)
+            listing.decoded = 0
+            await listing.collect()
+            numbers.append(listing.decoded)
         return numbers
 
-    # The first collection has no baseline: it looks at each job. Then each learns a page.
+    # The first collection has no baseline, and looks at each job. Later ones learn a
+    # page each.
     first, *learning, last, again = await decoded(6)
     assert (first, learning[0], last, again) == (28, 28, 3, 3)
     assert sorted(set(learning), reverse=True) == learning
     # A young job has finished: it may be a completion each time.
     jobs.finish_job(young, 10, moving.now)
     assert await decoded(2) == [3, 3]
-    # An old one has finished: the last page is learned again.
+    # An old job has finished: the last page is learned again.
     jobs.finish_job(old, 10, moving.now)
     assert await decoded(3) == [3, 8, 2]
-    # The first job is gone: all rows move, and some to the page before.
+    # The first job is deleted: all rows move, some to the previous page.
     jobs.delete_job(jobs.jobs[0])
     first, *learning, last = await decoded(5)
     assert (first, learning[0], last) == (27, 27, 2)
 
 
 async def test_finished_jobs_of_unknown_age():
-    """They may be young, so that they are decoded each time."""
+    """They may be young, so they are decoded each time."""
 
     async def fetch(query, number, size):
         rows = [V1Job(job_id, "a", 10, None) for job_id in range(5)]
         return Page(rows, len(rows), NOW)
 
-    collecting = Collecting(fetch, 10)
+    listing = RepeatedListing(fetch, 10)
     for _ in range(3):
-        collecting.decoded = 0
-        await collecting.collect()
-        assert collecting.decoded == 5
+        listing.decoded = 0
+        await listing.collect()
+        assert listing.decoded == 5
 
 
-async def test_pages_that_are_gone_are_forgotten():
-    """What is known of a page takes no memory once the page is another."""
+async def test_changed_pages_take_no_memory():
+    """Known rows take no memory once their page has changed."""
     jobs = Jobs(Kind.TRAINING)
     jobs.history(25, NOW - 7200)
     jobs.create_job(8, created=NOW - 30)
     moving = MovingJobs("v1", jobs, random.Random(1), pace=0.0)
-    collecting = Collecting(moving.fetch, 10)
+    listing = RepeatedListing(moving.fetch, 10)
     for _ in range(4):
-        await collecting.collect()
-    known = len(collecting.hints.finished)
+        await listing.collect()
+    known = len(listing.hints.finished)
     for job in list(jobs.jobs):
         jobs.delete_job(job)
-    await collecting.collect()
+    await listing.collect()
 
-    assert (known, collecting.hints.finished) == (3, {})
+    assert (known, listing.hints.finished) == (3, {})
 
 
-async def test_some_of_the_known_rows():
-    """Where some jobs of a page have been counted already, only the others count."""
+async def test_some_known_rows_are_counted_already():
+    """If some known rows were counted already, only the others are counted."""
     jobs = Jobs(Kind.TRAINING)
     for _ in range(8):
         job = jobs.create_job(8, created=NOW - 7200)
         jobs.finish_job(job, 10, NOW - 3600)
     jobs.create_job(8, created=NOW)
-    collecting = Collecting(MovingJobs("v1", jobs, random.Random(1), 0.0).fetch, 10)
+    listing = RepeatedListing(MovingJobs("v1", jobs, random.Random(1), 0.0).fetch, 10)
     for _ in range(2):
-        await collecting.collect()
-    paginator = collecting.paginator()
-    pages = IncrementalPages(paginator.pages(ALL_JOBS), collecting.hints.finished)
+        await listing.collect()
+    paginator = listing.paginator()
+    pages = IncrementalPages(paginator.pages(ALL_JOBS), listing.hints.finished)
     page, content = await pages.read(1), pages.new_content()
     pages.add(content, page, [0, 3, 8])
 
@@ -223,7 +227,7 @@ async def test_some_of_the_known_rows():
     st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", ":")]),
 )
 def test_rows_after_the_first_ones(fields, number, indent, separators):
-    """Wherever a row ends, those after it are decoded, however the JSON is spaced."""
+    """Rows after the known ones are decoded, however the JSON is formatted."""
     jobs = [{"job_id": index, **one} for index, one in enumerate(fields)]
     text = json.dumps({"jobs": jobs}, indent=indent, separators=separators)
     rows = v1_listing.decode(text.encode()).rows
@@ -234,7 +238,7 @@ def test_rows_after_the_first_ones(fields, number, indent, separators):
 
 
 def test_other_rows_are_not_the_same():
-    """Rows are known by all their bytes."""
+    """A row is known only if all its bytes are the same."""
     rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', DECODE)
     end = rows.end_of(1)
 
@@ -245,7 +249,7 @@ def test_other_rows_are_not_the_same():
 
 
 async def test_scrapes_agree_with_the_cloud():
-    """Over HTTP: each scrape has the cloud's numbers, while jobs start, end and go."""
+    """Scrapes over HTTP have the cloud's numbers while jobs change."""
     cloud = simulated("a")
     training = cloud.projects[0].training
     training.history(30, cloud.clock.now() - 3600)

@@ -1,4 +1,4 @@
-"""What the status page finds wrong with limits, as the alerts do."""
+"""The status page finds the same problems with limits as the alerts."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from exporter.collectors.jobs.statuses import V1_STATUSES
     ],
 )
 def test_limits(running, waiting, quota, expected):
-    """A quota of 0 makes jobs wait; a limit of 0 without jobs needs none deleted."""
+    """A quota of 0 keeps jobs waiting; a limit of 0 needs jobs to delete."""
     counts = JobCounts((), {V1_STATUSES[8]: running, V1_STATUSES[7]: waiting})
     problems = job_problems(counts, quota, None, 0.0, alerts.Thresholds())
     found = [problem.alert for problem in problems]

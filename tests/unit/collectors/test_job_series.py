@@ -1,4 +1,4 @@
-"""Series of single jobs: opt-in, unfinished ones, the longest running first, capped."""
+"""Series of single jobs: opt-in, unfinished, the longest running first, limited."""
 
 import pytest
 
@@ -19,7 +19,7 @@ ENABLED = JobSeries(enabled=True, max_per_project=3)
 
 
 def shown(scrape, name, kind="training"):
-    """Return the value of a name's series by job ID."""
+    """Return the values of a metric by job ID."""
     return {
         dict(labels)["job_id"]: value
         for labels, value in scrape.series(name, project="a", kind=kind).items()
@@ -40,7 +40,7 @@ def with_jobs(training_api="v1"):
     return cloud
 
 
-async def test_nothing_by_default():
+async def test_no_series_by_default():
     """Without `job_series` there are none."""
     async with exporting_from(with_jobs()) as exporter:
         scrape = await exporter.scrape()
@@ -52,7 +52,7 @@ async def test_nothing_by_default():
 @pytest.mark.parametrize("api", ["v1", "v2"])
 @pytest.mark.slow
 async def test_the_longest_running_come_first(api, limit):
-    """So many as are allowed are shown; how many are not is told."""
+    """Only `job_series` of them have series; the number of the others is exported."""
     cloud = with_jobs(api)
     unfinished = [job for job in cloud.projects[0].training.jobs if not job.ended]
     by_age = {round(cloud.clock.now() - job.created): job for job in unfinished}
@@ -97,7 +97,7 @@ async def test_jobs_that_have_not_started_come_last():
 
 
 async def test_remaining_durations():
-    """What is left of a visualization job comes from its details, one request each."""
+    """A visualization job's remaining time takes one request for its details."""
     cloud = with_jobs()
     async with exporting_from(cloud, job_series=ENABLED) as exporter:
         scrape = await exporter.scrape()
@@ -133,7 +133,7 @@ async def test_a_job_that_does_not_stop_by_itself():
     ids=["refused", "unsuccessful", "truncated", "hangs", "gone"],
 )
 async def test_details_that_fail_cost_only_themselves(fault, errors):
-    """The other jobs' stand, and everything else; a job that is gone is no error."""
+    """The other jobs keep their series; a job that was deleted is no error."""
     cloud = with_jobs()
     fault.api = "visualization_job"
     fault.times = 1
@@ -148,7 +148,7 @@ async def test_details_that_fail_cost_only_themselves(fault, errors):
 
 
 async def test_names_are_escaped():
-    """A job's name is whatever its user wrote."""
+    """A job's name may be any text."""
     cloud = with_jobs()
     name = 'a "quoted"\\name\nin two lines'
     for job in cloud.projects[0].training.jobs:

@@ -1,4 +1,4 @@
-"""Lite Servers: how many there are of what, and what is the matter with them."""
+"""Lite Servers: their numbers, and what is wrong with them."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ FLAVOR = "physical.kat2e.48xlarge.8"
 
 
 def with_servers(*servers):
-    """Return a cloud with a project of those servers."""
+    """Return a cloud with a project that has these servers."""
     cloud = simulated("a")
     cloud.projects[0].lite_servers.servers += servers
     return cloud
@@ -31,8 +31,8 @@ def count(scrape, status, phase, charging="post_paid"):
 
 
 @pytest.mark.slow
-async def test_what_there_is():
-    """By flavor, charging, status and phase; what is over stays with 0."""
+async def test_servers_are_counted():
+    """Counts are by flavor, charging, status and phase; old statuses stay at 0."""
     cloud = with_servers(
         LiteServer(),
         LiteServer(supernode="hps-1"),
@@ -59,8 +59,8 @@ async def test_what_there_is():
     assert count(after, "running", "running") == 0
 
 
-async def test_a_list_that_is_not_whole():
-    """The list has no pages: if its total says that there are more, it fails."""
+async def test_an_incomplete_list():
+    """The list has no pages: if its total is larger, the collection fails."""
     cloud = with_servers(LiteServer())
     cloud.faults.add(
         Fault(effect=Effect.FIELDS, api="lite_servers", fields={"total": "2"})
@@ -74,7 +74,7 @@ async def test_a_list_that_is_not_whole():
 
 
 async def test_a_check():
-    """It says how many there are, or which action is missing."""
+    """`check` reports their number, or the missing permission."""
     cloud = with_servers(LiteServer(), LiteServer())
     async with serve(cloud) as url:
         configured = LITE_SERVERS(configured_for(cloud, url))
@@ -89,7 +89,7 @@ async def test_a_check():
 
 
 async def test_the_official_sdk_sees_the_same():
-    """The cloud's own SDK finds as many of each status as the exporter."""
+    """The official SDK finds as many of each status as the exporter."""
     cloud = with_servers(
         LiteServer(),
         LiteServer(),
@@ -104,8 +104,8 @@ async def test_the_official_sdk_sees_the_same():
             scrape = await exporter.scrape()
 
     seen = [row.status.lower() for row in answer.data]
-    told = {
+    counted = {
         dict(labels)["status"]: value
         for labels, value in scrape.series("lite_servers").items()
     }
-    assert told == {status: seen.count(status) for status in set(seen)}
+    assert counted == {status: seen.count(status) for status in set(seen)}

@@ -1,4 +1,4 @@
-"""Notebooks: everybody's, what runs them and stops them, and none of their secrets."""
+"""Notebooks of all users: their numbers, resources and leases, without secrets."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ HOUR = 3600.0
 
 
 def with_notebooks(*notebooks):
-    """Return a cloud with a project of those notebooks, and how it lists them."""
+    """Return a cloud with a project that has these notebooks, and its notebooks."""
     cloud = simulated("a")
     state = cloud.projects[0].notebooks
     state.notebooks += notebooks
@@ -48,8 +48,8 @@ def numbers(scrape, name, label):
     }
 
 
-async def test_what_there_is():
-    """Numbers by status and phase, what runs, storage and ages."""
+async def test_notebooks_are_counted():
+    """Notebooks are counted by status and phase, with resources, storage and ages."""
     cloud, _ = with_notebooks(
         Notebook(lease=Lease(1.6e9, enabled=False), capacity=5),
         Notebook(lease=Lease(1.61e9, type="IDLE"), pool=("pool-a", "shared")),
@@ -74,7 +74,7 @@ async def test_what_there_is():
         "unrecognized": 1,
     }
     assert scrape.value("notebooks", project="a", status="frozen", phase="failed") == 1
-    # One of each phase is there, whether or not there is one.
+    # Each phase has a sample, even if it is 0.
     zero = {"status": "creating", "phase": "pending"}
     assert scrape.value("notebooks", project="a", **zero) == 0
     assert numbers(scrape, "running_notebooks", "auto_stop") == {
@@ -100,13 +100,13 @@ async def test_what_there_is():
     assert list(scrape.series("listing_complete", **kind).values()) == [1]
     assert "3 running" in page
     days = re.search(r"Longest running: (\d+ d)", page)[1]
-    # Among jobs, which end by themselves, that would mean nothing.
+    # For jobs, which end by themselves, this would mean nothing.
     assert days not in table
     assert not scrape.series("notebook_info")
 
 
-async def test_a_flavor_of_ones_own():
-    """Where the flavor is made to measure, that of the pool's node is told."""
+async def test_a_custom_flavor():
+    """A custom flavor is reported as the flavor of the pool's node."""
     custom = {"gpu": 0.5, "resource_flavor": "modelarts.p3.large"}
     cloud, _ = with_notebooks(
         Notebook(flavor="custom.flavor.spec.code", custom_spec=custom), Notebook()
@@ -120,8 +120,8 @@ async def test_a_flavor_of_ones_own():
     }
 
 
-async def test_a_status_that_nobody_has_any_more():
-    """A status stays, with 0, so that alerts see it end."""
+async def test_a_status_without_notebooks():
+    """A status stays with 0, so that its alerts resolve."""
     cloud, state = with_notebooks(Notebook(status="START_FAILED"))
     async with exporting_from(cloud, change=NOTEBOOKS) as exporter:
         before = await exporter.scrape()
@@ -136,7 +136,7 @@ async def test_a_status_that_nobody_has_any_more():
 @pytest.mark.parametrize("number", [50, 51, 230])
 @pytest.mark.slow
 async def test_many(number):
-    """Fifty come at a time; all pages are asked for together, and counted once."""
+    """All pages of fifty are requested together, and each notebook counts once."""
     old = Lease(1.6e9)
     cloud, _ = with_notebooks(*(Notebook(lease=old) for _ in range(number)))
     async with exporting_from(cloud, change=NOTEBOOKS) as exporter:
@@ -149,8 +149,8 @@ async def test_many(number):
 
 
 @pytest.mark.slow
-async def test_notebooks_come_and_go_meanwhile():
-    """What moves from page to page while they are read is counted once, and not lost."""
+async def test_notebooks_change_during_a_scan():
+    """A notebook that moves to another page during the scan counts exactly once."""
     old = Lease(1.6e9)
     kept = [Notebook(lease=old, flavor=f"kept-{n}") for n in range(120)]
     going = [Notebook(lease=old, flavor="going") for _ in range(7)]
@@ -160,7 +160,7 @@ async def test_notebooks_come_and_go_meanwhile():
     answers = 0
 
     def changing(_):
-        """For each answer, the first is deleted and another one created."""
+        """Delete the first notebook and create another before each answer."""
         nonlocal answers
         answers = min(answers + 1, 7)
         return [*going[answers:], *kept, *coming[:answers]]
@@ -176,8 +176,8 @@ async def test_notebooks_come_and_go_meanwhile():
 
 
 @pytest.mark.slow
-async def test_without_the_right_to_all():
-    """One's own are told with what is missing, and which permission that takes."""
+async def test_without_permission_to_list_all():
+    """Only the user's own are exported, with a failure that names the permission."""
     cloud, state = with_notebooks(Notebook(), Notebook(status="STOPPED"))
     state.denies_all = True
     state.notebooks[0].user_id = cloud.identity.users[0].access.user_id
@@ -215,7 +215,7 @@ async def test_without_the_right_to_all():
     ids=str,
 )
 async def test_a_workspace(provider, spelling):
-    """It is spelled as the provider does; where it is ignored, nothing is counted."""
+    """The query has the provider's spelling; if it is ignored, nothing is counted."""
     cloud, state = with_notebooks(Notebook(), Notebook(workspace_id="team"))
     state.workspace_parameters = (spelling,)
 
@@ -236,7 +236,7 @@ async def test_a_workspace(provider, spelling):
 
 
 async def test_single_notebooks():
-    """Opt-in: the running ones first, of each the oldest, and no more than allowed."""
+    """Opt-in: running ones first, then the oldest, up to the limit."""
     cloud, _ = with_notebooks(
         Notebook("young", lease=Lease(1.62e9, enabled=False)),
         Notebook("stopped", "STOPPED", lease=Lease(1.5e9)),
@@ -259,8 +259,8 @@ async def test_single_notebooks():
 
 
 @pytest.mark.slow
-async def test_tokens_are_never_read(logged):
-    """What lets anyone into a notebook is in no metric, page, log line or finding."""
+async def test_tokens_are_never_shown(logged):
+    """The tokens of notebooks are in no metric, page, log line or finding."""
     cloud, state = with_notebooks(Notebook(lease=Lease(1.6e9)))
     series = NotebookSeries(enabled=True)
     async with serve(cloud) as url:
@@ -284,7 +284,7 @@ async def test_tokens_are_never_read(logged):
 
 @pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
-    """The cloud's own SDK finds as many of each status as the exporter."""
+    """The official SDK finds as many of each status as the exporter."""
     cloud, _ = with_notebooks()
     project = cloud.projects[0]
     project.notebooks = demo_cloud(cloud.clock).projects[0].notebooks

@@ -1,4 +1,4 @@
-"""Listings stay consistent while jobs come and go between two pages."""
+"""Listings stay consistent while jobs are created and deleted between two pages."""
 
 import asyncio
 
@@ -27,21 +27,21 @@ NOW = 1_700_000_000.0
 LONG_AGO = 1_600_000_000_000
 
 
-class Recorder(JobCounts):
-    """Counts that remember the durations, which are the jobs' own numbers here."""
+class RecordingCounts(JobCounts):
+    """Counts that record durations, which identify the jobs here."""
 
     def __init__(self):
         super().__init__((), dict.fromkeys(V1_STATUSES.values(), 0))
         self.seen = []
 
     def add(self, status, number, durations, created):
-        """Remember the jobs."""
+        """Record the jobs."""
         self.seen += durations
 
 
 def recording():
     """Return a snapshot with such counts."""
-    return Snapshot(Recorder(), v1_status)
+    return Snapshot(RecordingCounts(), v1_status)
 
 
 async def listing_of(fetch, hints, new_snapshot):
@@ -69,21 +69,21 @@ class MovingList:
     pending: list = field(default_factory=list)
     created: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
-    tells_total: bool = True
+    has_total: bool = True
     page_limit: int = 1000
     ids: str = "numbers"
     requests: int = 0
-    still_for: int = 0
+    unchanged_for: int = 0
     """How many pages were answered since the list has changed."""
 
     async def fetch(self, query, number, size):
-        """Answer when the test lets it."""
+        """Answer when the test says so."""
         answered = asyncio.get_running_loop().create_future()
         self.pending.append((answered, number, size))
         return await answered
 
     def answer(self, index):
-        """Answer one of the requests that wait."""
+        """Answer one of the waiting requests."""
         answered, number, size = self.pending.pop(index % len(self.pending))
         if not answered.cancelled():
             answered.set_result(self.page(number, min(size, self.page_limit)))
@@ -91,9 +91,9 @@ class MovingList:
     def page(self, number, size):
         """Return a page of the list as it is now."""
         self.requests += 1
-        self.still_for += 1
+        self.unchanged_for += 1
         jobs = self.jobs[(number - 1) * size : number * size]
-        total = len(self.jobs) if self.tells_total else None
+        total = len(self.jobs) if self.has_total else None
         rows = [
             V1Job(IDS[self.ids](job), "a", 8, self.create_time(job), job)
             for job in jobs
@@ -101,12 +101,12 @@ class MovingList:
         return Page(rows, total, NOW)
 
     def create_time(self, job):
-        """Return when a job was created: those of the start were, long ago."""
+        """Return a job's creation time: now, or long ago for the initial jobs."""
         return round(NOW * 1000) if job in self.created else LONG_AGO + job
 
     def create(self):
         """Add a job at the end."""
-        self.still_for = 0
+        self.unchanged_for = 0
         job = 1 + max([0, *self.jobs, *self.created, *self.deleted])
         self.created.add(job)
         self.jobs.append(job)
@@ -114,7 +114,7 @@ class MovingList:
     def delete(self, index):
         """Remove one of the jobs."""
         if self.jobs:
-            self.still_for = 0
+            self.unchanged_for = 0
             self.deleted.add(self.jobs.pop(index % len(self.jobs)))
 
 
@@ -138,23 +138,23 @@ ACTIONS = st.lists(
     size=st.integers(1, 4),
     pages=st.integers(1, 5),
     actions=ACTIONS,
-    tells_total=st.booleans(),
+    has_total=st.booleans(),
     page_limit=st.sampled_from([1000, 1000, 2]),
     ids=st.sampled_from(sorted(IDS)),
 )
 @pytest.mark.slow
 def test_no_job_twice_and_none_missed(
-    start, size, pages, actions, tells_total, page_limit, ids
+    start, size, pages, actions, has_total, page_limit, ids
 ):
     """
-    No job is counted twice, and none that existed all along is missed.
+    No job is counted twice, and none that existed throughout is missed.
 
-    Requests are answered in any order, and jobs are created and deleted between them.
-    There is no listing only if jobs came and went while each page was read again.
+    Requests are answered in any order, while jobs are created and deleted. There is no
+    listing only if the list changed during every attempt.
     """
     api = MovingList(
         list(range(1, start + 1)),
-        tells_total=tells_total,
+        has_total=has_total,
         page_limit=page_limit,
         ids=ids,
     )
@@ -185,7 +185,7 @@ def test_no_job_twice_and_none_missed(
     try:
         listing = asyncio.run(run())
     except CollectionError:
-        assert api.still_for <= len(api.jobs) // min(size, page_limit) + 2
+        assert api.unchanged_for <= len(api.jobs) // min(size, page_limit) + 2
         return
 
     seen = listing.counts.seen
@@ -195,7 +195,7 @@ def test_no_job_twice_and_none_missed(
 
 
 async def listed(api: MovingList, hints: PagingHints) -> list[int]:
-    """List the jobs of an API that does not move; return them, and count requests."""
+    """List an API that does not change; return its jobs, and count requests."""
 
     async def fetch(query, number, size):
         return api.page(number, min(size, api.page_limit))
@@ -207,11 +207,11 @@ async def listed(api: MovingList, hints: PagingHints) -> list[int]:
     ("jobs", "requests"), [(0, 1), (1, 1), (999, 1), (1000, 2), (1001, 2), (10_000, 11)]
 )
 @pytest.mark.slow
-async def test_requests_of_a_quiet_listing(jobs, requests):
+async def test_requests_of_an_unchanging_listing(jobs, requests):
     """
-    A listing costs its pages and, after a full last page, the proof that it ends.
+    A listing takes its pages and, after a full last page, one more to prove its end.
 
-    That is so when it is cold and when it is warm.
+    That holds for a first listing and for later ones.
     """
     api = MovingList(list(range(1, jobs + 1)))
     hints = PagingHints(1000)
@@ -221,8 +221,8 @@ async def test_requests_of_a_quiet_listing(jobs, requests):
         assert scrapes * requests == api.requests
 
 
-async def test_a_warm_listing_asks_for_all_pages_at_once():
-    """A listing remembers how many pages the last one had."""
+async def test_a_later_listing_requests_all_pages_at_once():
+    """A later listing requests as many pages at once as the last one had."""
     api = MovingList(list(range(1, 2501)))
     hints = PagingHints(1000)
     await listed(api, hints)
@@ -236,8 +236,8 @@ async def test_a_warm_listing_asks_for_all_pages_at_once():
     assert len((await task).counts.seen) == 2500
 
 
-async def test_a_server_that_gives_smaller_pages_is_read_to_the_end():
-    """Pages shorter than asked for do not end a listing while the total says more."""
+async def test_a_server_with_smaller_pages_is_read_to_the_end():
+    """Pages shorter than requested do not end a listing while the total says more."""
     api = MovingList(list(range(1, 251)), page_limit=100)
 
     assert len(await listed(api, PagingHints(1000))) == 250
@@ -249,7 +249,7 @@ async def test_a_server_that_gives_smaller_pages_is_read_to_the_end():
     ids=["no code", "HTTP 400", "HTTP 200"],
 )
 async def test_page_size_falls_back_and_is_remembered(status, code):
-    """Where 1,000 jobs a page are refused, 100 are asked for, then and later."""
+    """If pages of 1,000 jobs are rejected, 100 are requested from then on."""
     refusal = Failure(
         reason=Reason.API, problem="refused", advice="", status=status, error_code=code
     )
@@ -279,8 +279,8 @@ async def test_page_size_falls_back_and_is_remembered(status, code):
         (200, None, [1000]),
     ],
 )
-async def test_other_refusals_are_reported(status, code, sizes):
-    """A request that is refused in any size, or not for its parameters, has failed."""
+async def test_other_rejections_are_reported(status, code, sizes):
+    """A request that is rejected in any size, or for another reason, fails."""
     failure = Failure(
         reason=Reason.API, problem="refused", advice="", status=status, error_code=code
     )
@@ -299,7 +299,7 @@ async def test_other_refusals_are_reported(status, code, sizes):
 
 @pytest.mark.parametrize("distinct", [True, False])
 async def test_an_endless_list_is_dropped(distinct):
-    """A list whose pages never end is an error after a bounded number of requests."""
+    """A list that does not end fails after a bounded number of requests."""
     requests = []
 
     async def fetch(query, number, size):

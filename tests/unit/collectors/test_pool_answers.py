@@ -1,4 +1,4 @@
-"""Answers about pools with anything anywhere: they become metrics, or are refused."""
+"""Answers about pools with any value anywhere become metrics, or are rejected."""
 
 import json
 import math
@@ -111,7 +111,7 @@ def replaced(node, path, value):
 
 
 def snapshot_of(answers):
-    """Return what the answers tell together."""
+    """Return the snapshot made from the answers."""
 
     def decoded(decoder, **content):
         return decode_json(decoder, json.dumps(content).encode())
@@ -138,7 +138,7 @@ def snapshot_of(answers):
 @given(st.lists(st.tuples(st.sampled_from(paths(ANSWERS)), ANYTHING), max_size=3))
 @pytest.mark.slow
 def test_any_answer(changes):
-    """No series is there twice, and every value is a number that makes sense."""
+    """No series is there twice, and every value is a plausible number."""
     answers = ANSWERS
     for path, value in changes:
         if path in paths(answers) and len(path) > 1:
@@ -159,8 +159,8 @@ def test_any_answer(changes):
     assert all(part.title for part in snapshot.overview(0.0, Thresholds()).bars)
 
 
-def test_these_answers():
-    """As they are, they tell everything: flavors of several groups are added up."""
+def test_unchanged_answers():
+    """Unchanged answers export everything, summed over groups of a flavor."""
     snapshot = snapshot_of(ANSWERS)
     pool, usage = snapshot.pools["pool-a"], snapshot.usage["pool-a"]
 
@@ -177,7 +177,7 @@ def test_these_answers():
 
 
 def usage_item(name, label=None):
-    """Return a usage item with that name."""
+    """Return a usage item with this name."""
     labels = {"os.modelarts/name": label} if label else None
     return {"metadata": {"name": name, "labels": labels}}
 
@@ -196,15 +196,15 @@ def pool_item(pool_id, name):
         ([usage_item("os-node-1", "one")], {"pool-a"}),
         ([usage_item("twin")], set()),
         ([usage_item("os-node-1", "one"), usage_item("os-node-2", "one")], set()),
-        # Of the one twin, not of the other.
+        # Of one of two pools with the same name.
         ([usage_item("pool-b", "twin")], {"pool-b"}),
-        # The name of a pool, and the ID of another.
+        # The name of one pool is the ID of another.
         ([usage_item("pool-e")], {"pool-e"}),
         ([usage_item("unknown")], set()),
     ],
 )
-def test_whose_a_usage_is(usages, expected):
-    """A pool's by its ID, else by its name, if that is its alone."""
+def test_which_pool_a_usage_belongs_to(usages, expected):
+    """A usage belongs to the pool with its ID, or else to one with its name."""
     answers = ANSWERS | {
         "pools": [
             pool_item("pool-a", "one"),

@@ -1,4 +1,4 @@
-"""Resource pools: what is ordered, what there is, what is allocated, who waits."""
+"""Resource pools: ordered and available nodes, allocated resources, queues."""
 
 import asyncio
 import gc
@@ -44,7 +44,7 @@ A = {"project": "a", "pool": "pool-a"}
 
 
 def with_pools(*more):
-    """Return a cloud, and its pools: one with work and trouble, and a part of it."""
+    """Return a cloud and its pools: one with workloads, a part of it, and more."""
     cloud = simulated("a")
     now = cloud.clock.now()
     nodes = [PoolNode(used=8), PoolNode(used=2), PoolNode(phase="Abnormal")]
@@ -64,7 +64,7 @@ def with_pools(*more):
 
 
 def only_pools(configured, workspace_id="0"):
-    """Return a configuration that collects pools alone."""
+    """Return a configuration that collects pools only."""
     projects = tuple(
         replace(one, collectors=("pools",), workspace_id=workspace_id)
         for one in configured.projects
@@ -73,7 +73,7 @@ def only_pools(configured, workspace_id="0"):
 
 
 def collecting(cloud, workspace_id="0", auth=None, **collection):
-    """Run an exporter of the pools of all projects."""
+    """Run an exporter that collects the pools of all projects."""
     change = partial(only_pools, workspace_id=workspace_id)
     return exporting_from(cloud, auth, change, **collection)
 
@@ -87,14 +87,14 @@ def by(scrape, name, *labels, **chosen):
 
 
 def requests(cloud):
-    """Return how many requests there were of each API, but for tokens."""
+    """Return the number of requests for each API, except for tokens."""
     found = Counter(request.api for request in cloud.asked())
     del found["auth_tokens"]
     return found
 
 
-async def test_what_is_known_of_pools():
-    """Types, statuses, names, parents and ages; a pool and a part of it stand apart."""
+async def test_metrics_of_pools():
+    """Types, statuses, names, parents and ages; a part of a pool has its own series."""
     failed = Pool("pool-c", "new", phase="ScalingFailed", billing="1", control_mode=8)
     cloud, _ = with_pools(failed, Pool("pool-d", "odd", phase="Hibernating"))
     async with collecting(cloud) as exporter:
@@ -128,7 +128,7 @@ async def test_what_is_known_of_pools():
 
 @pytest.mark.parametrize("as_objects", [False, True])
 async def test_nodes(as_objects):
-    """They are counted by state and flavor, however the API lists them."""
+    """Nodes are counted by state and flavor, however the API lists them."""
     cloud, pools = with_pools()
     pools.counts_as_objects = as_objects
     async with collecting(cloud) as exporter:
@@ -181,8 +181,8 @@ async def test_usage_and_queue(quantities, huawei):
 
 @pytest.mark.parametrize("huawei", [False, True])
 @pytest.mark.slow
-async def test_what_a_scrape_costs(huawei):
-    """Two requests, at most one more for each pool, and one for each with a queue."""
+async def test_requests_of_a_scrape(huawei):
+    """A scrape takes two requests, one for each pool and one for each queue."""
     cloud, pools = with_pools(Pool("pool-c", "new", phase="Creating"))
     pools.huawei = huawei
     async with collecting(cloud) as exporter:
@@ -199,7 +199,7 @@ async def test_what_a_scrape_costs(huawei):
 
 
 async def test_statistics_as_the_reference_spells_them():
-    """`statics`, with numbers as texts, is the same."""
+    """`statics`, with numbers as texts, has the same meaning."""
     cloud, pools = with_pools()
     pools.statics = True
     async with collecting(cloud) as exporter:
@@ -210,8 +210,8 @@ async def test_statistics_as_the_reference_spells_them():
 
 
 @pytest.mark.slow
-async def test_usage_by_the_names_people_know():
-    """Pools are found by their names, unless two have the same, or it is another's ID."""
+async def test_usage_by_display_name():
+    """A usage is matched by pool name, unless that is ambiguous or an ID."""
     nodes = [PoolNode(NPU_NODE)]
     cloud, pools = with_pools(
         Pool("pool-c", "twin", nodes),
@@ -234,7 +234,7 @@ async def test_usage_by_the_names_people_know():
 
 
 async def test_free_accelerators_by_node():
-    """Asked for where it is configured; locked and abnormal nodes take no work."""
+    """Requested only if configured; locked and abnormal nodes are not free."""
     locked = Pool(
         "pool-c",
         "locked",
@@ -274,8 +274,8 @@ async def test_free_accelerators_by_node():
     ],
 )
 @pytest.mark.slow
-async def test_what_fails_costs_only_itself(api, lacks):
-    """The rest is there, and the reason is counted once, however many pools there are."""
+async def test_a_partial_failure(api, lacks):
+    """The rest is exported, and the reason counts once for all pools."""
     metrics = {
         "pool_info",
         "pool_nodes",
@@ -301,7 +301,7 @@ async def test_what_fails_costs_only_itself(api, lacks):
 
 @pytest.mark.slow
 async def test_the_queue_where_the_usage_fails():
-    """On Huawei Cloud, too, it is then asked for by pool."""
+    """The queue is then requested for each pool, on Huawei Cloud too."""
     cloud, pools = with_pools()
     pools.huawei = True
     async with collecting(cloud) as exporter:
@@ -315,7 +315,7 @@ async def test_the_queue_where_the_usage_fails():
 
 
 async def test_the_list_fails():
-    """Without it nothing is known: modelarts_up is 0."""
+    """If the list fails, modelarts_up is 0."""
     cloud, _ = with_pools()
     cloud.faults.add(Fault(effect=Effect.HTML, api="pools", status=200))
     async with collecting(cloud) as exporter:
@@ -326,11 +326,11 @@ async def test_the_list_fails():
     assert not scrape.series("pools")
 
 
-class Refusing:
-    """A client that refuses a request before it is sent, as one out of time does."""
+class RejectingClient:
+    """A client that rejects a request before it is sent, as after a deadline."""
 
     async def ask(self, project, call, deadline, record):
-        """Refuse."""
+        """Reject the call."""
         raise CollectionError(
             Failure(reason=Reason.TIMEOUT, problem="no time left", advice="wait")
         )
@@ -338,13 +338,15 @@ class Refusing:
 
 @pytest.mark.slow
 async def test_a_list_that_fails_at_once(recwarn):
-    """The request for the usage, which has not begun, is taken back without a trace."""
+    """The usage request, which has not started, is canceled without a warning."""
     project = configuration(simulated("a"), "http://127.0.0.1:9").projects[0]
     target = Target(project, PRODUCT, "v2")
     poller = PRODUCT.open(target, CollectionSettings())
     deadline = Deadline(5)
     with pytest.raises(CollectionError, match="no time left"):
-        await poller.poll(Session(project, deadline, Refusing()), Progress(deadline))
+        await poller.poll(
+            Session(project, deadline, RejectingClient()), Progress(deadline)
+        )
     await asyncio.sleep(0)
     gc.collect()
 
@@ -354,8 +356,8 @@ async def test_a_list_that_fails_at_once(recwarn):
 
 @pytest.mark.parametrize("api", ["pool_metrics", "pool_workload_statistics"])
 @pytest.mark.slow
-async def test_what_hangs_costs_only_itself(api):
-    """At the deadline, there is what was answered; a usage takes no queue with it."""
+async def test_a_partial_timeout(api):
+    """At the deadline, what was answered is exported; queues do not need the usage."""
     cloud, _ = with_pools()
     async with collecting(cloud) as exporter:
         await exporter.scrape()
@@ -370,8 +372,8 @@ async def test_what_hangs_costs_only_itself(api):
     assert bool(scrape.series("pool_oldest_queued_timestamp_seconds")) is has_queue
 
 
-async def test_a_pool_that_vanishes_between_two_requests():
-    """It is no failure: the list has it still, and no more is known."""
+async def test_a_pool_that_is_deleted_between_two_requests():
+    """A pool that is deleted after it was listed is no failure."""
     cloud, pools = with_pools()
 
     def before_statistics(api, page):
@@ -392,7 +394,7 @@ async def test_a_pool_that_vanishes_between_two_requests():
 
 
 async def test_without_pools():
-    """None is a number, and two requests."""
+    """Without pools, the number is 0, and a scrape takes two requests."""
     cloud = simulated("a")
     async with collecting(cloud) as exporter:
         scrape = await exporter.scrape()
@@ -405,7 +407,7 @@ async def test_without_pools():
 
 @pytest.mark.slow
 async def test_two_hundred_pools():
-    """They are all there, with one request more for each of them."""
+    """All pools are exported, with one request more for each."""
     now = 1_700_000_000.0
     more = [
         Pool(f"pool-{number}", f"p{number}", [PoolNode()], [Workload(created=now)])
@@ -422,7 +424,7 @@ async def test_two_hundred_pools():
 
 
 async def test_how_many_series_a_pool_has():
-    """As documented: at most 30 with one flavor, of which seven are of workloads here."""
+    """As documented: at most 30 with one flavor, seven of them for workloads here."""
     cloud, _ = with_pools()
     async with collecting(cloud, pool_nodes=True) as exporter:
         scrape = await exporter.scrape()
@@ -433,7 +435,7 @@ async def test_how_many_series_a_pool_has():
 
 
 async def test_a_workspace():
-    """Its own pools are asked for; an answer about another is refused."""
+    """The workspace's own pools are requested; an answer for another is rejected."""
     cloud, _ = with_pools(Pool("pool-c", "theirs", workspace_id="team"))
     async with collecting(cloud, workspace_id="team") as exporter:
         right = await exporter.scrape()
@@ -452,7 +454,7 @@ async def test_a_workspace():
 
 
 async def test_the_status_page():
-    """A pool is a bar of what is allocated; parts of pools are not added to it."""
+    """A pool has a bar of its allocation; parts of pools are not added to it."""
     cloud, _ = with_pools(Pool("pool-c", "batch", [PoolNode(CPU_NODE)]))
     async with collecting(cloud) as exporter:
         await exporter.scrape()
@@ -470,14 +472,14 @@ async def test_the_status_page():
 
 
 async def checked(cloud):
-    """Return what the command check says."""
+    """Return the output of the command `check`."""
     async with serve(cloud) as url:
         configured = only_pools(configuration(cloud, url, pool_nodes=True))
         return await check_all(configured, lambda _: None)
 
 
-async def test_they_are_checked():
-    """Each API is asked once, of one pool; what is missing is named, and what to do."""
+async def test_check():
+    """Each API is tried once, for one pool; the advice names what is missing."""
     cloud, _ = with_pools()
     (well,) = await checked(cloud)
     asked = requests(cloud)
@@ -503,7 +505,7 @@ async def test_they_are_checked():
 
 @pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
-    """The cloud's own SDK, signed with the same key, reads the numbers of the scrape."""
+    """The official SDK, with the same key, reads the same numbers as a scrape."""
     cloud, pools = with_pools()
     pools.huawei = pools.counts_as_objects = True
     pools.quantities = Quantities.NUMBERS

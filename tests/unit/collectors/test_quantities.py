@@ -1,4 +1,4 @@
-"""Quantities in every style that the reference has, and in any that it has not."""
+"""Quantities in every documented style, and in any other."""
 
 import math
 
@@ -35,22 +35,22 @@ from exporter.errors import CollectionError
         (" 8 ", 8),
     ],
 )
-def test_what_a_quantity_is(text, expected):
-    """The nearest number, memory in bytes."""
+def test_quantities(text, expected):
+    """A quantity is the nearest number; memory is in bytes."""
     assert to_quantity(text, "cpu") == expected
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "-", "N/A", "-5", -1, "1 Kg", "0x10", "1,5"]
 )
-def test_what_is_none(text):
-    """What is no quantity, or a negative one, is unknown."""
+def test_no_quantities(text):
+    """Text that is no quantity, or a negative one, is unknown."""
     assert to_quantity(text, "cpu") is None
 
 
 @pytest.mark.parametrize("text", ["1E", "9999999999Gi", "9" * 5000, "1e999"])
-def test_what_is_out_of_range(text):
-    """It is refused, and the field is named."""
+def test_quantities_out_of_range(text):
+    """A quantity out of range is rejected, and the error names the field."""
     with pytest.raises(CollectionError, match="the answer's memory is out of range"):
         to_quantity(text, "memory")
 
@@ -61,7 +61,7 @@ def test_what_is_out_of_range(text):
 @example("\u0663Gi")
 @example("1E+9")
 def test_any_text(text):
-    """It is a number in range, unknown, or refused; never anything else."""
+    """Any text is a number in range, unknown, or rejected."""
     try:
         found = to_quantity(text, "cpu")
     except CollectionError:

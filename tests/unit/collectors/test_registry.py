@@ -1,4 +1,4 @@
-"""A product of one's own: what it takes, and that one line in the registry is all."""
+"""A toy product: what a new product needs, with a single line in the registry."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class Toys(msgspec.Struct):
 
 
 TOYS = msgspec.json.Decoder(Toys)
-ROOM = msgspec.json.Decoder(int)
+CAPACITY = msgspec.json.Decoder(int)
 
 
 @dataclass(frozen=True)
 class ToySnapshot:
-    """The toys that there are, and how many fit on the shelf."""
+    """The toys, and the capacity of the shelf."""
 
     toys: tuple[Toy, ...]
-    room: int | None = None
+    capacity: int | None = None
     partial_failures: tuple = ()
 
     @property
@@ -54,29 +54,31 @@ class ToySnapshot:
         return len(self.toys)
 
     def overview(self, now, thresholds):
-        """Return what the page shows."""
+        """Return what the status page shows."""
         longest = max(self.toys, key=lambda toy: toy.seconds)
         return Overview(
             phases={Phase.RUNNING: self.number},
-            quotas=(QuotaUse("Shelf", self.number, self.room),) if self.room else (),
+            quotas=(QuotaUse("Shelf", self.number, self.capacity),)
+            if self.capacity
+            else (),
             longest=Longest(longest.name, f"toy {longest.name}", longest.seconds),
             note="Toys were looked at, not played with.",
         )
 
     def frozen(self, partial_failures):
-        """Return what is known at the deadline."""
+        """Return the result that is reported at the deadline."""
         return replace(self, partial_failures=tuple(partial_failures))
 
 
 @dataclass(frozen=True)
 class ToyReading(Reading):
-    """What becomes metrics: toys, and how often they were asked for."""
+    """What becomes metrics: toys, and the number of polls."""
 
     polls: int
 
 
 class ToyPoller:
-    """Polls one project's toys, and counts how often."""
+    """Polls one project's toys, and counts the polls."""
 
     operation = "toys"
 
@@ -85,26 +87,26 @@ class ToyPoller:
         self._polls = 0
 
     async def poll(self, session, progress):
-        """Return the toys, and the room that is left for more if that is known."""
+        """Return the toys, with the capacity of the shelf if it is known."""
         self._polls += 1
         snapshot = await self._snapshot(session)
         progress.partial_result = snapshot
         try:
-            room = await fetch(session, "room", ROOM)
+            capacity = await fetch(session, "capacity", CAPACITY)
         except CollectionError as error:
             return snapshot.frozen([error.failure])
-        return replace(snapshot, room=room)
+        return replace(snapshot, capacity=capacity)
 
     def reading(self, snapshot):
         """Return what becomes metrics; the number of polls outlives a failure."""
         return ToyReading(self._labels, snapshot, self._polls)
 
     def reconfigure(self, settings):
-        """Take any settings."""
+        """Accept any settings."""
         return True
 
     async def examine(self, session):
-        """Return how many toys there are."""
+        """Return the number of toys."""
         return Examination(number=(await self._snapshot(session)).number)
 
     async def _snapshot(self, session):
@@ -148,12 +150,12 @@ TOY = Product(
     is_default=False,
 )
 
-# The line.
+# The line in the registry.
 WITH_TOYS = Registry((*REGISTRY.products, TOY))
 
 ANSWERS = {
     "/toys": http(b'{"toys": [{"name": "bear", "seconds": 7200}]}'),
-    "/room": http(b"4"),
+    "/capacity": http(b"4"),
 }
 MISSING = http(b'{"error_code": "ModelArts.0010"}', status=b"403 Forbidden")
 
@@ -171,14 +173,14 @@ projects:
 
 
 def loaded(folder, url, collectors="training_jobs, toys"):
-    """Return a configuration of two projects, of which one has toys."""
+    """Load a configuration of two projects, one of which has toys."""
     file = folder / "modelarts.yml"
     file.write_text(FILE.format(url=url, collectors=collectors))
     return load(str(file), {}, WITH_TOYS.names)
 
 
 async def test_it_is_scraped(tmp_path):
-    """Its metrics stand beside the others', for the projects that name it alone."""
+    """Its metrics appear for the projects that name it, next to those of others."""
     async with (
         raw_cloud(ANSWERS) as cloud,
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
@@ -198,7 +200,7 @@ async def test_it_is_scraped(tmp_path):
 
 
 async def test_it_is_probed(tmp_path):
-    """`kind` picks it; what is wrong with a kind is said with its words."""
+    """`kind` selects it; an invalid kind is rejected with its words."""
     async with (
         raw_cloud(ANSWERS) as cloud,
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
@@ -216,7 +218,7 @@ async def test_it_is_probed(tmp_path):
 
 
 async def test_it_is_on_the_status_page(tmp_path):
-    """The page shows its numbers in its own words."""
+    """The status page shows its numbers in its own words."""
     async with (
         raw_cloud(ANSWERS) as cloud,
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
@@ -232,10 +234,10 @@ async def test_it_is_on_the_status_page(tmp_path):
 
 
 @pytest.mark.slow
-async def test_what_it_lacks_costs_only_itself(tmp_path):
-    """A partial failure is reported; a failed collection keeps what outlives it."""
+async def test_a_partial_failure_of_it(tmp_path):
+    """A partial failure is reported; a failed collection keeps the number of polls."""
     async with (
-        raw_cloud(ANSWERS | {"/room": MISSING}) as cloud,
+        raw_cloud(ANSWERS | {"/capacity": MISSING}) as cloud,
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,
     ):
         partial = await exporter.scrape()
@@ -252,12 +254,12 @@ async def test_what_it_lacks_costs_only_itself(tmp_path):
     assert failed.value("toy_polls", **toys) == 2
 
 
-async def test_an_error_of_ours_in_it_costs_only_itself(tmp_path):
-    """Where it cannot say what becomes metrics, the others' metrics are still there."""
+async def test_a_bug_in_it_does_not_affect_others(tmp_path):
+    """If making metrics of it raises an exception, the other products are exported."""
 
     class Broken(ToyPoller):
         def reading(self, snapshot):
-            """Fail as nobody thought of."""
+            """Raise an unexpected exception."""
             raise LookupError
 
     registry = Registry((*REGISTRY.products, replace(TOY, open=Broken)))
@@ -273,7 +275,7 @@ async def test_an_error_of_ours_in_it_costs_only_itself(tmp_path):
 
 
 async def test_it_is_checked(tmp_path):
-    """The command check has a row for it."""
+    """The command `check` has a row for it."""
     async with raw_cloud(ANSWERS) as cloud:
         findings = await check_all(
             loaded(tmp_path, cloud.url), lambda _: None, WITH_TOYS
@@ -287,7 +289,7 @@ async def test_it_is_checked(tmp_path):
     assert toys.steps[Step.PAGE_SIZE].words == "-"
 
 
-def test_its_name_is_read(tmp_path):
-    """The configuration knows its collector, and suggests it."""
+def test_its_name_in_the_configuration(tmp_path):
+    """The configuration accepts its collector, and suggests it."""
     with pytest.raises(ConfigurationError, match='did you mean "toys"'):
         loaded(tmp_path, "http://127.0.0.1:9", collectors="toyz")

@@ -1,4 +1,4 @@
-"""How many requests a collection costs at most, and how many in a row, while jobs move."""
+"""The most requests and round trips that a collection takes while jobs change."""
 
 import asyncio
 import random
@@ -60,7 +60,7 @@ def cost(api, seed, pace, size, *, is_counting):
 @pytest.mark.parametrize("pace", [0.1, 0.5, 1.0])
 @pytest.mark.slow
 def test_a_listing_is_read_three_times_at_most(api, size, requests, round_trips, pace):
-    """Twice all pages together, then one after the other from the last to the first."""
+    """Twice with all pages together, then page by page from the last to the first."""
     costs = [cost(api, seed, pace, size, is_counting=False) for seed in range(10)]
 
     assert max(asked for asked, _ in costs) <= requests
@@ -74,7 +74,7 @@ def test_a_listing_is_read_three_times_at_most(api, size, requests, round_trips,
 @pytest.mark.parametrize("pace", [0.1, 0.5, 1.0])
 @pytest.mark.slow
 def test_jobs_are_counted_four_times_at_most(api, size, requests, round_trips, pace):
-    """Then, where the numbers have not added up, they are listed."""
+    """If the counts do not add up by then, the jobs are listed."""
     costs = [cost(api, seed, pace, size, is_counting=True) for seed in range(10)]
 
     assert max(asked for asked, _ in costs) <= requests

@@ -1,4 +1,4 @@
-"""A list that is read from its last page to the first, while it changes or lies."""
+"""A list that is read from its last page to the first, while it changes or is wrong."""
 
 import asyncio
 
@@ -24,18 +24,18 @@ TEXTS = [f"job-{number}" for number in SEVEN]
 
 
 def page(ids, total):
-    """Return a page of running jobs with those IDs."""
+    """Return a page of running jobs with these IDs."""
     return Page([V1Job(one, "a", 8) for one in ids], total, 0.0)
 
 
 def pages_of(jobs, total="true"):
-    """Return the pages of a list, by number; by default it tells how long it is."""
-    told = len(jobs) if total == "true" else total
-    return lambda number: page(jobs[(number - 1) * SIZE : number * SIZE], told)
+    """Return the pages of a list, by number; by default with the true total."""
+    problem_found = len(jobs) if total == "true" else total
+    return lambda number: page(jobs[(number - 1) * SIZE : number * SIZE], problem_found)
 
 
-class Script:
-    """An API that answers each request from the list that is there by then."""
+class ScriptedApi:
+    """An API that answers each request from the next of several lists."""
 
     def __init__(self, *lists):
         self.lists = lists
@@ -49,7 +49,7 @@ class Script:
 
 
 def scan(api, *earlier):
-    """Read the list that pages `earlier` were of; return the scan."""
+    """Read the list again after its pages `earlier` were read; return the scan."""
     described, _ = DESCRIBED["v1"]
     paginator = paging(
         described,
@@ -69,7 +69,7 @@ def contradiction(api, *earlier):
 
 
 def seen(found):
-    """Return how many jobs were found; as many are counted."""
+    """Return the number of jobs found, which is also the number counted."""
     assert found.content.counts.number == found.number
     return found.number
 
@@ -94,18 +94,18 @@ def seen(found):
     ],
 )
 def test_a_list_that_does_not_change(jobs, total, known, asked):
-    """Its first page tells where it ends, or without a total the first empty one."""
-    api = Script(pages_of(jobs, total))
+    """The total says where it ends, or without a total the first empty page."""
+    api = ScriptedApi(pages_of(jobs, total))
     earlier = [page([n], n) for n in range(known)]
 
     assert seen(scan(api, *earlier)) == len(jobs)
     assert api.asked == asked
 
 
-def test_a_job_that_is_deleted_meanwhile():
+def test_a_job_that_is_deleted_during_the_scan():
     """The job that moves to the next page is counted once."""
     whole, rest = pages_of(SEVEN), pages_of(SEVEN[1:])
-    api = Script(whole, whole, whole, rest)
+    api = ScriptedApi(whole, whole, whole, rest)
 
     assert seen(scan(api, *map(whole, (1, 2, 3)))) == 6
     assert api.asked == [1, 3, 2, 1]
@@ -113,15 +113,15 @@ def test_a_job_that_is_deleted_meanwhile():
 
 def test_pages_that_are_shorter_than_asked_for():
     """The first page shows how long they are."""
-    api = Script(lambda number: page(SEVEN[(number - 1) * 2 : number * 2], 7))
+    api = ScriptedApi(lambda number: page(SEVEN[(number - 1) * 2 : number * 2], 7))
 
     assert seen(scan(api, page([1, 2], 7))) == 7
     assert api.asked == [1, 4, 3, 2, 1]
 
 
 def test_a_list_without_an_end():
-    """Without a total, a page that is repeated ends it."""
-    api = Script(lambda number: page(SEVEN[3 * min(number - 1, 1) :][:3], None))
+    """Without a total, a page that is repeated ends the list."""
+    api = ScriptedApi(lambda number: page(SEVEN[3 * min(number - 1, 1) :][:3], None))
 
     assert contradiction(api, page(SEVEN[:3], None)) == "pages 2 and 3 are the same"
     assert api.asked == [1, 1, 2, 3]
@@ -131,7 +131,7 @@ TWICE = [[1, 2, 3], [3, 4, 5], [6]]
 """A job is on two pages."""
 
 
-def lying(pages, *totals):
+def fixed_pages(pages, *totals):
     """Return pages that are always the same."""
     return lambda number: page(pages[number - 1], totals[number - 1])
 
@@ -140,68 +140,68 @@ def lying(pages, *totals):
     ("answers", "problem"),
     [
         (
-            lying(TWICE, 7, 7, 7),
+            fixed_pages(TWICE, 7, 7, 7),
             "1 objects are on two pages, though the total decreased by 0",
         ),
         (
-            lying([[1, 2, 3], [2, 3, 4], [5]], 6, 6, 7),
+            fixed_pages([[1, 2, 3], [2, 3, 4], [5]], 6, 6, 7),
             "2 objects are on two pages, though the total decreased by 1",
         ),
         (
-            lying([[1, 2, 3], [4, 5, 6], [7]], 7, None, 7),
+            fixed_pages([[1, 2, 3], [4, 5, 6], [7]], 7, None, 7),
             "some pages report a total, and some do not",
         ),
         (
-            lying([[1, 2, 3], [4, 5, 6], [7]], 6, 7, 7),
+            fixed_pages([[1, 2, 3], [4, 5, 6], [7]], 6, 7, 7),
             "there are 7 objects, but the total is 6 and 7",
         ),
         (
-            lying([[1, 2, 3], [4, 5, 6], [7, 8]], 7, 7, 7),
+            fixed_pages([[1, 2, 3], [4, 5, 6], [7, 8]], 7, 7, 7),
             "page 3 has 2 objects, and 1 by its own total of 7",
         ),
     ],
     ids=["twice", "twice, total decreased", "mixed", "total", "page"],
 )
 def test_a_list_that_is_wrong(answers, problem):
-    """The same twice is enough: it is not read again for nothing."""
-    api = Script(answers)
-    told = contradiction(api, *map(answers, (1, 2, 3)))
+    """The same contradiction twice is an error, without a third attempt."""
+    api = ScriptedApi(answers)
+    problem_found = contradiction(api, *map(answers, (1, 2, 3)))
 
-    assert told == f"{problem}, also when asked again"
+    assert problem_found == f"{problem}, also when asked again"
     assert len(api.asked) <= 4
 
 
-def test_a_contradiction_that_passes():
-    """The list is read again, and stands if it is right by then."""
-    wrong, right = lying(TWICE, 7, 7, 7), pages_of(SEVEN)
-    api = Script(*[wrong] * 4, right)
+def test_a_contradiction_that_disappears():
+    """The list is read again, and accepted if it is then right."""
+    wrong, right = fixed_pages(TWICE, 7, 7, 7), pages_of(SEVEN)
+    api = ScriptedApi(*[wrong] * 4, right)
 
     assert seen(scan(api, *map(right, (1, 2, 3)))) == 7
     assert api.asked == [1, 3, 2, 1] * 2
 
 
-def test_a_contradiction_that_is_another_each_time():
-    """A list that changes and is wrong each time is read three times."""
+def test_changing_contradictions():
+    """A list with another contradiction each time is read three times."""
     lists = [
-        lying([[n, n + 1, n + 2], [n + 2, n + 3, n + 4], [n + 5]], 7, 7, 7)
+        fixed_pages([[n, n + 1, n + 2], [n + 2, n + 3, n + 4], [n + 5]], 7, 7, 7)
         for n in (10, 20, 30, 40)
     ]
-    api = Script(*[one for one in lists for _ in range(4)])
+    api = ScriptedApi(*[one for one in lists for _ in range(4)])
 
     assert "1 objects are on two pages" in contradiction(api, *map(lists[3], (1, 2, 3)))
     assert api.asked == [1, 3, 2, 1] * 3
 
 
-def test_a_total_that_changed_explains_itself():
-    """Other totals than the number of jobs are no contradiction if the list has moved."""
-    grown = lying([[1, 2, 3], [4, 5, 6], [7]], 6, 7, 7)
+def test_a_changed_total_is_no_contradiction():
+    """While the list changes, totals may differ from the number of jobs."""
+    grown = fixed_pages([[1, 2, 3], [4, 5, 6], [7]], 6, 7, 7)
 
-    before = lying([[1, 2, 3], [4, 5, 6], [8]], 7, 7, 7)
+    before = fixed_pages([[1, 2, 3], [4, 5, 6], [8]], 7, 7, 7)
 
-    assert seen(scan(Script(grown), *map(before, (1, 2, 3)))) == 7
+    assert seen(scan(ScriptedApi(grown), *map(before, (1, 2, 3)))) == 7
 
 
-def test_ids_are_kept_in_little_space():
+def test_ids_take_little_memory():
     """Numbers take 8 bytes each; other IDs, and larger numbers, are kept as they are."""
     ids = {
         "numbers": SEVEN,

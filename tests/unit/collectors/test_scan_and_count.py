@@ -1,4 +1,4 @@
-"""What listing and counting ask for, of lists that stand still or change as a test says."""
+"""The requests of listing and counting, for lists that change as the test says."""
 
 import asyncio
 
@@ -37,14 +37,14 @@ def failure(status, reason=Reason.API):
 
 
 class Api:
-    """Jobs by their numbers, which are also the order of their creation."""
+    """An API with jobs by number, which is also the order of their creation."""
 
     def __init__(self, statuses, size=10):
         self.statuses = dict(statuses)
         self.created = {}
         self.loop = SteppedLoop()
         self.hints = PagingHints(size)
-        self.asked = []
+        self.requested = []
         self.batches = []
         """Numbers of pages that were asked for together."""
 
@@ -53,11 +53,11 @@ class Api:
         """What becomes of an answer; it may change the jobs for the next ones."""
 
     async def fetch(self, query, number, size):
-        """Answer a page when all that is asked for together has been asked."""
+        """Answer a page once all pages requested together have been requested."""
         if not self.pending:
             self.batches.append([])
         self.batches[-1].append(number)
-        self.asked.append((query, number, size))
+        self.requested.append((query, number, size))
         self.pending += 1
         try:
             # The newest jobs come last: nothing may rely on the order of answers.
@@ -87,7 +87,7 @@ class Api:
         return Page(rows, len(found), NOW, JobQuota(running=7))
 
     def paginator(self):
-        """Return what the list is read with."""
+        """Return a paginator of the list."""
         return paging(
             V1,
             self.fetch,
@@ -96,8 +96,8 @@ class Api:
         )
 
     def run(self, coroutine):
-        """Return what a coroutine returns, and forget what was asked before."""
-        self.asked.clear()
+        """Return a coroutine's result; only its requests are recorded."""
+        self.requested.clear()
         self.batches.clear()
         task = self.loop.create_task(coroutine)
         self.loop.step()
@@ -112,13 +112,13 @@ class Api:
         return self.run(collect_jobs(self.paginator(), state, max_jobs))
 
     def times(self):
-        """Return how often the first page of each query was asked for."""
-        return Counter(query for query, number, _ in self.asked if number == 1)
+        """Return how often the first page of each query was requested."""
+        return Counter(query for query, number, _ in self.requested if number == 1)
 
 
 @pytest.fixture
 def api():
-    """Return a function that makes an API with so many finished and running jobs."""
+    """Return a function that makes an API with some finished and running jobs."""
     apis = []
 
     def make(finished, running=0, size=10):
@@ -133,8 +133,8 @@ def api():
         one.loop.end()
 
 
-def test_a_cold_list_is_asked_for_in_growing_steps(api):
-    """The total may be wrong: at first 32 pages more, and then as many as were read."""
+def test_a_first_listing_grows_in_steps(api):
+    """The total may be wrong: at most 32 more pages, then as many as were read."""
     jobs = api(100, size=1)
     assert jobs.list().content.counts.number == 100
 
@@ -145,7 +145,7 @@ def test_a_cold_list_is_asked_for_in_growing_steps(api):
 
 
 def test_the_end_of_a_list_of_full_pages(api):
-    """One page more shows it."""
+    """After a full last page, one more page shows the end."""
     jobs = api(5, size=1)
     jobs.hints.pages[ALL_JOBS] = 5
     jobs.list()
@@ -153,8 +153,8 @@ def test_the_end_of_a_list_of_full_pages(api):
     assert jobs.batches == [[1, 2, 3, 4, 5], [6]]
 
 
-def test_a_list_of_which_nothing_is_known(api):
-    """Its first page is asked for alone."""
+def test_an_unknown_list(api):
+    """The first page of an unknown list is requested alone."""
     jobs = api(5)
     result = jobs.run(scan_pages(jobs.paginator().pages(ALL_JOBS)))
 
@@ -162,8 +162,8 @@ def test_a_list_of_which_nothing_is_known(api):
     assert jobs.batches == [[1]]
 
 
-def test_a_filtered_list_is_asked_for_in_smaller_steps(api):
-    """The total may be that of all jobs: no more pages than have been answered."""
+def test_a_filtered_list_grows_in_smaller_steps(api):
+    """Its total may be that of all jobs: at most as many pages as were read."""
     jobs = api(0, 20, size=1)
     query = Query((RUNNING,))
     result = jobs.run(list_query(jobs.paginator(), query))
@@ -173,7 +173,7 @@ def test_a_filtered_list_is_asked_for_in_smaller_steps(api):
 
 
 def test_a_limit(api):
-    """Above it, nothing more is asked for; a limit may be lower than it was."""
+    """Above the limit, no more pages are requested; a limit may be reduced."""
     jobs = api(20)
     assert jobs.list(20).outcome is ScanOutcome.COMPLETE
     assert jobs.list(19).outcome is ScanOutcome.TOO_MANY
@@ -192,7 +192,7 @@ def test_a_limit(api):
     ("seconds", "scans"), [(0, 2), (1.999, 2), (2, 2), (2.001, 1), (100, 1)]
 )
 def test_a_job_that_may_be_new(api, seconds, scans):
-    """Where the newest job is not older than the scan, all is read once more."""
+    """If the newest job may be newer than the scan, all pages are read again."""
     jobs = api(9)
     jobs.created[9] = round((NOW - seconds) * 1000)
     assert jobs.list().content.counts.number == 9
@@ -200,7 +200,7 @@ def test_a_job_that_may_be_new(api, seconds, scans):
     assert jobs.batches == [[1]] * scans
 
 
-def test_how_long_a_scan_takes_counts(api):
+def test_jobs_created_during_a_scan_are_new(api):
     """A job is new if it was created after the first request was sent."""
     jobs = api(19)
     jobs.created[19] = round(NOW * 1000) - 7000
@@ -220,21 +220,21 @@ def test_how_long_a_scan_takes_counts(api):
 
 
 def test_jobs_of_another_status_than_asked_for(api):
-    """They show that the filter is ignored."""
+    """Jobs of another status show that the filter is ignored."""
     jobs = api(5, 5)
     jobs.change = lambda query, number, page: jobs.page(ALL_JOBS, number, 10)
     result = jobs.run(list_query(jobs.paginator(), Query((RUNNING,))))
 
     assert result.outcome is ScanOutcome.FILTER_IGNORED
-    assert len(jobs.asked) == 1
+    assert len(jobs.requested) == 1
 
 
 def test_a_list_without_a_total(api):
-    """It is read to its end twice; the same page again is not its continuation."""
+    """It is read to its end twice; a repeated page does not continue it."""
     jobs = api(25)
     jobs.change = lambda query, number, page: replace(page, total=None)
     assert jobs.list().content.counts.number == 25
-    assert sorted(n for _, n, _ in jobs.asked) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert sorted(n for _, n, _ in jobs.requested) == [1, 1, 2, 2, 3, 3, 4, 4]
 
     jobs.change = lambda query, number, page: replace(
         jobs.page(ALL_JOBS, 1, 10), total=None
@@ -244,7 +244,7 @@ def test_a_list_without_a_total(api):
 
 
 def test_a_list_that_does_not_end(api):
-    """Twice as many pages as the total says are read, and ten."""
+    """At most twice as many pages as the total implies are read, and ten."""
     jobs = api(1000)
     jobs.change = lambda query, number, page: replace(page, total=20)
 
@@ -252,12 +252,12 @@ def test_a_list_that_does_not_end(api):
         CollectionError, match=r"14 pages, and 20 objects by the API's own"
     ):
         jobs.list()
-    assert len(jobs.asked) <= 14
+    assert len(jobs.requested) <= 14
 
 
 @pytest.mark.slow
 def test_a_list_without_a_total_that_does_not_end(api):
-    """It is given up when it has more than twice as many jobs as a list may have."""
+    """It fails when it has more than twice as many jobs as a list may have."""
     jobs = api(2000, size=1000)
     pages = [
         replace(jobs.page(ALL_JOBS, number, 1000), total=None) for number in (1, 2)
@@ -266,18 +266,18 @@ def test_a_list_without_a_total_that_does_not_end(api):
 
     with pytest.raises(CollectionError, match="140 pages, and 0 objects by the API's"):
         jobs.list()
-    assert len(jobs.asked) == 140
+    assert len(jobs.requested) == 140
 
 
 def test_a_smaller_page_size(api):
-    """It is remembered with the number of pages, once the listing is complete."""
+    """A smaller page size is remembered once a listing is complete."""
     jobs = api(250, size=1000)
     jobs.change = lambda query, number, page: failure(400)
     with pytest.raises(CollectionError):
         jobs.list()
     assert jobs.hints == PagingHints(1000)
     # The smaller page was tried as well.
-    assert [size for _, _, size in jobs.asked] == [1000, 100]
+    assert [size for _, _, size in jobs.requested] == [1000, 100]
 
     jobs.change = lambda query, number, page: (
         failure(400) if len(page.rows) > 100 else page
@@ -295,14 +295,14 @@ def test_a_smaller_page_size(api):
         (1000, failure(400, Reason.PERMISSION), [1000]),
     ],
 )
-def test_what_smaller_pages_may_help_against(api, size, error, sizes):
-    """A parameter that is rejected, unless pages are small already."""
+def test_which_errors_lead_to_smaller_pages(api, size, error, sizes):
+    """Only a rejected parameter leads to smaller pages, unless they are small."""
     jobs = api(5, size=size)
     jobs.change = lambda query, number, page: error
     with pytest.raises(CollectionError):
         jobs.list()
 
-    assert [size for _, _, size in jobs.asked] == sizes
+    assert [size for _, _, size in jobs.requested] == sizes
 
 
 def state_of(jobs):
@@ -316,7 +316,7 @@ ONCE = dict.fromkeys(
 
 
 def test_few_jobs_are_listed(api):
-    """Up to the limit, and without a question by status."""
+    """Up to the limit, jobs are listed, without any query by status."""
     jobs = api(15, 5)
     state = state_of(jobs)
     snapshot = jobs.collect(state, 20)
@@ -327,14 +327,14 @@ def test_few_jobs_are_listed(api):
 
 
 def test_many_jobs_are_counted(api):
-    """Finished jobs with a page of one job for each status; unfinished ones are listed."""
+    """Each finished status takes a page of one job; unfinished jobs are listed."""
     jobs = api(95, 5)
     state = state_of(jobs)
     snapshot = jobs.collect(state, 20)
     assert jobs.times() == {ALL_JOBS: 1, **ONCE}
-    assert {size for query, _, size in jobs.asked if query.statuses in V1.finished} == {
-        1
-    }
+    assert {
+        size for query, _, size in jobs.requested if query.statuses in V1.finished
+    } == {1}
 
     assert not snapshot.complete
     counts = {status: n for status, n in snapshot.counts.statuses.items() if n}
@@ -344,7 +344,7 @@ def test_many_jobs_are_counted(api):
     assert snapshot.newest_page.ids == list(range(100, 90, -1))
     assert snapshot.observer.newest == START + 100
     assert set(snapshot.observer.unfinished) == set(range(96, 101))
-    # From then on, they are not listed before.
+    # From then on, they are not listed first.
     jobs.collect(state, 20)
     assert jobs.times() == ONCE
 
@@ -352,7 +352,7 @@ def test_many_jobs_are_counted(api):
 @pytest.mark.parametrize(("finished", "is_counting"), [(19, True), (18, False)])
 @pytest.mark.slow
 def test_when_jobs_are_listed_again(api, finished, is_counting):
-    """At nine tenths of the limit."""
+    """Listing resumes at nine tenths of the limit."""
     jobs = api(30)
     state = state_of(jobs)
     jobs.collect(state, 20)
@@ -374,8 +374,8 @@ def test_no_jobs_at_all_are_counted(api):
     assert (snapshot.complete, snapshot.counts.number) == (False, 0)
 
 
-def test_a_job_that_starts_meanwhile(api):
-    """It is on both lists, and another on none: the numbers add up, but are not used."""
+def test_a_job_that_starts_between_two_counts(api):
+    """It is on two lists, and another job on none: the sum is right, but not used."""
     jobs = api(30)
     jobs.statuses |= {31: 7, 32: 7}
     state = CountingState(jobs.hints, is_counting=True)
@@ -401,7 +401,7 @@ def test_a_job_that_starts_meanwhile(api):
 
 
 def changing(jobs):
-    """Let a job come and go, so that nothing adds up."""
+    """Let jobs come and go, so that the counts do not add up."""
     extra = iter([1, 5, 2, 7, 3, 9] * 2)
 
     def change(query, number, page):
@@ -412,8 +412,8 @@ def changing(jobs):
     return change
 
 
-def test_jobs_that_never_stand_still(api, logged):
-    """They are counted four times, and then listed; the next time it is tried again."""
+def test_counts_that_never_add_up(api, logged):
+    """They are counted four times, then listed; the next scrape counts again."""
     jobs = api(30)
     state = CountingState(jobs.hints, is_counting=True, labels={"project": "vision"})
     jobs.change = changing(jobs)
@@ -422,7 +422,7 @@ def test_jobs_that_never_stand_still(api, logged):
         assert (snapshot.complete, snapshot.counts.number) == (True, 30)
         times = jobs.times()
         assert times[NEWEST_JOBS] == 4
-        # Alternately: at first and then twice more, and at first and then once more.
+        # By turns: first and then twice more, or first and then once more.
         assert {times[Query(one)] for one in V1.unfinished} == {3}
         assert {times[Query(one)] for one in V1.finished} == {2}
         assert times[ALL_JOBS] == 1
@@ -440,7 +440,7 @@ def test_jobs_that_never_stand_still(api, logged):
 
 FIRST = Query(V1.finished[0])
 RUNNING_JOBS = Query((RUNNING,))
-UNFIT = {
+MISCOUNTING = {
     "a filter is refused": (FIRST, lambda jobs, page: failure(400)),
     "a filter is ignored": (FIRST, lambda jobs, page: jobs.page(ALL_JOBS, 1, 1)),
     "no total": (FIRST, lambda jobs, page: replace(page, total=None)),
@@ -462,14 +462,14 @@ UNFIT = {
 """What an API may answer to a query that shows that it does not count as expected."""
 
 
-@pytest.mark.parametrize("why", UNFIT)
+@pytest.mark.parametrize("why", MISCOUNTING)
 def test_an_api_that_does_not_count_as_expected(api, why):
     """All jobs are listed, and counted again after an hour."""
     jobs = api(9, 1)
     state = CountingState(jobs.hints, is_counting=True)
-    unfit, answer = UNFIT[why]
+    query_affected, answer = MISCOUNTING[why]
     jobs.change = lambda query, number, page: (
-        answer(jobs, page) if query == unfit else page
+        answer(jobs, page) if query == query_affected else page
     )
     assert jobs.collect(state, 5).complete
     assert jobs.times()[NEWEST_JOBS] == 1
@@ -482,8 +482,8 @@ def test_an_api_that_does_not_count_as_expected(api, why):
     assert not jobs.collect(state, 5).complete
 
 
-def test_jobs_of_a_status_that_cannot_be_asked_for(api):
-    """The same number is missing each time: it is not tried again for an hour."""
+def test_jobs_of_a_status_that_cannot_be_queried(api):
+    """If the same number is missing each time, jobs are listed for an hour."""
     jobs = api(29)
     jobs.statuses[30] = 99
     state = CountingState(jobs.hints, is_counting=True)
@@ -495,7 +495,7 @@ def test_jobs_of_a_status_that_cannot_be_asked_for(api):
 
 
 def test_a_count_that_fails(api):
-    """It is the collection's failure."""
+    """A failed count fails the collection."""
     jobs = api(30)
     state = CountingState(jobs.hints, is_counting=True)
     jobs.change = lambda query, number, page: failure(403, Reason.PERMISSION)

@@ -1,4 +1,4 @@
-"""Scheduled events: what waits for consent, and when the next one begins."""
+"""Scheduled events: which wait for consent, and when the next one begins."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ EVENTS = with_projects(collectors=("scheduled_events",))
 
 
 def with_events(*events):
-    """Return a cloud with a project of those events."""
+    """Return a cloud with a project that has these events."""
     cloud = simulated("a")
     cloud.projects[0].scheduled_events.events += events
     return cloud
@@ -27,8 +27,8 @@ def count(scrape, of_type, state):
     return scrape.value("scheduled_events", project="a", type=of_type, state=state)
 
 
-async def test_what_is_to_come():
-    """Events that are not over, and the next one of each pool."""
+async def test_upcoming_events():
+    """Events that have not ended are counted, with the next one of each pool."""
     cloud = with_events(
         ScheduledEvent(state="inquiring", pool="pool-a", not_before=1.9e9),
         ScheduledEvent(state="scheduled", pool="pool-a", not_before=1.8e9),
@@ -59,7 +59,7 @@ async def test_what_is_to_come():
 
 
 async def test_more_than_a_page():
-    """A hundred come at a time."""
+    """A page has a hundred events."""
     cloud = with_events(*(ScheduledEvent(published=1.6e9) for _ in range(130)))
     async with exporting_from(cloud, change=EVENTS) as exporter:
         scrape = await exporter.scrape()
@@ -68,7 +68,7 @@ async def test_more_than_a_page():
 
 
 async def test_a_workspace():
-    """The events of the project's workspace alone are asked for."""
+    """Only the events of the project's workspace are requested."""
     cloud = with_events(ScheduledEvent(), ScheduledEvent(workspace_id="7"))
 
     def change(configured):
@@ -82,7 +82,7 @@ async def test_a_workspace():
 
 @pytest.mark.slow
 async def test_the_official_sdk_sees_the_same():
-    """The cloud's own SDK finds the same events as the exporter."""
+    """The official SDK finds the same events as the exporter."""
     cloud = with_events(
         ScheduledEvent(state="inquiring"), ScheduledEvent(type="localdisk-recovery")
     )

@@ -1,4 +1,4 @@
-"""Answers as they are: strings for numbers, nulls, unknown fields and statuses."""
+"""Answers as real clouds send them: numbers as strings, nulls, unknown fields."""
 
 import json
 
@@ -24,7 +24,7 @@ BOUNDS = (60_000, 3_600_000)
 
 
 def decoded(**fields):
-    """Return the page that an answer with these fields is."""
+    """Decode an answer with these fields."""
     return v1_listing.decode(json.dumps(fields).encode())
 
 
@@ -38,8 +38,8 @@ def fold(rows, counts):
     Snapshot(counts, v1_status).add(Page(rows, None, 0.0), rows)
 
 
-def tallied(*jobs):
-    """Return what these rows add up to."""
+def counted(*jobs):
+    """Return the counts of these rows."""
     counts = empty_counts(BOUNDS, V1_STATUSES.values())
     fold(jobs_of(decoded(is_success=True, jobs=list(jobs))), counts)
     return counts
@@ -80,7 +80,7 @@ def test_the_documented_answer():
 
 
 def test_numbers_as_strings():
-    """Numbers that come as strings mean what they say."""
+    """Numbers that come as strings are read as numbers."""
     page = decoded(
         is_success="true",
         quotas="5",
@@ -106,16 +106,16 @@ def test_numbers_as_strings():
 
 
 def test_the_same_job_in_two_spellings():
-    """A job's ID is the same as number and as text."""
+    """A job's ID is the same as a number and as text."""
     page = decoded(jobs=[{"job_id": 10}, {"job_id": "10"}, {"job_id": "a-b"}])
 
     assert normalize_ids([job.job_id for job in jobs_of(page)]) == [10, 10, "a-b"]
 
 
 @pytest.mark.parametrize("duration", [None, -1, "", "soon"])
-def test_a_duration_that_is_none(duration):
-    """A job that has not started has no duration, which is not one of zero."""
-    counts = tallied({"job_id": 1, "status": 8, "duration": duration})
+def test_no_duration(duration):
+    """A job that has not started has no duration, rather than one of zero."""
+    counts = counted({"job_id": 1, "status": 8, "duration": duration})
 
     assert counts.number == 1
     assert counts.durations[Phase.RUNNING].number == 0
@@ -123,13 +123,13 @@ def test_a_duration_that_is_none(duration):
 
 @pytest.mark.parametrize("time", [15099239923, 0, -1, None, "", 10**15, 1524189990])
 def test_an_implausible_creation_time(time):
-    """A time that is no time in milliseconds counts as unknown."""
+    """A time that cannot be in milliseconds is unknown."""
     page = decoded(jobs=[{"job_id": 1, "status": 7, "create_time": time}])
 
     assert (
         to_millis_list([job.create_time for job in jobs_of(page)], "create_time") == []
     )
-    assert tallied({"job_id": 1, "status": 7, "create_time": time}).oldest_created == {}
+    assert counted({"job_id": 1, "status": 7, "create_time": time}).oldest_created == {}
 
 
 @pytest.mark.parametrize("number", [23, 99, -1, None, "new", 8.5])
@@ -139,13 +139,13 @@ def test_an_unknown_status(number):
         assert v1_status(number).name == "running"
         return
     assert v1_status(number) is UNRECOGNIZED
-    assert tallied({"job_id": 1, "status": number}).statuses[UNRECOGNIZED] == 1
+    assert counted({"job_id": 1, "status": number}).statuses[UNRECOGNIZED] == 1
 
 
 @pytest.mark.parametrize("number", sorted(V1_STATUSES))
 def test_every_known_status(number):
-    """Each status of the reference is counted under its own name."""
-    assert tallied({"job_id": 1, "status": number}).statuses[V1_STATUSES[number]] == 1
+    """Each documented status is counted under its own name."""
+    assert counted({"job_id": 1, "status": number}).statuses[V1_STATUSES[number]] == 1
 
 
 @pytest.mark.parametrize("value", [None, -1, "-2", "", "unlimited"])
@@ -156,7 +156,7 @@ def test_unknown_and_unlimited_limits(value):
 
 @pytest.mark.parametrize("jobs", [None, []])
 def test_no_jobs(jobs):
-    """No list of jobs, with a total, is a listing of none."""
+    """A total without a list of jobs is an empty listing."""
     page = decoded(is_success=True, job_total_count=0, jobs=jobs)
 
     assert not page.failed
@@ -172,13 +172,13 @@ def test_no_jobs(jobs):
     ],
 )
 def test_failures_with_status_200(answer):
-    """An answer that says that it failed has failed, whatever its HTTP status."""
+    """An answer that reports a failure is one, whatever its HTTP status."""
     assert decoded(**answer).failed
 
 
 def test_unknown_fields_are_ignored():
-    """Undocumented fields come and go."""
-    counts = tallied(
+    """Undocumented fields are ignored."""
+    counts = counted(
         {
             "job_id": 1,
             "status": 8,
@@ -222,8 +222,8 @@ FIELDS = st.dictionaries(
     )
 )
 @pytest.mark.slow
-def test_any_answer_is_counted_or_refused(answer):
-    """Whatever an API answers, it is a page that adds up, or a decoding error."""
+def test_any_answer_is_counted_or_rejected(answer):
+    """Any answer is a page that adds up, or a decoding error."""
     try:
         page = v1_listing.decode(json.dumps(answer).encode())
         jobs = jobs_of(page)
@@ -246,8 +246,8 @@ def test_any_answer_is_counted_or_refused(answer):
     ),
     st.integers(1, 5),
 )
-def test_folding_page_by_page_is_folding_at_once(rows, size):
-    """The pages that jobs come in do not change what they add up to."""
+def test_counting_by_page_is_counting_at_once(rows, size):
+    """The pages that jobs arrive in do not change their counts."""
     jobs = [
         {"job_id": index, "status": status, "duration": duration}
         for index, (status, duration) in enumerate(rows)
@@ -256,7 +256,7 @@ def test_folding_page_by_page_is_folding_at_once(rows, size):
     for start in range(0, len(jobs), size):
         fold(jobs_of(decoded(jobs=jobs[start : start + size])), paged)
 
-    assert tallied(*jobs) == paged
+    assert counted(*jobs) == paged
     for phase, durations in paged.durations.items():
         known = [
             int(duration)

@@ -1,4 +1,4 @@
-"""Inference services of both API versions, whichever the cloud offers."""
+"""Inference services of both API versions, as far as the cloud offers them."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ V2 = {"project": "a", "api_version": "v2"}
 
 
 def with_services(*v1, v2=()):
-    """Return a cloud with a project of those services, and how it lists them."""
+    """Return a cloud with a project that has these services, and its services."""
     cloud = simulated("a")
     state = cloud.projects[0].services
     state.v1 += v1
@@ -36,7 +36,7 @@ def counts(scrape, name="services", **labels):
     }
 
 
-def ups(scrape):
+def up_by_version(scrape):
     """Return `modelarts_up` by API version."""
     return {
         dict(labels)["api_version"]: value
@@ -46,7 +46,7 @@ def ups(scrape):
 
 @pytest.mark.slow
 async def test_both_versions():
-    """They list different services; the labels are the same words for both."""
+    """The versions list different services; the labels are the same for both."""
     cloud, _ = with_services(
         Service(),
         Service(status="concerning", due=2e9),
@@ -65,7 +65,7 @@ async def test_both_versions():
         scrape = await exporter.scrape()
         page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
-    assert ups(scrape) == {"v1": 1, "v2": 1}
+    assert up_by_version(scrape) == {"v1": 1, "v2": 1}
     assert counts(scrape, **V1) == {
         ("real_time", "running"): 1,
         ("real_time", "concerning"): 1,
@@ -97,8 +97,8 @@ async def test_both_versions():
 
 
 @pytest.mark.slow
-async def test_what_is_over_stays_with_zero():
-    """Alerts see that nothing malfunctions any more."""
+async def test_a_status_without_services():
+    """A status without services stays at 0, so that its alerts resolve."""
     cloud, state = with_services(Service(status="concerning"))
     async with exporting_from(cloud, change=SERVICES) as exporter:
         await exporter.scrape()
@@ -111,7 +111,7 @@ async def test_what_is_over_stays_with_zero():
 
 
 async def test_a_cloud_without_v2():
-    """It is not offered, which is no failure; without both versions, it is one."""
+    """A missing v2 is no failure; without both versions, it is one."""
     cloud, _ = with_services(Service())
     cloud.not_offered.add("services_v2")
     async with exporting_from(cloud, change=SERVICES) as exporter:
@@ -119,13 +119,13 @@ async def test_a_cloud_without_v2():
         cloud.not_offered.add("services")
         none = await exporter.scrape()
 
-    assert ups(one) == {"v1": 1}
+    assert up_by_version(one) == {"v1": 1}
     assert counts(one, **V1) == {("real_time", "running"): 1}
     assert not one.series("services", **V2)
-    assert ups(none) == {"v1": 0, "v2": 0}
+    assert up_by_version(none) == {"v1": 0, "v2": 0}
 
 
-async def test_answers_differ():
+async def test_variants_of_answers():
     """Numbers as texts, a workspace as a number, times in seconds or missing."""
     cloud, state = with_services(
         Service(workspace_id="7", changed=None, status="waiting"), Service()
@@ -139,7 +139,7 @@ async def test_answers_differ():
     async with exporting_from(cloud, change=change) as exporter:
         scrape = await exporter.scrape()
 
-    assert ups(scrape) == {"v1": 1, "v2": 1}
+    assert up_by_version(scrape) == {"v1": 1, "v2": 1}
     assert counts(scrape, **V1) == {("real_time", "waiting"): 1}
     assert not scrape.series("service_oldest_transition_timestamp_seconds")
 
@@ -147,7 +147,7 @@ async def test_answers_differ():
 @pytest.mark.parametrize("counts_pages", [False, True])
 @pytest.mark.slow
 async def test_more_than_a_page(counts_pages):
-    """In v1, what an offset counts is found out, and asked for from then on."""
+    """In v1, the unit of offsets is found out once, and used from then on."""
     services = [Service(created=1.6e9 + n) for n in range(1005)]
     cloud, state = with_services(
         *services, v2=[Service(status="RUNNING", type="REAL_TIME") for _ in range(505)]
@@ -166,7 +166,7 @@ async def test_more_than_a_page(counts_pages):
 
 
 async def test_without_permission():
-    """The action that is missing is named."""
+    """The failure names the missing permission."""
     cloud, _ = with_services(Service())
     denied = Fault(
         effect=Effect.STATUS, api="services", status=403, code="ModelArts.0108"
@@ -176,12 +176,12 @@ async def test_without_permission():
         scrape = await exporter.scrape()
         page = (await exporter.client.get(f"{exporter.url}/?project=a")).text
 
-    assert ups(scrape) == {"v1": 0, "v2": 1}
+    assert up_by_version(scrape) == {"v1": 0, "v2": 1}
     assert "grant the exporter&#39;s user modelarts:service:list" in page
 
 
 async def test_single_services():
-    """Opt-in: the running ones first, then the longest in a status; capped."""
+    """Opt-in: running ones first, then by time in their status, up to the limit."""
     cloud, _ = with_services(
         Service("stopped", "stopped", changed=1.5e9),
         Service("young", changed=1.62e9, invocations=5),
@@ -203,7 +203,7 @@ async def test_single_services():
 
 
 async def test_the_official_sdk_sees_the_same():
-    """The cloud's own SDK finds as many services of v2 as the exporter."""
+    """The official SDK finds as many services of v2 as the exporter."""
     cloud, _ = with_services(
         v2=[
             Service(status=status, type="REAL_TIME")

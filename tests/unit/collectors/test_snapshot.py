@@ -1,4 +1,4 @@
-"""What a snapshot keeps of pages, and what it tells the completions."""
+"""What a snapshot keeps of pages, and how completions are found in it."""
 
 import pytest
 
@@ -26,17 +26,17 @@ NOW = 1_700_000_000.0
 
 
 def row(number, status, created=0, duration=None):
-    """Return a row of a job that was created so long after the start."""
+    """Return a row of a job that was created this long after the start."""
     return V1Job(number, f"job-{number}", status, START + created, duration)
 
 
 def page(*rows, quota=None):
-    """Return a page of a list that ends with it."""
+    """Return a page that ends its list."""
     return Page(rows, len(rows), NOW, quota or JobQuota())
 
 
 def snapshot(*pages):
-    """Return a snapshot of all jobs of those pages."""
+    """Return a snapshot of all jobs on these pages."""
     taken = Snapshot(
         empty_counts((10, 100), (WAITING, RUNNING, SUCCEEDED, FAILED)), v1_status
     )
@@ -46,7 +46,7 @@ def snapshot(*pages):
 
 
 def test_the_jobs_of_pages():
-    """All are counted; the unfinished ones are kept, with their durations and dates."""
+    """All jobs are counted; unfinished ones are kept, with durations and dates."""
     quota = JobQuota(running=5)
     taken = snapshot(
         page(row(1, 10, 1, 50), row(2, 8, 2, 0), row(3, 8, 3, -1), row(4, 7, 5)),
@@ -72,7 +72,7 @@ def test_the_jobs_of_pages():
 
 
 def test_some_jobs_of_a_page():
-    """Those that were counted before are looked at, and not counted again."""
+    """Jobs that were counted before are observed, but not counted again."""
     taken = snapshot()
     taken.add(page(row(1, 8), row(2, 8), row(3, 10)), [row(2, 8)])
 
@@ -82,7 +82,7 @@ def test_some_jobs_of_a_page():
 
 
 def test_snapshots_of_two_queries():
-    """One takes the other's jobs, and what it has observed."""
+    """A snapshot takes over another one's jobs and observations."""
     running, waiting = snapshot(page(row(1, 8, 5))), snapshot(page(row(2, 7, 9)))
     running.absorb(waiting)
 
@@ -93,14 +93,14 @@ def test_snapshots_of_two_queries():
 
 
 def observed(baseline, *rows, answered_at=NOW):
-    """Return what was observed of a page."""
+    """Return what was observed on a page."""
     observer = CompletionObserver(baseline, v1_status)
     observer.observe(Page(rows, len(rows), answered_at))
     return observer
 
 
 def job(number, created, status=RUNNING):
-    """Return a job that was created so long after the start."""
+    """Return a job that was created this long after the start."""
     return Job(number, f"job-{number}", status, START + created)
 
 
@@ -116,8 +116,8 @@ def job(number, created, status=RUNNING):
         (3, None, False),
     ],
 )
-def test_what_has_finished_since(number, created, is_completion):
-    """What was unfinished, and what was created since and was not finished then."""
+def test_which_jobs_are_completions(number, created, is_completion):
+    """A completion was unfinished in the baseline, or was created since."""
     baseline = Baseline({1: job(1, 0)}, {2: START + 100}, START + 100)
     at = None if created is None else START + created
     finished = Job(number, "", SUCCEEDED, at)
@@ -127,7 +127,7 @@ def test_what_has_finished_since(number, created, is_completion):
 
 
 def test_which_finished_jobs_matter():
-    """Those of the baseline, and those that were created at its time or later."""
+    """Those unfinished in the baseline, and those created since then."""
     baseline = Baseline({1: job(1, 0)}, {}, START + 100)
     seen = observed(
         baseline, row(1, 10), row(2, 10, 99), row(3, 10, 100), row(4, 8, 101)
@@ -135,7 +135,7 @@ def test_which_finished_jobs_matter():
 
     assert set(seen.finished) == {1, 3}
     assert set(seen.unfinished) == {4}
-    # A page of old jobs, none of which was unfinished.
+    # A page of old jobs, none of which the baseline has as unfinished.
     assert observed(baseline, row(2, 10, 99)).finished == {}
     # A page with jobs without dates.
     undated = V1Job(5, "a", 10, None)
@@ -157,26 +157,26 @@ def test_the_first_time_young_jobs_matter():
 
 
 def test_the_overlap_is_ten_minutes():
-    """It bounds what is remembered."""
+    """The overlap limits what is remembered."""
     seen = observed(FIRST_COLLECTION, row(1, 8, 700_000))
 
     assert seen.next_baseline().since == START + 100_000
 
 
 def test_a_date_in_the_future():
-    """It hides no job that is created until then."""
+    """A creation time in the future hides no later job."""
     seen = observed(FIRST_COLLECTION, row(1, 8, 5000), answered_at=START / 1000 + 1)
 
     assert seen.newest == START + 1000
 
 
-def test_what_is_remembered():
-    """Unfinished jobs, and finished ones that are young; time does not go back."""
+def test_which_jobs_are_remembered():
+    """Unfinished jobs and young finished ones are remembered; time never goes back."""
     baseline = Baseline(
         {1: job(1, 0)}, {2: START + 99, 3: START + 700_000}, START + 500_000
     )
     seen = CompletionObserver(baseline, v1_status)
-    # One finishes between two pages, and is seen on both.
+    # One finishes between two pages, and appears on both.
     seen.observe(page(row(1, 8, 0), row(4, 8, 800_000)))
     seen.observe(page(row(1, 10, 0), row(5, 10, 900_000)))
     after = seen.next_baseline()
@@ -186,7 +186,7 @@ def test_what_is_remembered():
     assert after.since == START + 500_000
 
 
-def test_nothing_is_remembered_of_no_jobs():
+def test_without_jobs_nothing_is_remembered():
     """All jobs of the next collection have been created since."""
     after = observed(FIRST_COLLECTION).next_baseline()
 
@@ -196,7 +196,7 @@ def test_nothing_is_remembered_of_no_jobs():
 
 
 def test_the_counters():
-    """Each completion once, by phase, with its duration if it has run."""
+    """Each completion counts once, by phase, with its duration if it has run."""
     tracker = CompletionTracker((10, 100))
 
     def collect(*rows):
@@ -215,7 +215,7 @@ def test_the_counters():
     assert so_far.durations[Phase.FAILED].number == 0
 
     collect(row(4, 10, 1, 7))
-    # What was handed out does not change.
+    # The counters that were returned do not change.
     assert so_far.numbers[Phase.SUCCEEDED] == 2
     assert so_far.durations[Phase.SUCCEEDED].number == 2
     assert tracker.so_far.numbers[Phase.SUCCEEDED] == 3

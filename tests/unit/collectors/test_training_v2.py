@@ -1,4 +1,4 @@
-"""The v2 training API: the same metrics, from searches and their own quota."""
+"""The v2 training API: the same metrics, from searches and a separate quota."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ TRAINING = {"project": "a", "kind": "training"}
 
 
 def phases(cloud):
-    """Return how many training jobs of the first project are in each phase."""
+    """Return the number of the first project's training jobs in each phase."""
     found = {}
     for job in cloud.projects[0].training.jobs:
         found[phase_of(job).lower()] = found.get(phase_of(job).lower(), 0) + 1
@@ -50,7 +50,7 @@ def phases(cloud):
 
 @pytest.mark.slow
 async def test_a_scrape_says_what_is_true():
-    """Counts, quota, durations and times are the cloud's; visualization stays v1."""
+    """Counts, quota, durations and times are the cloud's; visualization jobs use v1."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     now = cloud.clock.now()
@@ -73,7 +73,7 @@ async def test_a_scrape_says_what_is_true():
     assert scrape.value(
         "job_longest_duration_seconds", phase="running", **TRAINING
     ) == pytest.approx(50, abs=0.01)
-    # A failure before the start is no run of zero seconds.
+    # A failure before the start is not a run of zero seconds.
     failed = sum(
         job.started is not None
         for job in training.jobs
@@ -90,7 +90,7 @@ async def test_a_scrape_says_what_is_true():
 
 @pytest.mark.slow
 async def test_statuses_that_have_a_sample():
-    """One of each phase, and those that a job has had, whatever became of it."""
+    """Each phase has one, and so has each status that a job has had."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.jobs.clear()
@@ -123,7 +123,7 @@ async def test_statuses_that_have_a_sample():
 
 @pytest.mark.slow
 async def test_histograms_begin_with_the_first_job():
-    """A phase without jobs has none of their durations, and no empty project any."""
+    """A phase without jobs has no histogram, so an empty project has none."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.jobs.clear()
@@ -144,7 +144,7 @@ async def test_histograms_begin_with_the_first_job():
 
 @pytest.mark.slow
 async def test_pages_of_fifty_are_read_together_from_the_second_scrape_on():
-    """A listing is read in pages of 50, however large pages are configured."""
+    """Pages have 50 jobs, whatever page size is configured."""
     cloud = simulated("a", training_api="v2")
     cloud.projects[0].training.history(160, cloud.clock.now() - 3600)
     jobs = len(cloud.projects[0].training.jobs)
@@ -161,7 +161,7 @@ async def test_pages_of_fifty_are_read_together_from_the_second_scrape_on():
 
 
 async def test_signed_requests_with_a_body():
-    """Searches are signed with their body and content type."""
+    """Searches are signed together with their body and content type."""
     cloud = simulated("a", training_api="v2")
     async with exporting_from(cloud, key_auth()) as exporter:
         scrape = await exporter.scrape()
@@ -172,7 +172,7 @@ async def test_signed_requests_with_a_body():
 
 @pytest.mark.slow
 async def test_a_cloud_without_the_quota_api(logged):
-    """Where there is no quota API, the total is known and the limit is not; quietly."""
+    """Without a quota API, the total is known, the limit is not; no warning."""
     cloud = simulated("a", training_api="v2")
     cloud.dialect = Dialect(without_quota_api=True)
     async with exporting_from(cloud) as exporter:
@@ -201,7 +201,7 @@ async def test_a_cloud_without_the_quota_api(logged):
     ),
 )
 async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
-    """The numbers of jobs stand; the limit is absent, and the reason is counted."""
+    """The numbers of jobs stay; the limit is absent, and the reason is counted."""
     cloud = simulated("a", training_api="v2")
     fault.api = "training_quotas"
     cloud.faults.add(fault)
@@ -226,7 +226,7 @@ async def test_a_quota_that_fails_costs_only_itself(fault, reason, logged):
 
 
 async def test_an_unlimited_quota():
-    """A negative quota is no limit; how many jobs there are is told all the same."""
+    """A negative quota is no limit; the number of jobs is still exported."""
     cloud = simulated("a", training_api="v2")
     cloud.projects[0].training.capacity = None
     async with exporting_from(cloud) as exporter:
@@ -242,7 +242,7 @@ async def test_an_unlimited_quota():
 )
 @pytest.mark.slow
 async def test_one_bad_page_makes_the_listing_unknown(effect):
-    """No half a count: a page that fails makes the project's training jobs unknown."""
+    """If a page fails, there are no training jobs: half a count is never published."""
     cloud = simulated("a", training_api="v2")
     cloud.projects[0].training.history(160, cloud.clock.now() - 3600)
     cloud.faults.add(
@@ -289,22 +289,24 @@ async def test_resources_of_running_jobs():
     assert shown["active_accelerators"] == {gpu: 24, npu: 32, cpu: 0}
 
 
-def in_pool(job, told_as, accelerators=2.0, nodes=1, user=""):
-    """Place a job in a pool, which tells its accelerators in one of several ways."""
+def in_pool(job, reported_as, accelerators=2.0, nodes=1, user=""):
+    """Place a job in a pool, which reports its accelerators in one of several ways."""
     job.flavor, job.nodes, job.user = None, nodes, user
-    job.placement = Placement("pool-1", "first", accelerators, "Ascend-910", told_as)
+    job.placement = Placement(
+        "pool-1", "first", accelerators, "Ascend-910", reported_as
+    )
 
 
 async def test_accelerators_in_dedicated_pools():
-    """They count, wherever the API tells them, and stand apart from public ones."""
+    """They count, wherever the API reports them, separate from public pools."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.jobs.clear()
     now = cloud.clock.now()
     public = training.create_job(8, created=now - 100)
     public.flavor = NPU_FLAVOR
-    for told_as in AcceleratorsAs:
-        in_pool(training.create_job(8, created=now - 90), told_as, nodes=2)
+    for reported_as in AcceleratorsAs:
+        in_pool(training.create_job(8, created=now - 90), reported_as, nodes=2)
     mixed = training.create_job(8, created=now - 80)
     in_pool(mixed, AcceleratorsAs.ALLOCATED, nodes=3)
     mixed.roles = ("master", "worker")
@@ -316,14 +318,15 @@ async def test_accelerators_in_dedicated_pools():
 
     assert total("active_accelerators", "") == 8
     assert total("active_nodes", "") == 1
-    # All but one tell how many a node has; of nodes that differ, it is not known.
+    # All but one report the accelerators of a node; with different nodes, they are
+    # unknown.
     assert total("active_accelerators", "pool-1") == 2 * 2 * (len(AcceleratorsAs) - 1)
     assert total("active_nodes", "pool-1") == 2 * len(AcceleratorsAs) + 3
     assert not scrape.series("user_accelerators")
 
 
 async def test_accelerators_by_user():
-    """Who holds them is shown where user_series asks for it."""
+    """The users of accelerators are exported if `user_series` is set."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.jobs.clear()
@@ -345,7 +348,7 @@ async def test_accelerators_by_user():
 
 
 def on(provider):
-    """Return a change of a configuration: its cloud's provider."""
+    """Return a change of the configuration: the cloud's provider."""
     return with_cloud(provider=provider)
 
 
@@ -360,7 +363,7 @@ def on(provider):
 )
 @pytest.mark.slow
 async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
-    """They are asked for on Huawei Cloud, until it rejects that."""
+    """They are requested on Huawei Cloud, until it rejects that."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.create_job(8, created=cloud.clock.now() - 30).fine_tuning = True
@@ -378,7 +381,7 @@ async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
 @pytest.mark.parametrize("more", [60, 130, 400])
 @pytest.mark.slow
 async def test_offsets_that_count_jobs(more, logged):
-    """The second page shows it; from then on, offsets are sent so."""
+    """The second page shows the unit of offsets, which is used from then on."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.history(more, cloud.clock.now() - 3600)
@@ -397,7 +400,7 @@ async def test_offsets_that_count_jobs(more, logged):
 
 
 async def test_another_workspace_is_asked_for():
-    """A project's workspace is searched, and no other one's jobs are taken for its."""
+    """The project's workspace is searched, and jobs of others are not counted."""
     cloud = simulated("a", training_api="v2")
     now = cloud.clock.now()
     cloud.projects[0].training.create_job(8, created=now - 9, workspace_id="w1")
@@ -416,8 +419,8 @@ def _replaced(configured, **changes):
     return replace(configured, projects=projects)
 
 
-async def test_a_cloud_that_knows_no_workspaces_is_not_believed():
-    """An answer about the default workspace is none about another one."""
+async def test_a_cloud_without_workspaces_is_not_trusted():
+    """An answer about the default workspace is not taken for another one's."""
     cloud = simulated("a", training_api="v2")
     cloud.dialect = Dialect(without_workspaces=True)
     async with exporting_from(
@@ -431,7 +434,7 @@ async def test_a_cloud_that_knows_no_workspaces_is_not_believed():
 
 @pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_jobs():
-    """The cloud's own SDK finds in the simulator what the exporter finds."""
+    """The official SDK lists the same jobs as the exporter."""
     cloud = simulated("a", training_api="v2")
     cloud.projects[0].training.history(120, cloud.clock.now() - 3600)
     project_id = cloud.projects[0].project_id
@@ -472,7 +475,7 @@ async def test_the_official_sdk_lists_the_same_jobs():
 
 
 def test_the_documented_answer():
-    """The API reference's sample is read: a failure that never started, no detail."""
+    """The reference's sample is read: a failure before the start, without details."""
     answer = v2_search.decode(
         json.dumps(
             {
@@ -610,8 +613,8 @@ def test_the_documented_answer():
     ],
     ids=str,
 )
-def test_what_resources_tell(resource, expected):
-    """What the API does not tell of a job's resources is unknown, not zero."""
+def test_resources_of_a_job(resource, expected):
+    """Resources that the API does not report are unknown, not zero."""
     item = {"metadata": {"id": "x"}, "spec": {"resource": resource}}
     answer = v2_search.decode(json.dumps({"items": [item]}))
 
@@ -627,8 +630,8 @@ def test_what_resources_tell(resource, expected):
         ([{"resource": "job-num", "quota": 10}], None, None),
     ],
 )
-def test_what_quotas_tell(quotas, created, remaining):
-    """What is left is the quota less what is used, where both are told."""
+def test_remaining_quota(quotas, created, remaining):
+    """The remaining quota is the quota less its use, if both are reported."""
     quota = v2_quotas.decode(json.dumps({"quotas": quotas})).jobs
 
     assert (quota.created, quota.remaining) == (created, remaining)
