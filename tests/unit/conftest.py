@@ -1,9 +1,9 @@
-"""What the unit tests share."""
+"""Fixtures for all unit tests."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def retried_soon(monkeypatch):
-    """Wait less before a request is tried again; how often it is stays the same."""
+    """Shorten the delay of retries, but not their number."""
     monkeypatch.setattr("exporter.cloud.client._FIRST_BACKOFF_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""Command lines that are refused before anything is done."""
+"""Command lines that are rejected before anything is done."""
 
 import pytest
 
@@ -63,7 +63,7 @@ from exporter.cli import main
     ids=str,
 )
 def test_wrong_usage(capsys, arguments, word):
-    """A wrong command line ends with status 2 and says what is wrong."""
+    """A wrong command line ends with status 2 and a message."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
 

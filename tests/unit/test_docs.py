@@ -1,4 +1,4 @@
-"""What the documentation says is so."""
+"""The documentation agrees with the code, and imports follow the architecture."""
 
 import ast
 import functools
@@ -24,10 +24,10 @@ from exporter.config import load
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "exporter"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-# "." has the modules beside them.
+# "." has the modules at the top.
 PACKAGES = sorted({path.parts[0] if path.parent.name else "." for path in MODULES})
 
-# A package imports only from those that stand below it, in the list after its name.
+# A package imports only from the packages after its name.
 VOCABULARY = {"", "clock", "deadline", "errors", "exchange", "terminal"}
 BELOW = {
     "metrics": set(),
@@ -39,7 +39,7 @@ BELOW = {
     "check": {"collection", "collectors", "cloud", "config", "metrics"},
     "simulator": set(),
 }
-# What puts them together may import all of them.
+# These put the parts together, and may import all of them.
 TOP = {
     "__main__",
     "app",
@@ -52,13 +52,13 @@ TOP = {
     "health_check",
     "logs",
 }
-# Pure tables, which are true of the API and so of the simulated one, too.
+# Pure tables, which describe the API and so also the simulated one.
 ALSO_SIMULATED = {
     "collectors.jobs.kinds",
     "collectors.jobs.statuses",
     "collectors.phases",
 }
-# One line each is all that the rest knows of the products.
+# The only lines outside of their folders that know the products.
 REGISTRY_MODULE = "collectors.registry"
 
 
@@ -68,7 +68,7 @@ REGISTRY_MODULE = "collectors.registry"
     ids=str,
 )
 def test_documented_configurations(block, tmp_path):
-    """They are as complete as they look, apart from secrets that are yours."""
+    """They are complete configurations, except for the reader's own secrets."""
     (tmp_path / "otc-password").write_text("secret")
     file = tmp_path / "modelarts.yml"
     file.write_text(block.text)
@@ -80,7 +80,7 @@ def test_documented_configurations(block, tmp_path):
 
 
 def test_the_example_configuration(tmp_path):
-    """The example in `deploy/` is a configuration, and has every key that is read."""
+    """The example in `deploy/` is a configuration, and has every key."""
     text = (ROOT / "deploy/modelarts.example.yml").read_text()
     (tmp_path / "secrets").mkdir()
     for name in ("otc-password", "huawei-secret-key"):
@@ -105,7 +105,7 @@ def test_references_are_what_the_code_says(document):
 
 
 def test_the_manual_page_is_what_help_says():
-    """It is written by the same program, and man(1) finds it by its name and purpose."""
+    """The same program writes it, and man(1) finds it by its name and purpose."""
     assert MAN_PAGE.read_text() == man_page()
     assert re.search(
         r"^\.SH NAME\nmodelarts\\-exporter \\-\nPrometheus exporter",
@@ -117,7 +117,7 @@ def test_the_manual_page_is_what_help_says():
 @pytest.mark.slow
 @pytest.mark.needs("mandoc")
 def test_the_manual_page_is_correct():
-    """Nothing is wrong with its language; it has no date, since it has none to tell."""
+    """mandoc finds no error in it; it has no date."""
     checked = subprocess.run(
         ["mandoc", "-T", "lint", MAN_PAGE], capture_output=True, text=True, check=False
     )
@@ -127,7 +127,7 @@ def test_the_manual_page_is_correct():
 
 
 def test_a_reference_is_corrected():
-    """A default, a type and a row that are not the code's do not stay."""
+    """A default, a type and a row that differ from the code are replaced."""
     text = (ROOT / "docs/configuration.md").read_text()
     wrong = text.replace("| 1 to 1,000 | `1000` |", "| text | `999` |")
     wrong = re.sub(r"\| `min_interval` .*\n", "", wrong)
@@ -142,7 +142,7 @@ def test_a_reference_is_corrected():
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_links_lead_somewhere(document):
-    """Every link to a file of the project leads to one, and to a heading of it."""
+    """Every link to a file of the project, and to a heading in it, is valid."""
     text = document.read_text()
     for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text):
         path = document.parent / target if target else document
@@ -178,16 +178,16 @@ def _imports(path):
 
 def modules_of(package):
     """Return the modules of a package."""
-    beside = package == "."
+    is_top_level = package == "."
     return [
         path
         for path in MODULES
-        if (not path.parent.name if beside else path.parts[0] == package)
+        if (not path.parent.name if is_top_level else path.parts[0] == package)
     ]
 
 
 def imports_of(package):
-    """Return each module of a package with each that it imports."""
+    """Return each module of a package with its imports."""
     return [
         (path, found)
         for path in modules_of(package)
@@ -197,26 +197,26 @@ def imports_of(package):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_go_down(package):
-    """A module imports only from its own package, those below, and the vocabulary."""
+    """A module imports only from its own package, lower ones, and the vocabulary."""
     for path, found in imports_of(package):
-        room = path.parts[0].removesuffix(".py").removesuffix("__init__")
-        if room in TOP:
+        top_level = path.parts[0].removesuffix(".py").removesuffix("__init__")
+        if top_level in TOP:
             continue
-        allowed = {room} | BELOW.get(room, set()) | VOCABULARY
-        is_table = room == "simulator" and found in ALSO_SIMULATED
+        allowed = {top_level} | BELOW.get(top_level, set()) | VOCABULARY
+        is_table = top_level == "simulator" and found in ALSO_SIMULATED
         is_below = found.partition(".")[0] in allowed
         assert is_below or is_table, f"{path} imports {found}"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_product_is_known_by_its_registry_line_alone(package):
-    """No module outside a product's folder imports it, but the registry."""
+    """Outside of a product's folder, only the registry imports it."""
     products = {folder.name for folder in (PACKAGE / "collectors").glob("*/")}
     for path, found in imports_of(package):
         parts = path.with_suffix("").parts
-        room, _, rest = found.partition(".")
+        top_level, _, rest = found.partition(".")
         product = rest.partition(".")[0]
-        if room != "collectors" or product not in products:
+        if top_level != "collectors" or product not in products:
             continue
         is_inside = parts[:2] == ("collectors", product)
         is_table = parts[0] == "simulator" and found in ALSO_SIMULATED
@@ -224,28 +224,28 @@ def test_a_product_is_known_by_its_registry_line_alone(package):
         assert is_known, f"{path} imports {found}"
 
 
-def test_each_module_has_its_place():
-    """It is in a package that is known, or is one of those that are named."""
+def test_each_module_is_in_a_known_place():
+    """Each module is in a known package, or at the top by name."""
     for path in MODULES:
-        room = path.parts[0].removesuffix(".py").removesuffix("__init__")
-        assert room in TOP | BELOW.keys() | VOCABULARY, path
+        top_level = path.parts[0].removesuffix(".py").removesuffix("__init__")
+        assert top_level in TOP | BELOW.keys() | VOCABULARY, path
 
 
-@pytest.mark.parametrize("room", ["collection", "web", "cloud", "check"])
-def test_products_have_no_names_elsewhere(room):
-    """Code outside of the products names none of their kinds, and no collector."""
+@pytest.mark.parametrize("top_level", ["collection", "web", "cloud", "check"])
+def test_products_are_not_named_elsewhere(top_level):
+    """Code outside of the products has no names of their kinds or collectors."""
     names = {*REGISTRY.kinds, *REGISTRY.names.known}
-    for path in PACKAGE.joinpath(room).rglob("*.py"):
+    for path in PACKAGE.joinpath(top_level).rglob("*.py"):
         for node in ast.walk(parsed(path)):
             match node:
                 case ast.Constant(str(text)) | ast.Attribute(attr=text):
-                    # A member of an enum has the name that its value has in lower case.
+                    # An enum's member is the upper case of its value.
                     text = text.lower() if text.isupper() else text
                     assert text not in names, f"{path.name}:{node.lineno}"
 
 
-def test_imports_make_no_circle():
-    """Modules can be read one after the other, each after those that it imports."""
+def test_imports_have_no_cycles():
+    """Imports between modules have no cycles."""
     graph = {}
     for path in MODULES:
         name = ".".join(path.with_suffix("").parts).removesuffix("__init__").strip(".")
@@ -256,14 +256,14 @@ def test_imports_make_no_circle():
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_modules_are_short(package):
-    """A module is read in a minute or two, and its first line says why it is there."""
+    """A module has at most 320 lines, and its first line says why it exists."""
     for path in modules_of(package):
         assert (PACKAGE / path).read_text().count("\n") <= 320, path
         assert ast.get_docstring(parsed(PACKAGE / path)), path
 
 
 def test_the_policies_have_the_actions_that_the_exporter_names():
-    """Whoever pastes the policy gets every permission that advice ever names."""
+    """Whoever uses the policy gets every permission that advice names."""
     named = {
         action
         for path in PACKAGE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""The command check: what works, what is missing, and what to do about it."""
+"""The command `check`: what works, what is missing, and what to do about it."""
 
 import asyncio
 import json
@@ -33,25 +33,25 @@ from exporter.simulator import (
 
 
 async def checked(cloud, change=None, auth=None, certificate=None, **collection):
-    """Check a cloud; return the findings, and those that were told as they came."""
-    told = []
+    """Check a cloud; return the findings, and those reported while it ran."""
+    reported = []
     async with serve(cloud, certificate=certificate) as url:
         configured = configuration(cloud, url, auth, **collection)
         if change is not None:
             configured = change(configured)
-        return await check_all(configured, told.append), told
+        return await check_all(configured, reported.append), reported
 
 
 def words(finding):
-    """Return what a finding says of each step."""
+    """Return the words of each step of a finding."""
     return {step: result.words for step, result in finding.steps.items()}
 
 
 @pytest.mark.parametrize("auth", [password_auth(), key_auth()], ids=["password", "key"])
 async def test_all_is_well(auth):
-    """Every step is told for every project and collector, as soon as it is known."""
+    """Every step of every project and collector is reported as soon as it is known."""
     cloud = simulated("a", "b", training_api="v2")
-    findings, told = await checked(cloud, auth=auth)
+    findings, reported = await checked(cloud, auth=auth)
 
     assert [(one.project, one.collector, one.ok) for one in findings] == [
         ("a", "training_jobs", True),
@@ -63,7 +63,7 @@ async def test_all_is_well(auth):
     assert words(findings[0])[Step.PAGE_SIZE] == "50"
     assert words(findings[1])[Step.PAGE_SIZE] == "1000"
     assert words(findings[0])[Step.CREDENTIALS] == "ok"
-    assert sorted(map(id, told)) == sorted(map(id, findings))
+    assert sorted(map(id, reported)) == sorted(map(id, findings))
     assert table(findings).endswith("all well\n")
     assert re.search(r"^a +training_jobs .* 13 jobs$", table(findings), re.MULTILINE)
 
@@ -86,7 +86,7 @@ async def test_all_is_well(auth):
     ids=["permission", "nowhere", "html"],
 )
 async def test_what_fails_says_what_to_do(fault, step, advice):
-    """The step that fails is named, with the next step in words; others go on."""
+    """The step that fails is named with advice; the other steps go on."""
     cloud = simulated("a")
     fault.api = "training_jobs"
     fault.status = 200 if fault.effect is Effect.HTML else fault.status
@@ -103,7 +103,7 @@ async def test_what_fails_says_what_to_do(fault, step, advice):
 
 
 async def test_a_wrong_password():
-    """Credentials fail, and nothing after them is claimed."""
+    """The credentials fail, and no later step is reported."""
     findings, _ = await checked(simulated("a"), auth=password_auth("wrong"))
 
     assert {one.steps[Step.CREDENTIALS].ok for one in findings} == {False}
@@ -112,8 +112,8 @@ async def test_a_wrong_password():
 
 
 @pytest.mark.slow
-async def test_a_smaller_page_size_is_told():
-    """A page size that the API refuses is told with the one that it takes."""
+async def test_a_smaller_page_size_is_reported():
+    """A rejected page size is reported with the accepted one."""
     cloud = simulated("a")
     cloud.dialect = Dialect(largest_page=100)
     findings, _ = await checked(cloud)
@@ -126,7 +126,7 @@ async def test_a_smaller_page_size_is_told():
     ("has", "asked"), [("v2", TrainingApi.V1), ("v1", TrainingApi.V2)]
 )
 async def test_jobs_that_the_other_api_has(has, asked):
-    """An API that lists nothing while the other has jobs is the wrong one."""
+    """An API that lists nothing while the other one has jobs is the wrong one."""
     cloud = simulated("a", training_api=has)
 
     def with_the_other(configured):
@@ -159,8 +159,8 @@ async def test_an_api_that_is_not_offered():
     assert [words(one)[Step.JOBS] for one in findings] == ["FAILED", "FAILED"]
 
 
-async def test_what_may_not_be_read_of_all_collectors():
-    """It is one line, which says what is missing, and no problem; the jobs are one."""
+async def test_missing_permissions_with_all_collectors():
+    """Missing permissions are one line and no problem, except for the jobs'."""
     cloud = simulated("a")
     access = cloud.identity.users[0].access
     access.denied = {"pools"}
@@ -181,7 +181,7 @@ async def test_what_may_not_be_read_of_all_collectors():
 
 
 async def test_an_empty_project_is_well():
-    """No jobs in either API are no error."""
+    """A project without jobs in either API has no problem."""
     cloud = simulated("a")
     cloud.projects[0].training.jobs.clear()
     findings, _ = await checked(cloud)
@@ -191,7 +191,7 @@ async def test_an_empty_project_is_well():
 
 
 async def test_a_quota_without_permission():
-    """What cannot be asked for beside the jobs is told, too."""
+    """A missing permission for quotas is reported as well."""
     cloud = simulated("a", training_api="v2")
     cloud.faults.add(Fault(effect=Effect.STATUS, status=403, api="training_quotas"))
     findings, _ = await checked(cloud)
@@ -202,7 +202,7 @@ async def test_a_quota_without_permission():
 
 
 async def test_a_host_without_an_address():
-    """A name that is not known is told before anything is sent."""
+    """A host without an address is reported before any request is sent."""
     cloud = simulated("a")
     findings, _ = await checked(
         cloud,
@@ -217,7 +217,7 @@ async def test_a_host_without_an_address():
 
 
 async def test_tls(tmp_path):
-    """A certificate that is trusted passes; one that is not says so."""
+    """A trusted certificate passes; an untrusted one is reported."""
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
@@ -239,8 +239,8 @@ async def test_tls(tmp_path):
     assert findings[0].ok
 
 
-async def test_a_clock_that_is_wrong():
-    """A clock that differs much is told even while everything still works."""
+async def test_a_wrong_clock():
+    """A clock that is far off is reported even while everything still works."""
     cloud = simulated("a")
     cloud.date_ahead = 600.0
     findings, _ = await checked(cloud)
@@ -252,7 +252,7 @@ async def test_a_clock_that_is_wrong():
 
 @pytest.mark.parametrize("auth", [password_auth("wrong"), key_auth("wrong")])
 async def test_one_cause_is_one_message(auth):
-    """A rejected credential is told once, with all that it concerns."""
+    """A rejected credential is reported once, with everything it affects."""
     names = [f"p{number:02}" for number in range(20)]
     findings, _ = await checked(simulated(*names), auth=auth)
     text = table(findings)
@@ -266,7 +266,7 @@ async def test_one_cause_is_one_message(auth):
 
 
 async def test_an_unreachable_cloud_is_one_message():
-    """Its host has no address for any project."""
+    """A host that has no address is one message for all projects."""
     nowhere = "http://nowhere.invalid"
     findings, _ = await checked(
         simulated("a", "b", "c"), with_cloud(modelarts_url=nowhere, iam_url=nowhere)
@@ -277,7 +277,7 @@ async def test_an_unreachable_cloud_is_one_message():
 
 @pytest.mark.parametrize("effect", [Effect.ENDLESS, Effect.REPEATING])
 async def test_a_listing_that_never_ends(effect):
-    """It is not well, although its first page is good."""
+    """A list that never ends is a problem, although its first page is good."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=effect, api="training_jobs"))
     (training, _), _ = await checked(cloud)
@@ -288,7 +288,7 @@ async def test_a_listing_that_never_ends(effect):
 
 
 async def test_a_listing_without_totals_that_never_ends():
-    """Pages that repeat are told, too."""
+    """Pages that repeat are reported, too."""
     cloud = simulated("a")
     cloud.faults.add(
         Fault(
@@ -304,8 +304,8 @@ async def test_a_listing_without_totals_that_never_ends():
 
 
 @pytest.mark.slow
-async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
-    """Each step has an end, and so has the check of many projects; rows come before."""
+async def test_a_hanging_cloud(monkeypatch):
+    """Each step has a timeout, and so has the whole check; rows come before its end."""
     names = [f"p{number:02}" for number in range(40)]
     cloud = simulated(*names)
     monkeypatch.setattr(clients, "STEP_SECONDS", 1.0)
@@ -313,9 +313,9 @@ async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
     hangs = Fault(effect=Effect.HANG, api="training_jobs")
     cloud.faults.add(hangs)
     started = time.monotonic()
-    findings, told = await checked(cloud)
+    findings, reported = await checked(cloud)
 
-    # Not an exact time: the machine may be busy.
+    # Not an exact time, since the machine may be busy.
     assert time.monotonic() - started < 20
     training = [one for one in findings if one.collector == "training_jobs"]
     assert {one.steps[Step.JOBS].ok for one in training} == {False}
@@ -324,13 +324,13 @@ async def test_a_cloud_that_hangs_is_given_up(monkeypatch):
         asked[0].problems[0].request
         == f"GET /v1/{1:032x}/training-jobs (training_jobs)"
     )
-    assert told[0].collector == "visualization_jobs"
-    assert told[0].ok
+    assert reported[0].collector == "visualization_jobs"
+    assert reported[0].ok
 
 
 @pytest.mark.slow
-async def test_what_else_the_credential_can_read():
-    """It is told with its number; what has nothing or is refused is not."""
+async def test_other_collectors_that_the_credential_can_read():
+    """Other readable collectors are listed with their numbers; empty ones are not."""
     cloud = simulated("a", "b", "c")
     cloud.projects[2].visualization.jobs.clear()
     uncollected = []
@@ -363,7 +363,7 @@ async def test_what_else_the_credential_can_read():
 
 @pytest.mark.slow
 async def test_the_command(tmp_path):
-    """It prints a table, or JSON; its status is 0 if all is well and 1 if not."""
+    """It prints a table or JSON; its status is 0 if all is well and 1 if not."""
     async with serve(demo_cloud()) as url:
         file = tmp_path / "modelarts.yml"
         file.write_text(

@@ -1,4 +1,4 @@
-"""The projects that credentials can read, for people and for a configuration."""
+"""The projects that credentials can read, as a table and as a configuration."""
 
 import time
 
@@ -40,8 +40,8 @@ def discovering(**discovery):
     return change
 
 
-async def test_the_table_says_what_becomes_of_each_project():
-    """Also those of other regions, and without a name."""
+async def test_the_table_shows_the_fate_of_each_project():
+    """Projects of other regions, and those without a name, are shown, too."""
     found = await report(account(), discovering(exclude=("*_sandbox", "*_nothing")))
     lines = [line.split() for line in found.table().splitlines()]
 
@@ -59,7 +59,7 @@ async def test_the_table_says_what_becomes_of_each_project():
 
 
 async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
-    """To see what would be collected."""
+    """This shows what discovery would collect."""
     found = await report(account())
 
     assert "4 collected" in found.table()
@@ -67,7 +67,7 @@ async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
 
 @pytest.mark.slow
 async def test_the_configuration_can_be_pasted():
-    """It has the projects that are collected and not configured; names stay text."""
+    """It has the projects that are collected but not configured; names stay text."""
     cloud = account()
     cloud.projects[1].iam_name = "1500365963661574434"
 
@@ -105,7 +105,7 @@ async def test_the_configuration_can_be_pasted():
     ],
 )
 async def test_the_configuration_has_the_defaults_of_discovery(defaults, expected):
-    """Else the same projects would be collected differently once they are pasted."""
+    """Pasted projects are then collected in the same way as discovered ones."""
     found = await report(account(), discovering(defaults=defaults))
     pasted = yaml.safe_load(found.as_configuration())["projects"]
 
@@ -150,15 +150,15 @@ async def test_a_cloud_that_lists_nothing():
     assert yaml.safe_load(found.as_configuration())["projects"]
 
 
-async def found(cloud, change=lambda configured: configured):
-    """Return what the command check finds."""
+async def check_output(cloud, change=lambda configured: configured):
+    """Return the output of the command `check`."""
     async with serve(cloud) as url:
         configured = replace(configuration(cloud, url, key_auth()), projects=())
         return await find_projects(change(configured), time.time)
 
 
 async def test_check_finds_what_the_exporter_collects():
-    """With what is wrong, and names that were meant instead."""
+    """It reports what is wrong, and suggests names that were probably meant."""
 
     def change(configured):
         changed = discovering(exclude=("eu-de_sandbx", "*_nothing"))(configured)
@@ -171,7 +171,7 @@ async def test_check_finds_what_the_exporter_collects():
         )
         return replace(changed, named_projects=(named,))
 
-    report = await found(account(), change)
+    report = await check_output(account(), change)
     table = report.table()
 
     assert [project.name for project in report.collected().projects] == [
@@ -190,7 +190,7 @@ async def test_check_finds_what_the_exporter_collects():
 
 
 async def test_check_lists_no_project_that_is_configured_by_its_id():
-    """Without discovery nothing is asked for, and nothing printed."""
+    """Without discovery, nothing is requested and nothing printed."""
     cloud = account()
     async with serve(cloud) as url:
         configured = configuration(cloud, url, key_auth())
@@ -203,19 +203,21 @@ async def test_check_lists_no_project_that_is_configured_by_its_id():
 
 
 async def test_check_finds_workspaces():
-    """Each is a project of its own."""
+    """Each workspace is a project of its own."""
     cloud = account()
     cloud.projects[1].workspaces.workspaces.append(Workspace("w1", "night"))
     defaults = ProjectSettings(workspace_id="all")
-    report = await found(cloud, discovering(include=("*_vision",), defaults=defaults))
+    report = await check_output(
+        cloud, discovering(include=("*_vision",), defaults=defaults)
+    )
 
     assert [
         (project.name, project.workspace_id) for project in report.collected().projects
     ] == [("eu-de_vision", "0"), ("eu-de_vision/night", "w1")]
 
 
-async def test_check_finds_a_named_project_where_no_list_is_allowed():
-    """By its name, as the exporter does."""
+async def test_check_finds_a_named_project_without_permission_to_list():
+    """It is found by its name, as the exporter does."""
     cloud = account()
     cloud.not_offered = {"auth_projects", "user_projects"}
 
@@ -228,7 +230,7 @@ async def test_check_finds_a_named_project_where_no_list_is_allowed():
         )
         return replace(configured, named_projects=(named,))
 
-    report = await found(cloud, change)
+    report = await check_output(cloud, change)
 
     assert report.is_complete
     assert [project.project_id for project in report.collected().projects] == [

@@ -1,4 +1,4 @@
-"""Configuration files: what is read, and what is said of errors."""
+"""Configuration files: what is read, and how errors are reported."""
 
 import textwrap
 
@@ -46,7 +46,7 @@ def read(folder: Path, text: str, **environment: str):
     return load(str(file), environment, REGISTRY.names)
 
 
-def mistakes(folder: Path, text: str, **environment: str) -> list[str]:
+def errors_in(folder: Path, text: str, **environment: str) -> list[str]:
     """Return the errors in `text`, each as `line: path: message`."""
     with pytest.raises(ConfigurationError) as caught:
         read(folder, text, **environment)
@@ -55,7 +55,7 @@ def mistakes(folder: Path, text: str, **environment: str) -> list[str]:
 
 
 def test_defaults(tmp_path):
-    """A minimal file gives the documented defaults."""
+    """A minimal file gets the documented defaults."""
     configuration = read(tmp_path, MINIMAL)
     cloud = configuration.clouds[0]
     project = configuration.projects[0]
@@ -138,7 +138,7 @@ def test_everything(tmp_path):
     ["01234567890123456789012345678901", "12e34", '"12e34"', "0x1F", "1_000", "on"],
 )
 def test_project_ids_are_text(tmp_path, project_id):
-    """A project ID that YAML reads as a number or boolean stays as it is written."""
+    """A project ID that YAML reads as a number or boolean is kept as it is written."""
     text = MINIMAL.replace("0123456789abcdef0123456789abcdef", project_id)
 
     assert read(tmp_path, text).projects[0].project_id == project_id.strip('"')
@@ -292,19 +292,19 @@ def test_project_ids_are_text(tmp_path, project_id):
         ),
     ],
 )
-def test_mistakes(tmp_path, change, expected):
-    """An error is a line with file, line number, key path and what to do."""
+def test_errors(tmp_path, change, expected):
+    """An error has the file, line number, key path and what to do."""
     old, new = change
     assert old in MINIMAL
 
-    found = mistakes(tmp_path, MINIMAL.replace(old, new, 1))
+    found = errors_in(tmp_path, MINIMAL.replace(old, new, 1))
 
     assert expected in found
 
 
-def test_all_mistakes_at_once(tmp_path):
-    """Every error is reported, in the order of the lines."""
-    found = mistakes(
+def test_all_errors_at_once(tmp_path):
+    """All errors are reported, in the order of their lines."""
+    found = errors_in(
         tmp_path,
         MINIMAL.replace("region: eu-de", "region: EU").replace("- name:", "- nam:"),
     )
@@ -325,7 +325,7 @@ def test_all_mistakes_at_once(tmp_path):
     ],
 )
 def test_ecs_agency(tmp_path, agency, expected):
-    """An agency needs no more than to be named."""
+    """An agency needs no settings."""
     start, _, rest = MINIMAL.partition("      password:")
     text = f"{start}      ecs_agency: {agency}\n{rest.partition(chr(10))[2]}"
 
@@ -336,15 +336,15 @@ def test_one_credential_only(tmp_path):
     """Two credentials are an error."""
     text = MINIMAL.replace("    auth:\n", "    auth:\n      ecs_agency: {}\n")
 
-    assert mistakes(tmp_path, text) == [
+    assert errors_in(tmp_path, text) == [
         "6: clouds.otc.auth: exactly one of password, access_key, ecs_agency is needed"
     ]
 
 
 def test_duplicate_projects(tmp_path):
-    """Two projects of one name, or one listing under two names, are errors."""
+    """Two projects with one name, or one listing under two names, are errors."""
     project = MINIMAL.partition("projects:\n")[2]
-    found = mistakes(tmp_path, MINIMAL + project)
+    found = errors_in(tmp_path, MINIMAL + project)
 
     assert found == [
         "11: projects[1].name: the name is that of projects[0] already",
@@ -363,7 +363,7 @@ DISCOVERY = MINIMAL.partition("projects:")[0] + "    discovery:\n"
 
 
 def test_discovery_defaults(tmp_path):
-    """A cloud with `discovery` needs no projects; all of its region are taken."""
+    """A cloud with `discovery` needs no projects, and takes all of its region."""
     configuration = read(tmp_path, DISCOVERY)
     discovery = configuration.clouds[0].discovery
 
@@ -379,7 +379,7 @@ def test_discovery_defaults(tmp_path):
 
 
 def test_discovery(tmp_path):
-    """Patterns, limits, and any key of a project but its name and ID."""
+    """It has patterns, limits, and any key of a project except name and ID."""
     text = """\
           include: ["eu-de_*", eu-de]
           exclude: []
@@ -404,7 +404,7 @@ def test_discovery(tmp_path):
 
 
 def test_all_collectors(tmp_path):
-    """One word in place of the list, in projects and for those that are discovered."""
+    """`all` can replace the list, in projects and in the defaults of discovery."""
     text = DISCOVERY + "          defaults: {collectors: all}\n"
     text += """\
 projects:
@@ -433,21 +433,21 @@ projects:
         ("{all: true}", "collectors: expected a list, got a mapping"),
     ],
 )
-def test_what_is_not_all_collectors(tmp_path, given, message):
-    """What was meant is suggested; the environment is not repeated."""
+def test_invalid_all_collectors(tmp_path, given, message):
+    """The error suggests what was meant, without values from the environment."""
     text = MINIMAL + f"    collectors: {given}\n"
 
-    (line,) = mistakes(tmp_path, text, WHAT="canary")
+    (line,) = errors_in(tmp_path, text, WHAT="canary")
     assert f"projects[0].{message}" in line
 
 
 def test_all_collectors_include_each(tmp_path):
-    """What `all` collects of a project, another entry must not collect again."""
+    """What `all` collects for a project may not be in another entry."""
     text = MINIMAL + "    collectors: all\n"
     text += "  - {name: b, cloud: otc, project_id: 0123456789abcdef0123456789abcdef, "
     text += "collectors: [pools]}\n"
 
-    (line,) = mistakes(tmp_path, text)
+    (line,) = errors_in(tmp_path, text)
     assert "projects[0] lists the pools of this project" in line
 
 
@@ -469,26 +469,26 @@ def test_all_collectors_include_each(tmp_path):
     ],
 )
 def test_discovery_errors(tmp_path, line, expected):
-    """What is wrong of discovery has its line and key."""
-    (found,) = mistakes(tmp_path, f"{DISCOVERY}      {line}\n")
+    """Errors in discovery have their line and key."""
+    (found,) = errors_in(tmp_path, f"{DISCOVERY}      {line}\n")
 
     assert found == f"8: clouds.otc.discovery.{expected}"
 
 
 def test_discovery_needs_a_region(tmp_path):
-    """Which projects are the cloud's is seen by its region alone."""
+    """Only the region decides which projects belong to the cloud."""
     text = DISCOVERY.replace("    provider: otc\n    region: eu-de\n", "")
     text = text.replace(
         "auth:", "iam_url: https://a\n    modelarts_url: https://b\n    auth:"
     )
 
-    assert mistakes(tmp_path, text) == [
+    assert errors_in(tmp_path, text) == [
         "3: clouds.otc.region: missing; discovery needs it to know its projects"
     ]
 
 
 def test_projects_by_name(tmp_path):
-    """A project can be given by its name in the cloud, which is then its default name."""
+    """The name in the cloud identifies a project, and is its default name."""
     text = MINIMAL.replace(
         "project_id: 0123456789abcdef0123456789abcdef", "project_name: eu-de_vision"
     )
@@ -520,19 +520,19 @@ def test_projects_by_name(tmp_path):
     ],
 )
 def test_ways_to_find_a_project(tmp_path, keys, expected):
-    """Exactly one of ID and name finds a project, and only a name of its region."""
+    """A project has exactly one of ID and name, and the name is of its region."""
     start = MINIMAL.partition("  - name")[0]
     keys = keys.strip("{}")
-    (found,) = mistakes(tmp_path, f"{start}  - {{cloud: otc, {keys}}}\n")
+    (found,) = errors_in(tmp_path, f"{start}  - {{cloud: otc, {keys}}}\n")
 
     assert found == f"8: projects[0].{expected}"
 
 
 def test_projects_by_name_are_not_collected_twice(tmp_path):
-    """One name under two labels is an error, too."""
+    """The same name in two entries is an error, too."""
     start = MINIMAL.partition("  - name")[0]
     project = "  - {{cloud: otc, project_name: eu-de_a, name: {}}}\n"
-    found = mistakes(tmp_path, start + project.format("a") + project.format("b"))
+    found = errors_in(tmp_path, start + project.format("a") + project.format("b"))
 
     assert found[0].startswith(
         "9: projects[1].project_name: projects[0] lists the training jobs of this project"
@@ -546,18 +546,18 @@ HUAWEI = MINIMAL.replace("provider: otc", "provider: huaweicloud").replace(
 
 
 def test_all_workspaces(tmp_path):
-    """A project of all workspaces stands for them, and is none to collect itself."""
+    """An entry with all workspaces stands for them, and is no project by itself."""
     configuration = read(tmp_path, f"{HUAWEI}    workspace_id: all\n")
 
     assert configuration.projects == ()
     assert [one.name for one in configuration.divided_projects] == ["vision"]
 
 
-def test_all_workspaces_are_listed_by_huawei_cloud_alone(tmp_path):
-    """Open Telekom Cloud has no list of workspaces: this is said beforehand."""
+def test_only_huawei_cloud_lists_all_workspaces(tmp_path):
+    """Open Telekom Cloud has no list of workspaces, which is an error at once."""
     message = "only Huawei Cloud lists its workspaces; give a project for each"
-    found = mistakes(tmp_path, f"{MINIMAL}    workspace_id: all\n")
-    discovered = mistakes(
+    found = errors_in(tmp_path, f"{MINIMAL}    workspace_id: all\n")
+    discovered = errors_in(
         tmp_path, f"{DISCOVERY}      defaults: {{workspace_id: all}}\n"
     )
 
@@ -567,20 +567,20 @@ def test_all_workspaces_are_listed_by_huawei_cloud_alone(tmp_path):
 
 @pytest.mark.parametrize("ids", [("0", "all"), ("all", "0"), ("all", "all")])
 def test_all_workspaces_and_one_of_them(tmp_path, ids):
-    """A workspace that is among all is not collected a second time."""
+    """One workspace besides all of them would be collected twice."""
     start = HUAWEI.partition("  - name")[0]
     first, second = (
         f"  - {{cloud: otc, project_id: x, name: {name}, workspace_id: {workspace}}}\n"
         for name, workspace in zip("ab", ids, strict=True)
     )
-    found = mistakes(tmp_path, start + first + second)
+    found = errors_in(tmp_path, start + first + second)
 
     assert len(found) == 2
     assert "projects[0] lists the training jobs" in found[0]
 
 
 def test_series_are_opt_in(tmp_path):
-    """What costs series, requests or privacy is off until it is switched on."""
+    """What costs series, requests or privacy is off by default."""
     off = read(tmp_path, MINIMAL).collection
     on = read(
         tmp_path,
@@ -598,7 +598,7 @@ def test_series_are_opt_in(tmp_path):
 
 
 def test_prices(tmp_path):
-    """Prices are by flavor, whose names have dots."""
+    """Prices are by flavor, whose names contain dots."""
     prices = "prices: {currency: EUR, flavors: {modelarts.p3.large.public: 4.2, b: 1}}"
     read_prices = read(tmp_path, f"{MINIMAL}{prices}\n").prices
 
@@ -622,8 +622,8 @@ def test_prices(tmp_path):
     ],
 )
 def test_wrong_prices(tmp_path, prices, expected):
-    """A price that is none has its line and flavor."""
-    found = mistakes(tmp_path, f"{MINIMAL}prices: {prices}\n")
+    """An invalid price is reported with its line and flavor."""
+    found = errors_in(tmp_path, f"{MINIMAL}prices: {prices}\n")
 
     assert found == [f"11: prices.{expected}"]
 
@@ -650,15 +650,15 @@ def test_wrong_prices(tmp_path, prices, expected):
     ],
 )
 def test_not_a_configuration(tmp_path, text, expected):
-    """What is no configuration at all is said in words, without a traceback."""
-    found = mistakes(tmp_path, text)
+    """A file that is no configuration is an error without a traceback."""
+    found = errors_in(tmp_path, text)
 
     assert any(expected in line for line in found)
     assert not any("hunter2" in line for line in found)
 
 
 def test_missing_file(tmp_path):
-    """A file that is not there is named."""
+    """The error names the missing file."""
     with pytest.raises(ConfigurationError, match=r"nowhere\.yml: No such file"):
         load(str(tmp_path / "nowhere.yml"), {}, REGISTRY.names)
 
@@ -691,10 +691,10 @@ def test_environment(tmp_path):
     ],
 )
 def test_messages_do_not_show_the_environment(tmp_path, old, new):
-    """A message never prints a variable's value: it may be a secret."""
+    """No message contains a variable's value, which may be a secret."""
     assert old in MINIMAL
 
-    found = mistakes(tmp_path, MINIMAL.replace(old, new, 1), SECRET="S3cr3t Canary")
+    found = errors_in(tmp_path, MINIMAL.replace(old, new, 1), SECRET="S3cr3t Canary")
 
     assert found
     assert not any("S3cr3t Canary" in line for line in found)
@@ -716,7 +716,7 @@ def test_secret_file_is_read_again_when_it_changes(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
 def test_unusable_secret_files(tmp_path, content):
-    """An empty or unreadable secret is an error that names the file, not its content."""
+    """The error names the file of an empty or unreadable secret, not its content."""
     file = tmp_path / "secret"
     file.write_bytes(content)
 
@@ -725,7 +725,7 @@ def test_unusable_secret_files(tmp_path, content):
 
 
 def test_secrets_are_not_shown(tmp_path):
-    """Neither a secret nor what holds it shows it."""
+    """Neither a secret nor its owner shows it."""
     configuration = read(tmp_path, MINIMAL.replace("canary", "c4n4ry"))
 
     assert "c4n4ry" not in repr(configuration)
@@ -735,8 +735,8 @@ def test_secrets_are_not_shown(tmp_path):
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(tmp_path_factory, text):
-    """Whatever stands in a file, the answer is a configuration or a list of errors."""
+def test_any_text_is_read_or_rejected(tmp_path_factory, text):
+    """Any text is a configuration or a list of errors."""
     file = tmp_path_factory.getbasetemp() / "any.yml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
 
@@ -747,8 +747,8 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
 
 
 @given(st.data())
-def test_broken_configurations_are_refused_in_words(tmp_path_factory, data):
-    """A configuration with a piece cut out or doubled never raises anything else."""
+def test_broken_configurations_are_rejected_in_words(tmp_path_factory, data):
+    """A configuration with a part removed or doubled raises nothing else."""
     start = data.draw(st.integers(0, len(MINIMAL)))
     end = data.draw(st.integers(start, len(MINIMAL)))
     insert = data.draw(

@@ -1,4 +1,4 @@
-"""Files that are no configuration at all: endless, huge, or with text that is none."""
+"""Files that cannot be a configuration: endless, huge, or with invalid text."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ READERS = [lambda file: load(file, {}, REGISTRY.names), load_web_configuration]
 
 
 def problems(file, read=READERS[0]):
-    """Return what is said of `file`."""
+    """Return the errors reported for `file`."""
     with pytest.raises(ConfigurationError) as caught:
         read(str(file))
     return [line.removeprefix(str(file)) for line in caught.value.lines()]
@@ -29,7 +29,7 @@ def problems(file, read=READERS[0]):
 @pytest.mark.parametrize("read", READERS, ids=["configuration", "web"])
 @pytest.mark.timeout(20)
 def test_only_regular_files_are_read(tmp_path, read):
-    """A pipe would block for ever, a device never end: neither is read."""
+    """Pipes and devices are not read: they might block, or never end."""
     os.mkfifo(tmp_path / "pipe")
     for file, expected in (
         (tmp_path / "pipe", ": this is a pipe, not a regular file"),
@@ -41,7 +41,7 @@ def test_only_regular_files_are_read(tmp_path, read):
 
 @pytest.mark.timeout(20)
 def test_secrets_and_certificates_are_regular_files_too(tmp_path):
-    """Every file that a configuration names is held to the same."""
+    """The same holds for every file that a configuration names."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SecretError, match="this is a pipe, not a regular file"):
         Secret.from_file(tmp_path / "pipe").reveal()
@@ -62,8 +62,8 @@ def test_a_link_to_a_file_is_read(tmp_path):
     assert Secret.from_file(tmp_path / "password").reveal() == "canary"
 
 
-def test_a_huge_file_is_refused(tmp_path):
-    """Files of more than 4 MiB are refused, however large, before they are read."""
+def test_a_huge_file_is_rejected(tmp_path):
+    """Files of more than 4 MiB are rejected before they are read."""
     file = tmp_path / "huge"
     with file.open("wb") as huge:
         huge.truncate(1 << 40)
@@ -92,7 +92,7 @@ def test_a_huge_file_is_refused(tmp_path):
 )
 @pytest.mark.slow
 def test_yaml_bombs(tmp_path, read, text, expected):
-    """YAML that stands for far more than is written is refused in one line."""
+    """YAML that expands to far more than is written is rejected in one line."""
     assert len(text) < MAX_FILE_BYTES
     file = tmp_path / "bomb.yml"
     file.write_text(text)
@@ -102,7 +102,7 @@ def test_yaml_bombs(tmp_path, read, text, expected):
 
 
 def test_anchors_are_allowed(tmp_path):
-    """What is said once may be used again."""
+    """Anchors may be used for repeated values."""
     file = tmp_path / "config.yml"
     file.write_text(
         "clouds: {otc: {provider: otc, region: eu-de, auth: "
@@ -117,7 +117,7 @@ def test_anchors_are_allowed(tmp_path):
 
 @pytest.mark.slow
 def test_a_thousand_errors_are_cut_off(tmp_path):
-    """Nobody reads more than a hundred; and each line is one that can be read."""
+    """At most a hundred errors are listed, each of readable length."""
     file = tmp_path / "config.yml"
     file.write_text("".join(f"key{i}: 1\n" for i in range(1000)) + f"{'x' * 1000}: 1")
 
@@ -130,7 +130,7 @@ SURROGATE = r"has half of a surrogate pair (\ud800 to \udfff), which is not vali
 
 
 def test_surrogates_are_errors_with_line_and_key(tmp_path):
-    """Half a character cannot be written to anybody: it is no text, nor a key."""
+    """A lone surrogate is neither valid text nor a valid key."""
     file = tmp_path / "config.yml"
     file.write_text(
         'clouds: {otc: {region: "\\ud800"}}\n'
@@ -152,7 +152,7 @@ def test_surrogates_are_errors_with_line_and_key(tmp_path):
 
 
 def test_surrogates_in_a_web_configuration(tmp_path):
-    """The same is so of headers and users."""
+    """The same holds for headers and users."""
     file = tmp_path / "web.yml"
     file.write_text(
         'http_server_config: {headers: {X-XSS-Protection: "\\udc80"}}\n'
@@ -166,7 +166,7 @@ def test_surrogates_in_a_web_configuration(tmp_path):
 
 @pytest.mark.slow
 def test_a_variable_of_other_bytes(tmp_path):
-    """A real environment with the byte 0xFF ends in one line and status 2."""
+    """A variable with the byte 0xFF is one line, and exit status 2."""
     file = tmp_path / "config.yml"
     file.write_text("clouds: {otc: {region: '${REGION}'}}\n")
     ended = subprocess.run(
@@ -177,6 +177,6 @@ def test_a_variable_of_other_bytes(tmp_path):
     )
 
     assert ended.returncode == 2
-    told = b"clouds.otc.region: the environment variable REGION is not UTF-8 text\n"
-    assert told in ended.stderr
+    message = b"clouds.otc.region: the environment variable REGION is not UTF-8 text\n"
+    assert message in ended.stderr
     assert b"Traceback" not in ended.stderr

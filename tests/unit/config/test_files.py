@@ -1,4 +1,4 @@
-"""Files that the exporter may not read: the error says who may not, and whose they are."""
+"""Files without read permission: the error names the user and the owner."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ NOBODY = 65534
 
 @contextmanager
 def without_privileges():
-    """Be nobody, as in a container, if this is root; yields the user's ID."""
+    """Run as nobody, as in a container, if this is root; yields the user's ID."""
     user = os.geteuid()
     if user:
         yield user
@@ -31,7 +31,7 @@ def without_privileges():
 
 @pytest.fixture
 def folder():
-    """Return a folder that everybody may enter: tmp_path is its owner's alone."""
+    """Return a folder that everybody may enter, unlike tmp_path."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name)
         path.chmod(0o755)
@@ -39,7 +39,7 @@ def folder():
 
 
 def test_a_secret_of_another_user(folder):
-    """It names both users and the mode: what a mounted secret of mode 600 needs."""
+    """It names both users and the mode, as a mounted secret of mode 600 needs."""
     file = folder / "password"
     file.write_text("hunter2")
     file.chmod(0o600 if os.geteuid() == 0 else 0)
@@ -56,7 +56,7 @@ def test_a_secret_of_another_user(folder):
 
 
 def test_a_secret_that_becomes_readable(folder):
-    """It is read with the next try."""
+    """The next read succeeds."""
     file = folder / "password"
     file.write_text("hunter2\n")
     file.chmod(0)
@@ -70,7 +70,7 @@ def test_a_secret_that_becomes_readable(folder):
 
 
 def test_a_secret_in_a_folder_of_another_user(folder):
-    """The folder is the reason then."""
+    """The error names the folder."""
     inner = folder / "secrets"
     inner.mkdir(mode=0o700)
     (inner / "password").write_text("hunter2")

@@ -1,4 +1,4 @@
-"""What can be read, but is likely not meant: warnings, and the regions behind them."""
+"""Warnings about valid but unlikely settings, and the regions they are based on."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def loaded(folder, cloud=REGION_OTC, project=PROJECT, **environment):
     ],
 )
 def test_likely_errors_of_clouds(tmp_path, cloud, expected):
-    """A warning has line, key and what is likely meant; the file can be used."""
+    """A warning has line, key and what is probably meant; the file can be used."""
     (warning,) = loaded(tmp_path, cloud).warnings
 
     assert warning.text("f") == f"f:2: clouds.c.{expected}"
@@ -93,7 +93,7 @@ def test_likely_errors_of_clouds(tmp_path, cloud, expected):
     ],
 )
 def test_likely_errors_of_projects(tmp_path, project_id, expected):
-    """An ID that cannot be one is likely a name, or cut off."""
+    """A project ID that cannot be one is probably a name, or cut off."""
     (warning,) = loaded(tmp_path, project=f"name: a, project_id: {project_id}").warnings
 
     assert warning.text("f") == f"f:4: projects[0].project_id: {expected}"
@@ -114,13 +114,13 @@ def test_likely_errors_of_projects(tmp_path, project_id, expected):
         ),
     ],
 )
-def test_nothing_to_warn_of(tmp_path, cloud):
-    """What is usual is passed over in silence."""
+def test_no_warnings(tmp_path, cloud):
+    """Usual settings have no warnings."""
     assert loaded(tmp_path, cloud).warnings == ()
 
 
 def test_warnings_do_not_show_the_environment(tmp_path):
-    """A value from the environment is not printed, whatever is wrong with it."""
+    """Warnings contain no values from the environment."""
     found = loaded(tmp_path, "provider: otc, region: '${X}'", X="canary")
 
     assert "canary" not in str(found.warnings)
@@ -130,7 +130,7 @@ def test_warnings_do_not_show_the_environment(tmp_path):
 @given(rest=st.from_regex(r"[a-z0-9_]{0,8}", fullmatch=True), data=st.data())
 @pytest.mark.slow
 def test_a_pattern_that_matches_is_not_warned_of(tmp_path_factory, rest, data):
-    """Whatever pattern a project's name was made into, it is none of another region."""
+    """A pattern made from a project's name is never taken for one of another region."""
     name = data.draw(st.sampled_from(["eu-de", f"eu-de_{rest}"]))
     start, end = sorted(
         data.draw(st.tuples(st.integers(0, len(name)), st.integers(0, len(name))))
@@ -177,7 +177,7 @@ def test_a_pattern_that_matches_is_not_warned_of(tmp_path_factory, rest, data):
     ],
 )
 def test_endpoints(tmp_path, provider, region, iam, modelarts):
-    """Each region's endpoints, usual or not, are found by its name."""
+    """The endpoints of each region, regular or not, are found by its name."""
     (cloud,) = loaded(tmp_path, f"provider: {provider}, region: {region}").clouds
 
     assert cloud.iam_url == f"https://{iam}"
@@ -185,7 +185,7 @@ def test_endpoints(tmp_path, provider, region, iam, modelarts):
 
 
 def test_switzerland(tmp_path):
-    """Swiss Open Telekom Cloud has an IAM of another name."""
+    """Swiss Open Telekom Cloud has a different IAM host."""
     keys = "provider: otc, region: eu-ch2, modelarts_url: https://modelarts.example.com"
     (cloud,) = loaded(tmp_path, keys).clouds
 

@@ -30,7 +30,7 @@ class Families:
         self.families = families
 
     def collect(self):
-        """Return them."""
+        """Return the families."""
         return self.families
 
 
@@ -121,13 +121,13 @@ def test_families_are_written_as_prometheus_client_writes_them(families):
     ],
 )
 def test_the_preferred_format_is_chosen(accept, expected):
-    """The format with the highest q-value wins; whatever is odd gets the text format."""
+    """The format with the highest q-value wins; the text format is the default."""
     assert expected is choose_format(accept)
 
 
 @given(st.text())
 def test_any_accept_header_is_answered(header):
-    """No header is so odd that there is no answer."""
+    """Every header gets an answer."""
     assert choose_format(header) in Format
     assert accepts_gzip(header) in {True, False}
 
@@ -146,11 +146,11 @@ def test_any_accept_header_is_answered(header):
     ],
 )
 def test_gzip_is_used_where_it_is_accepted(header, expected):
-    """`gzip;q=0` forbids it, `*` allows it."""
+    """`gzip;q=0` forbids gzip, `*` allows it."""
     assert expected is accepts_gzip(header)
 
 
 @given(st.binary())
-def test_what_is_compressed_is_the_body(body):
-    """Unpacked, it is what it was."""
+def test_a_compressed_body(body):
+    """Decompressed, it is the original."""
     assert body == gzip.decompress(compress(body))

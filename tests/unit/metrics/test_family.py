@@ -1,4 +1,4 @@
-"""Families that are written piece by piece."""
+"""Families that are written in pieces."""
 
 import gzip
 import tracemalloc
@@ -26,7 +26,7 @@ class Families:
         self.families = families
 
     def collect(self):
-        """Return them."""
+        """Return the families."""
         return self.families
 
 
@@ -51,7 +51,7 @@ def written(*families):
 
 @given(st.lists(st.tuples(LABELS, COUNTS), min_size=1, max_size=6), LABELS)
 def test_a_histogram_is_written_as_prometheus_client_writes_it(buckets, own):
-    """Whatever is in its labels, and however large its counts are."""
+    """Labels of any text and counts of any size are written the same."""
     metric = Metric("a_seconds", "help", "gaugehistogram")
     metric.samples = [
         *(Sample("a_seconds_bucket", labels, count) for labels, count in buckets),
@@ -92,8 +92,8 @@ def test_gauges_and_counters(wanted):
     assert encode(families, None, wanted) == written(*metrics)[wanted]
 
 
-def test_a_family_that_is_kept_can_be_read_again():
-    """The samples of others are gone when they have been read."""
+def test_a_buffered_family_can_be_read_again():
+    """Samples of other families are dropped once they have been read."""
     once = gauge("a", "help", [(Labels(), 1.0)])
     kept = gauge("a", "help", [(Labels(), 1.0)]).kept()
 
@@ -103,8 +103,8 @@ def test_a_family_that_is_kept_can_be_read_again():
     assert encode([kept], None, Format.TEXT) == encode([kept], None, Format.TEXT)
 
 
-def test_the_first_piece_is_out_before_the_last_sample_is_made():
-    """What is written does not wait for the rest."""
+def test_the_first_piece_is_written_before_the_last_sample_is_made():
+    """The first piece does not wait for the last sample."""
     made = []
 
     def samples():
@@ -120,8 +120,8 @@ def test_the_first_piece_is_out_before_the_last_sample_is_made():
 
 
 @pytest.mark.slow
-def test_the_memory_for_compressing_does_not_grow_with_what_is_compressed():
-    """It is that of a piece."""
+def test_the_memory_for_compression_is_bounded():
+    """It is the size of a piece."""
 
     def peak(lines):
         samples = ((Labels(number=str(one)), 1.0) for one in range(lines))

@@ -12,8 +12,8 @@ from exporter.simulator import LiteServer
 PROJECT = f"{1:032x}"
 
 
-async def test_all_servers_come_at_once_and_ones_own_in_pages():
-    """The cloud's own SDK reads both lists."""
+async def test_all_servers_in_one_answer_and_own_ones_in_pages():
+    """The official SDK reads both lists."""
     cloud = simulated("a")
     servers = cloud.projects[0].lite_servers.servers
     own = cloud.identity.keys[0].access.user_id
@@ -39,15 +39,15 @@ async def test_all_servers_come_at_once_and_ones_own_in_pages():
 
 
 async def test_invalid_pages_and_clouds_without_servers():
-    """A page is of 1024 at most; where there are no Lite Servers, there is no path."""
+    """A page has up to 1024; a cloud without Lite Servers does not have the path."""
     cloud = simulated("a")
     path = f"/v1/{PROJECT}/dev-servers"
     async with connected(cloud, {"project": {"id": PROJECT}}) as client:
         empty = (await client.get(f"{path}/all")).json()
-        refused = await client.get(path, params={"limit": 1025})
+        rejected = await client.get(path, params={"limit": 1025})
         cloud.not_offered = {"lite_servers"}
         missing = await client.get(f"{path}/all")
 
     assert (empty["data"], empty["total"]) == ([], 0)
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert (missing.status_code, missing.json()["error_code"]) == (404, "APIG.0101")

@@ -32,7 +32,7 @@ def with_notebooks(number=0, **fields):
 
 
 async def got(client, path=ALL, **query):
-    """Return what a path answers."""
+    """Return the answer to a path."""
     answer = await client.get(path, params=query)
     assert answer.status_code == 200
     return answer.json()
@@ -44,19 +44,19 @@ async def test_pages_count_items():
     async with connected(cloud, SCOPE) as client:
         first = await got(client)
         last = await got(client, limit=50, offset=50)
-        refused = await client.get(ALL, params={"limit": 1000})
+        rejected = await client.get(ALL, params={"limit": 1000})
         notebooks.clamps_pages, notebooks.first_page_number = True, 1
         clamped = await got(client, limit=1000)
 
     assert [row["name"] for row in first["data"][:2]] == ["n62", "n61"]
     assert (first["total"], first["pages"], first["size"]) == (63, 7, 10)
     assert (len(last["data"]), last["current"]) == (13, 1)
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert (len(clamped["data"]), clamped["current"]) == (50, 1)
 
 
 async def test_filters():
-    """By workspace in either spelling or one of them, by status, and by category."""
+    """Filters are by workspace in one or both spellings, by status and by category."""
     cloud, notebooks = with_notebooks(1)
     notebooks.notebooks += [
         Notebook(workspace_id="team"),
@@ -78,8 +78,8 @@ async def test_filters():
         assert await total(workspace_id="team") == 2
 
 
-async def test_ones_own_notebooks():
-    """Without the right to list all, one's own list is empty, not refused."""
+async def test_own_notebooks():
+    """Without the permission to list all, the user's own list is empty, not denied."""
     cloud, notebooks = with_notebooks(3)
     notebooks.denies_all = True
     async with connected(cloud, SCOPE) as client:
@@ -104,7 +104,7 @@ async def test_ones_own_notebooks():
     ids=str,
 )
 async def test_leases(lease, auto_stop):
-    """A lease is told in milliseconds, with or without its type."""
+    """A lease is in milliseconds, with or without its type."""
     cloud, _ = with_notebooks(1, lease=lease)
     async with connected(cloud, SCOPE) as client:
         row = (await got(client))["data"][0]
@@ -119,7 +119,7 @@ async def test_leases(lease, auto_stop):
 
 
 async def test_rows_have_credentials():
-    """A notebook's token and address are in its row, as in the real one's."""
+    """A notebook's row has its token and address, as the real API's has."""
     cloud, _ = with_notebooks(1, pool=("pool-a", "shared"), capacity=None)
     async with connected(cloud, SCOPE) as client:
         row = (await got(client))["data"][0]
@@ -132,7 +132,7 @@ async def test_rows_have_credentials():
 
 @pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_notebooks():
-    """The cloud's own SDK reads both lists."""
+    """The official SDK reads both lists."""
     cloud, _ = with_notebooks(12, lease=Lease(1.7e9))
     async with connected(cloud) as client:
         sdk = modelarts_sdk(client.base_url, PROJECT)
@@ -147,7 +147,7 @@ async def test_the_official_sdk_lists_the_same_notebooks():
 
 
 def test_the_demos_notebooks_change():
-    """Some stop by themselves, others run on; the same at the same time."""
+    """Some stop by themselves, others keep running; time alone decides."""
     clock = ManualClock(1_700_000_000.0)
     notebooks = demo_cloud(clock).projects[0].notebooks
     seen = []

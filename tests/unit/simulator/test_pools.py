@@ -1,4 +1,4 @@
-"""Simulated pools are described as the reference says, in every style that is seen."""
+"""Simulated pools are described as the reference says, in every known style."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ V2 = f"/v2/{PROJECT}"
 
 
 def with_pools():
-    """Return a cloud, and its pools: one with work and trouble, a part of it, a failed one."""
+    """Return a cloud and its pools: one with workloads, a part of it, a failed one."""
     cloud = simulated("a")
     now = cloud.clock.now()
     nodes = [PoolNode(used=8), PoolNode(used=2), PoolNode(phase="Abnormal")]
@@ -55,7 +55,7 @@ def with_pools():
 
 
 async def got(client, path, **query):
-    """Return what a path answers."""
+    """Return the answer to a path."""
     answer = await client.get(path, params=query)
     assert answer.status_code == 200
     return answer.json()
@@ -69,7 +69,7 @@ async def listed(client, **query):
 
 @pytest.mark.slow
 async def test_the_list_of_pools():
-    """Filters work; a misspelt one is ignored; failed pools come when asked for."""
+    """Filters work, misspelled ones are ignored; failed pools come only on request."""
     cloud, pools = with_pools()
     async with connected(cloud, SCOPE) as client:
         assert await listed(client) == ["pool-a", "pool-b"]
@@ -82,7 +82,7 @@ async def test_the_list_of_pools():
 
 
 async def test_nodes_of_pools():
-    """Nodes are counted by state and flavor, as arrays or as objects; none are absent."""
+    """Nodes are counted by state and flavor, as arrays or as objects, or are absent."""
     cloud, pools = with_pools()
     flavor = GPU_NODE.flavor_id
     async with connected(cloud, SCOPE) as client:
@@ -109,7 +109,7 @@ async def test_nodes_of_pools():
 )
 @pytest.mark.slow
 async def test_usage_of_pools(style, cpu, memory):
-    """What runs is allocated, in every style; measurements can be stale."""
+    """Running workloads are allocated, in every style; measurements can be stale."""
     cloud, pools = with_pools()
     pools.quantities, pools.stale_seconds = style, 3600
     async with connected(cloud, SCOPE) as client:
@@ -167,7 +167,7 @@ async def test_workloads():
 
 @pytest.mark.slow
 async def test_nodes_in_parts():
-    """All nodes come at once, or by the page that `continue` names."""
+    """Nodes come all at once, or on the page that `continue` names."""
     cloud, pools = with_pools()
     path = f"{V2}/pools/pool-a/nodes"
     async with connected(cloud, SCOPE) as client:
@@ -187,7 +187,7 @@ async def test_nodes_in_parts():
 
 @pytest.mark.slow
 async def test_the_official_sdk_reads_pools():
-    """The cloud's own SDK understands every answer."""
+    """The official SDK reads every answer."""
     cloud, pools = with_pools()
     pools.huawei = pools.counts_as_objects = True
 
@@ -218,8 +218,8 @@ async def test_the_official_sdk_reads_pools():
 
 
 @pytest.mark.slow
-async def test_the_truth_can_be_asked_for():
-    """The actual state of every pool is a path of its own."""
+async def test_the_actual_state_can_be_requested():
+    """The actual state of every pool has a path of its own."""
     cloud, pools = with_pools()
     async with connected(cloud) as client:
         truth = (await got(client, "/simulator/pools"))["a"]["pool-a"]
@@ -232,7 +232,7 @@ async def test_the_truth_can_be_asked_for():
 
 @pytest.mark.slow
 def test_the_demos_pools_are_never_overcommitted():
-    """However time passes, what is allocated is there, and something changes."""
+    """At any time, no more is allocated than there is, and something changes."""
     clock = ManualClock(1_700_000_000.0)
     projects = demo_cloud(clock).projects
     seen = set()

@@ -27,7 +27,7 @@ ENDPOINTS = [endpoint for product in PRODUCTS for endpoint in product.endpoints]
 
 
 def furnished():
-    """Return a cloud with what every endpoint asks for, and the parts of its paths."""
+    """Return a cloud with something for every endpoint, and the parts of its paths."""
     cloud = simulated("a", "b")
     project = cloud.projects[0]
     project.pools.pools.append(Pool("pool-a", "shared"))
@@ -43,7 +43,7 @@ def furnished():
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.api)
 @pytest.mark.slow
 async def test_every_endpoint_is_authenticated_and_can_fail(endpoint):
-    """Good, denied, throttled, suspended and not offered, by switches or by faults."""
+    """Switches and faults make it work, deny, throttle, be suspended or not offered."""
     cloud, parts = furnished()
     path = endpoint.path.format(**parts)
     other = endpoint.path.format(**parts | {"project_id": f"{2:032x}"})
@@ -85,7 +85,7 @@ async def test_every_endpoint_is_authenticated_and_can_fail(endpoint):
     ],
 )
 async def test_offsets_that_are_ignored(path, rows):
-    """Each page has other items, or, on such a cloud, always the same."""
+    """Each page has other items, or the same if the cloud ignores offsets."""
     cloud, _ = furnished()
     project = cloud.projects[0]
     for number in range(20):
@@ -113,7 +113,7 @@ async def test_offsets_that_are_ignored(path, rows):
 
 @pytest.mark.slow
 async def test_the_demo_has_something_of_every_product():
-    """The truth of every product can be asked for, and is not empty."""
+    """The actual state of every product can be requested, and is not empty."""
     cloud = demo_cloud()
     async with (
         serve(cloud) as url,

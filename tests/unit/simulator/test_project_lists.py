@@ -1,4 +1,4 @@
-"""The simulated IAM lists projects as its reference says, and errs as it is told to."""
+"""The simulated IAM lists projects as its reference says, with configurable faults."""
 
 import asyncio
 import re
@@ -42,7 +42,7 @@ def account():
 
 
 def access_of(cloud):
-    """Return what the user may do."""
+    """Return the user's permissions."""
     return cloud.identity.users[0].access
 
 
@@ -71,7 +71,7 @@ def signed(path, headers=(), access_key="AKCANARY", secret_key=SECRET_KEY, token
 
 
 async def test_the_list_has_every_project_with_a_role():
-    """All regions, odd names and disabled projects are on it, in one answer."""
+    """All regions, odd names and disabled projects are in one answer."""
     cloud = account()
     async with connected(cloud) as client:
         everything = await names(client)
@@ -91,7 +91,7 @@ async def test_the_list_has_every_project_with_a_role():
 
 @pytest.mark.slow
 async def test_the_list_of_the_account_is_filtered_and_paged():
-    """Names are whole names; a page needs both its number and its size."""
+    """Filters match whole names; a page needs both its number and its size."""
     cloud = account()
     parent = cloud.projects[0].project_id
     async with connected(cloud) as client:
@@ -117,7 +117,7 @@ async def test_the_list_of_the_account_is_filtered_and_paged():
 
 @pytest.mark.slow
 async def test_what_a_credential_may_not_list():
-    """Without the permission the account's and others' lists are refused, in two styles."""
+    """Without permission, the account's and other users' lists are denied."""
     cloud = account()
     access_of(cloud).lists_account = False
     own = f"/v3/users/{access_of(cloud).user_id}/projects"
@@ -137,7 +137,7 @@ async def test_what_a_credential_may_not_list():
 
 @pytest.mark.parametrize("scope_headers", [{}, {"X-Project-Id": f"{1:032x}"}])
 async def test_signed_requests_need_no_scope(scope_headers):
-    """IAM takes a signature with and without a scope; ModelArts takes no account's."""
+    """IAM accepts a signature with and without a scope; ModelArts needs a project."""
     cloud = account()
     path = f"/v1/{1:032x}/training-jobs"
     async with connected(cloud) as client:
@@ -165,7 +165,7 @@ async def test_signed_requests_need_no_scope(scope_headers):
     ids=str,
 )
 async def test_scopes_of_logins(scope, scoped_to):
-    """Without a scope a token is the account's; of both scopes the project's counts."""
+    """Without a scope, a token is the account's; with both scopes, the project's."""
     cloud = account()
     cloud.identity.users[0].password_expires_at = "2026-12-24T18:00:00.000000"
     async with connected(cloud, scope) as client:
@@ -182,19 +182,19 @@ async def test_scopes_of_logins(scope, scoped_to):
 
 @pytest.mark.parametrize("counts", [True, False])
 async def test_a_login_to_a_project_without_a_role(counts):
-    """It is refused like a wrong password, and may count as one."""
+    """It is rejected like a wrong password, and may count as one."""
     cloud = account()
     cloud.identity.refused_scope_counts = counts
     access_of(cloud).projects = {f"{1:032x}"}
     async with connected(cloud) as client:
-        refused = await log_in(client, {"project": {"id": f"{2:032x}"}})
+        rejected = await log_in(client, {"project": {"id": f"{2:032x}"}})
 
-    assert refused.status_code == 401
+    assert rejected.status_code == 401
     assert cloud.identity.wrong_passwords == int(counts)
 
 
 async def test_projects_change_while_it_runs():
-    """Projects appear, are renamed, disabled, deleted and made again."""
+    """Projects are created, renamed, disabled, deleted and created again."""
     cloud = account()
     cloud.project_lists.others = []
     first, *_ = cloud.projects
@@ -214,7 +214,7 @@ async def test_projects_change_while_it_runs():
 
 
 async def test_a_suspended_project_looks_enabled():
-    """IAM lists it as enabled; ModelArts refuses it."""
+    """IAM lists it as enabled; ModelArts denies it."""
     cloud = account()
     cloud.projects[1].suspended = True
     async with connected(cloud, {"project": {"id": f"{2:032x}"}}) as client:
@@ -239,7 +239,7 @@ async def test_odd_rows_are_listed_as_they_are():
 
 
 async def test_every_response_has_a_request_id_of_its_own():
-    """IAM's have a trace ID besides, and errors of the gateway the ID in the body, too."""
+    """IAM also sends a trace ID; the gateway's errors have the ID in the body, too."""
     cloud = account()
     async with connected(cloud) as client:
         good = await client.get("/v3/auth/projects")
@@ -266,7 +266,7 @@ async def test_every_response_has_a_request_id_of_its_own():
 
 
 async def test_errors_that_echo_what_was_signed():
-    """The text has the access key and each signed header, the security token's too."""
+    """The text has the access key and each signed header, with the security token."""
     cloud = account()
     path = "/v3/auth/projects"
     async with connected(cloud) as client:
@@ -297,7 +297,7 @@ async def test_a_cloud_without_an_api():
 @pytest.mark.parametrize("own_projects", OwnProjects)
 @pytest.mark.slow
 async def test_what_an_agency_may_list(own_projects):
-    """Its own list is documented for users only: it may have rows, none, or be refused."""
+    """Its own list is documented for users only: it has rows, none, or is denied."""
     cloud = account()
     cloud.metadata.access.projects = {f"{2:032x}"}
     cloud.metadata.access.own_projects = own_projects
@@ -327,7 +327,7 @@ async def test_what_an_agency_may_list(own_projects):
 
 @pytest.mark.slow
 async def test_the_official_sdk_lists_the_same_projects():
-    """The cloud's own SDK reads the lists of projects and accounts."""
+    """The official SDK reads the lists of projects and accounts."""
     cloud = account()
     key = cloud.identity.keys[0]
     async with connected(cloud) as client:
@@ -354,7 +354,7 @@ async def test_the_official_sdk_lists_the_same_projects():
 
 @pytest.mark.slow
 async def test_workspaces():
-    """The SDK lists a project's workspaces; the plain API errs as documented."""
+    """The SDK lists a project's workspaces; the plain API fails as documented."""
     cloud = account()
     found = cloud.projects[0].workspaces
     found.workspaces += [

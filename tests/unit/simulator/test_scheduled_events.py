@@ -30,7 +30,7 @@ def with_events():
 
 
 async def test_the_official_sdk_lists_events():
-    """By several states at once; times are texts, and absent where there are none."""
+    """Several states can be selected; times are texts, and absent if there are none."""
     cloud = with_events()
     request = ListScheduledEventsRequest(state=["inquiring", "executing"])
     async with connected(cloud) as client:

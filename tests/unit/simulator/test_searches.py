@@ -1,4 +1,4 @@
-"""Searches of v2 tell jobs' resources, users and restarts as the reference says."""
+"""Searches of v2 report jobs' resources, users and restarts as the reference says."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ async def search(client, **body):
 
 
 async def only_job(cloud):
-    """Return the only job that is listed."""
+    """Return the only job of the list."""
     async with connected(cloud, SCOPE) as client:
         (item,) = (await search(client)).json()["items"]
         return item
@@ -46,7 +46,7 @@ async def only_job(cloud):
 )
 @pytest.mark.slow
 async def test_flavors_of_public_pools(flavor, part, units):
-    """A GPU's number is a number, an NPU's a text."""
+    """The number of a GPU is a number, that of an NPU is a text."""
     cloud, job = with_job()
     job.flavor = flavor
 
@@ -55,30 +55,30 @@ async def test_flavors_of_public_pools(flavor, part, units):
     assert info[part]["unit_num"] == units
 
 
-@pytest.mark.parametrize("told_as", AcceleratorsAs)
-async def test_jobs_in_pools(told_as):
-    """No detail of the flavor is told, and the accelerators in one place or nowhere."""
+@pytest.mark.parametrize("reported_as", AcceleratorsAs)
+async def test_jobs_in_pools(reported_as):
+    """The flavor has no details, and the accelerators are in one place or nowhere."""
     cloud, job = with_job()
-    job.placement = Placement("pool-a", "shared", 4, "nvidia-v100", told_as)
+    job.placement = Placement("pool-a", "shared", 4, "nvidia-v100", reported_as)
 
     resource = (await only_job(cloud))["spec"]["resource"]
 
     assert (resource["pool_id"], resource["pool_name"]) == ("pool-a", "shared")
     assert "flavor_detail" not in resource
-    told = resource.get(told_as)
-    if told_as is AcceleratorsAs.FLAVOR_ID:
-        assert told == "modelarts.pool.visual.4xlarge"
-    elif told_as is AcceleratorsAs.NOTHING:
-        assert told is None
+    reported = resource.get(reported_as)
+    if reported_as is AcceleratorsAs.FLAVOR_ID:
+        assert reported == "modelarts.pool.visual.4xlarge"
+    elif reported_as is AcceleratorsAs.NOTHING:
+        assert reported is None
     else:
-        assert told["accelerator_num"] == 4
-    others = {*AcceleratorsAs} - {told_as}
+        assert reported["accelerator_num"] == 4
+    others = {*AcceleratorsAs} - {reported_as}
     assert not others & resource.keys()
 
 
 @pytest.mark.slow
-async def test_what_else_a_job_tells():
-    """Its user, priority, restarts in seconds, and roles of its tasks."""
+async def test_other_fields_of_a_job():
+    """A job has its user, priority, restarts in seconds, and roles of its tasks."""
     cloud, job = with_job()
     plain = await only_job(cloud)
     job.user, job.priority, job.restarts, job.roles = "anna", 2, 2, ("ps", "worker")
@@ -95,7 +95,7 @@ async def test_what_else_a_job_tells():
 
 
 async def test_fine_tuning_jobs():
-    """They are listed only together with the others, and chosen by their type then."""
+    """They are listed only together with others, and can be filtered by type."""
     cloud, _ = with_job()
     tuning = cloud.projects[0].training.create_job(created=cloud.clock.now())
     tuning.fine_tuning = True
@@ -109,14 +109,14 @@ async def test_fine_tuning_jobs():
     async with connected(cloud, SCOPE) as client:
         totals = [(await search(client, **body)).json()["total"] for body in asked]
         cloud.dialect = Dialect(refuses_unified_jobs=True)
-        refused = await search(client, unified_jobs=True)
+        rejected = await search(client, unified_jobs=True)
 
     assert totals == [1, 1, 2, 1, 1]
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
 
 
 async def test_offsets_that_count_jobs():
-    """Elsewhere an offset counts pages."""
+    """On other clouds, an offset counts pages."""
     cloud, _ = with_job()
     training = cloud.projects[0].training
     for age in range(1, 10):
@@ -135,7 +135,7 @@ async def test_offsets_that_count_jobs():
 
 
 async def test_the_official_sdk_reads_a_job_in_a_pool():
-    """The cloud's own SDK understands what is told of it."""
+    """The official SDK reads such a job."""
     cloud, job = with_job()
     job.placement = Placement("pool-a", "shared", 0.5, "nvidia-v100")
     job.user, job.restarts = "anna", 1

@@ -26,14 +26,14 @@ def with_services(*v1):
 
 
 async def got(client, path=V1, **query):
-    """Return what a path answers."""
+    """Return the answer to a path."""
     answer = await client.get(path, params=query)
     assert answer.status_code == 200
     return answer.json()
 
 
 async def test_v1_filters_and_sorts():
-    """A thousand come at once, the newest first; filters are exact but for the name."""
+    """A page has up to a thousand, the newest first; only the name matches in part."""
     cloud, _ = with_services(
         Service("old", created=1.0),
         Service("new", "stopped", "batch", created=2.0),
@@ -69,7 +69,7 @@ async def test_v1_offsets(counts_pages):
 
 
 async def test_v1_rows():
-    """Numbers come as numbers or texts; what is not there is left out."""
+    """Numbers are numbers or texts; absent values are left out."""
     service = Service(
         due=2e9, changed=None, invocations=5, progress=40, instances=(1, 3)
     )
@@ -95,7 +95,7 @@ async def test_v1_rows():
 
 @pytest.mark.slow
 async def test_v2_lists_other_services():
-    """Ten a page by default; an offset is a multiple of the limit."""
+    """A page has ten by default; an offset is a multiple of the limit."""
     cloud, services = with_services(Service())
     for number in range(12):
         services.v2.append(
@@ -108,7 +108,7 @@ async def test_v2_lists_other_services():
         answer = await asyncio.to_thread(sdk.list_infer_services, request)
     async with connected(cloud, SCOPE) as client:
         last = await got(client, V2, limit=5, offset=10)
-        refused = await client.get(V2, params={"limit": 5, "offset": 3})
+        rejected = await client.get(V2, params={"limit": 5, "offset": 3})
         truth = (await got(client, "/simulator/services"))["a"]
 
     assert [row.name for row in answer.data[:2]] == ["s11", "s10"]
@@ -116,7 +116,7 @@ async def test_v2_lists_other_services():
     assert answer.data[0].schedule[0].due_time == 2_000_000_000_000
     assert answer.data[0].frozen_infos[0].scene == "ARREAR"
     assert (len(last["data"]), last["current"]) == (2, 2)
-    assert refused.status_code == 400
+    assert rejected.status_code == 400
     assert truth == {
         "v1": [{"type": "real-time", "status": "running", "count": 1}],
         "v2": [{"type": "REAL_TIME", "status": "RUNNING", "count": 12}],
@@ -124,7 +124,7 @@ async def test_v2_lists_other_services():
 
 
 def test_the_demos_services_are_called():
-    """Their numbers of calls only grow, and one of them malfunctions now and then."""
+    """Their numbers of calls only grow, and one of them malfunctions at times."""
     clock = ManualClock(1_700_000_000.0)
     services = demo_cloud(clock).projects[0].services
     calls, statuses = [], set()

@@ -1,4 +1,4 @@
-"""The simulated cloud does what the API reference says, faults and locks included."""
+"""The simulated cloud behaves as the API reference says, with faults and locks."""
 
 import random
 
@@ -37,7 +37,7 @@ OTHER = f"{2:032x}"
 
 @pytest.fixture
 async def cloud():
-    """Run a cloud with two projects; its URL is that of the client."""
+    """Run a cloud with two projects; yields a client with its URL."""
     cloud = simulated("a", "b")
     async with (
         serve(cloud) as url,
@@ -47,7 +47,7 @@ async def cloud():
 
 
 async def log_in(client, password=PASSWORD, project_id=PROJECT) -> httpx.Response:
-    """Ask for a token."""
+    """Log in."""
     user = {"name": "exporter", "password": password, "domain": {"name": "OTC1"}}
     identity = {"methods": ["password"], "password": {"user": user}}
     scope = {"project": {"id": project_id}}
@@ -71,7 +71,7 @@ async def token_of(client, **login) -> str:
 
 
 async def test_the_defaults_are_the_references(cloud):
-    """Without parameters ten jobs come, sorted by name."""
+    """By default, ten jobs come, sorted by name."""
     _, client = cloud
     answer = (await listed(client, await token_of(client))).json()
 
@@ -97,7 +97,7 @@ async def test_the_defaults_are_the_references(cloud):
     ids=str,
 )
 async def test_parameters_are_checked(cloud, query):
-    """What is out of range is refused as the API refuses it."""
+    """Parameters out of range are rejected as the API rejects them."""
     _, client = cloud
     response = await listed(client, await token_of(client), **query)
 
@@ -113,7 +113,7 @@ async def test_parameters_are_checked(cloud, query):
     sort=st.sampled_from(["create_time", "job_name", "status", "duration"]),
 )
 def test_pages_are_the_whole_list(number, size, order, sort):
-    """Pages of any size and order, put together, have every job once."""
+    """Pages of any size and order have every job exactly once."""
 
     jobs = Jobs(Kind.TRAINING)
     jobs.history(number, 1_700_000_000.0)
@@ -140,7 +140,7 @@ def test_pages_are_the_whole_list(number, size, order, sort):
 
 @pytest.mark.slow
 async def test_totals_follow_the_filter(cloud):
-    """`job_total_count` counts what the query finds."""
+    """`job_total_count` counts the jobs that match the query."""
     simulated_cloud, client = cloud
     counts = simulated_cloud.projects[0].training.counts()
     token = await token_of(client)
@@ -150,7 +150,7 @@ async def test_totals_follow_the_filter(cloud):
 
 
 async def test_tokens(cloud):
-    """A token is for its project, until it ends."""
+    """A token is for one project, until it expires."""
     simulated_cloud, client = cloud
     response = await log_in(client)
     token = response.headers["X-Subject-Token"]
@@ -168,7 +168,7 @@ async def test_tokens(cloud):
 
 
 async def test_wrong_passwords_lock_the_account(cloud):
-    """After five wrong passwords even the right one is refused, for 15 minutes."""
+    """After five wrong passwords even the right one is rejected, for 15 minutes."""
     simulated_cloud, client = cloud
     for _ in range(5):
         assert (await log_in(client, "wrong")).status_code == 401
@@ -195,7 +195,7 @@ def signed(method, path, query, secret_key, token=None) -> dict[str, str]:
 
 
 async def test_requests_signed_by_the_official_sdk(cloud):
-    """The SDK's signatures are accepted, odd characters included; others are not."""
+    """The SDK's signatures are accepted, even with odd characters; others are not."""
     simulated_cloud, client = cloud
     path = f"/v1/{PROJECT}/training-jobs"
     for search in ("a b", "a+b", "c/é~", "100%", "", "&=?"):
@@ -208,8 +208,8 @@ async def test_requests_signed_by_the_official_sdk(cloud):
     assert simulated_cloud.identity.refused_signatures == 6
 
 
-async def test_refused_signatures_lock_the_key(cloud):
-    """More than five refused signatures in a row lock the key for five minutes."""
+async def test_rejected_signatures_lock_the_key(cloud):
+    """More than five rejected signatures in a row lock the key for five minutes."""
     simulated_cloud, client = cloud
     path = f"/v1/{PROJECT}/training-jobs"
     for _ in range(6):
@@ -222,8 +222,8 @@ async def test_refused_signatures_lock_the_key(cloud):
     assert good.status_code == 200
 
 
-async def test_old_signatures_are_refused(cloud):
-    """A signature whose date is off by more than 15 minutes is refused."""
+async def test_old_signatures_are_rejected(cloud):
+    """A signature whose date is off by more than 15 minutes is rejected."""
     _, client = cloud
     headers = {
         "X-Sdk-Date": "20240102T030405Z",
@@ -236,7 +236,7 @@ async def test_old_signatures_are_refused(cloud):
 
 
 async def test_a_visualization_jobs_details(cloud):
-    """A running job tells what is left; another one null; an unknown one is an error."""
+    """A running job has its remaining time; others have null, or do not exist."""
     simulated_cloud, client = cloud
     jobs = simulated_cloud.projects[0].visualization
     running = jobs.create_job(8, created=simulated_cloud.clock.now() - 60)
@@ -255,7 +255,7 @@ async def test_a_visualization_jobs_details(cloud):
 
 
 async def test_faults_over_http(cloud):
-    """Faults are switched on and off with plain requests; a wrong one is refused."""
+    """Faults are switched on and off over HTTP; an invalid one is rejected."""
     _, client = cloud
     token = await token_of(client)
     fault = {"effect": "status", "status": 503, "api": "training_jobs", "times": 1}
@@ -273,7 +273,7 @@ async def test_faults_over_http(cloud):
 @pytest.mark.parametrize("effect", [e for e in Effect if e is not Effect.HANG])
 @pytest.mark.slow
 async def test_every_fault_has_an_effect(cloud, effect):
-    """With a fault the answer is another one, or none."""
+    """A fault changes the answer, or prevents it."""
     unchanged = {Effect.DELAY, Effect.GZIP, Effect.COOKIE}
     simulated_cloud, client = cloud
     token = await token_of(client)
@@ -299,9 +299,9 @@ async def test_every_fault_has_an_effect(cloud, effect):
 )
 def test_jobs_live_by_the_rules(seed, steps):
     """
-    However time passes, quota and capacity hold, and jobs only go forward in life.
+    At any time, quota and capacity hold, and jobs only move forward.
 
-    What is there after many small steps is what one large step leads to.
+    Many small steps of time lead to the same state as one large step.
     """
     now = 1_700_000_000.0
     jobs, at_once = _streaming(seed), _streaming(seed)
@@ -347,8 +347,8 @@ def _streaming(seed) -> Jobs:
     )
 
 
-def test_the_demos_projects_have_their_characters():
-    """Busy, full, exhausted, failing and empty, from the first moment on."""
+def test_the_demos_projects():
+    """Busy, full, exhausted, failing and empty projects are so from the start."""
     clock = ManualClock(1_700_000_000.0)
     projects = {project.name: project for project in demo_cloud(clock).projects}
     for project in projects.values():

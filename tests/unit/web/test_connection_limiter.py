@@ -1,4 +1,4 @@
-"""The limits on connections, driven through everything that clients can do."""
+"""The limits on connections, through everything that clients can do."""
 
 from examples import examples
 from hypothesis import settings
@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 from exporter.web.connection_limiter import MAX_BUFFERED_BYTES, ConnectionLimiter
 
 
-class Client:
+class FakeConnection:
     """A connection as the limiter sees it."""
 
     def __init__(self):
@@ -22,15 +22,16 @@ class Client:
         self.drops = 0
 
     def drop(self):
-        """Abort; that the connection is lost is told in a later round of the loop."""
+        """Abort the connection; the loop reports its loss in a later iteration."""
         self.drops += 1
 
 
-class Limits(RuleBasedStateMachine):
+class ConnectionLimiterMachine(RuleBasedStateMachine):
     """
-    Connections that open, shake hands, ask, are answered, read, and go away.
+    Connections that open, shake hands, send requests, read answers, and go away.
 
-    The model: who waits, in order, who works, and who was dropped but is not lost yet.
+    The model knows which wait, in order, which work, and which were dropped but are not
+    reported as lost yet.
     """
 
     @initialize(limit=st.integers(1, 8))
@@ -57,7 +58,7 @@ class Limits(RuleBasedStateMachine):
         elif len(self.waiting) + len(self.working) == self.limit and self.waiting:
             oldest = self.waiting[0]
         is_refused = oldest is None and len(self.working) == self.limit
-        client = Client()
+        client = FakeConnection()
         self.limiter.opened(client, is_handshaking=is_handshaking)
         assert client.drops == is_refused
         if is_refused:
@@ -113,24 +114,24 @@ class Limits(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting or self.working)
     @rule(data=st.data())
     def clients_go_away(self, data):
-        there = st.sampled_from(self.waiting + self.working)
-        for client in data.draw(st.lists(there, unique=True)):
+        connected = st.sampled_from(self.waiting + self.working)
+        for client in data.draw(st.lists(connected, unique=True)):
             self._lose(client)
 
     @precondition(lambda self: self.dropped)
     @rule(data=st.data())
-    def dropped_ones_still_tell(self, data):
-        """Until its loss is told, a dropped connection may do what it did before."""
+    def dropped_connections_still_report(self, data):
+        """Until its loss is reported, a dropped connection may still act."""
         client = data.draw(st.sampled_from(self.dropped))
-        tell = data.draw(st.sampled_from([self.limiter.waits, self.limiter.works]))
-        tell(client)
+        report = data.draw(st.sampled_from([self.limiter.waits, self.limiter.works]))
+        report(client)
 
     @precondition(lambda self: self.dropped)
     @rule()
-    def next_round_of_the_loop(self):
+    def next_iteration_of_the_loop(self):
         for client in self.dropped:
             self.limiter.closed(client)
-            # TLS and HTTP both tell.
+            # Both TLS and HTTP report it.
             self.limiter.closed(client)
         self.dropped.clear()
 
@@ -160,8 +161,8 @@ class Limits(RuleBasedStateMachine):
             assert other is not client
             assert other.buffered_bytes
             self._expect_drop(other)
-        there = self.waiting + self.working
-        if sum(one.buffered_bytes for one in there) > MAX_BUFFERED_BYTES:
+        connected = self.waiting + self.working
+        if sum(one.buffered_bytes for one in connected) > MAX_BUFFERED_BYTES:
             others = [one for one in self.waiting if one is not client]
             assert not any(one.buffered_bytes for one in others)
 
@@ -173,7 +174,7 @@ class Limits(RuleBasedStateMachine):
         assert self.limiter.handshakes <= self.handshake_limit
 
     @invariant()
-    def nobody_else_is_dropped(self):
+    def no_other_is_dropped(self):
         assert not any(one.drops for one in self.waiting + self.working)
         assert all(one.drops == 1 for one in self.dropped)
 
@@ -192,7 +193,7 @@ class Limits(RuleBasedStateMachine):
         assert len(self.limiter) == 0
 
 
-TestLimits = Limits.TestCase
-TestLimits.settings = settings(
+TestConnectionLimiter = ConnectionLimiterMachine.TestCase
+TestConnectionLimiter.settings = settings(
     max_examples=examples(100), stateful_step_count=40, deadline=None
 )

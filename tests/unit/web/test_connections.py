@@ -24,7 +24,7 @@ from exporter.web.server import raise_open_files_limit, serving, url_of
     ids=["idle", "slow"],
 )
 async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
-    """The oldest ones that wait make room for a scraper."""
+    """The connections that have waited longest are closed for a scraper."""
     raise_open_files_limit()
     async with (
         exporting_from(simulated("a")) as exporter,
@@ -45,7 +45,7 @@ async def test_a_thousand_connections_do_not_stop_a_scrape(beginning):
 
 @pytest.mark.slow
 async def test_a_thousand_connections_that_never_shake_hands(tmp_path):
-    """The same where TLS is spoken, before any handshake."""
+    """The same holds for TLS connections before their handshake."""
     raise_open_files_limit()
     async with (
         guarded(Files(tmp_path), TLS) as exporter,
@@ -55,8 +55,8 @@ async def test_a_thousand_connections_that_never_shake_hands(tmp_path):
 
 
 @pytest.mark.slow
-async def test_a_head_that_takes_too_long(monkeypatch):
-    """A connection whose request does not come, or not on, is closed."""
+async def test_a_slow_head(monkeypatch):
+    """A connection whose request does not arrive, or not completely, is closed."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     async with (
         exporting_from(simulated("a")) as exporter,
@@ -71,7 +71,7 @@ async def test_a_head_that_takes_too_long(monkeypatch):
 
 @pytest.mark.slow
 async def test_a_second_request_may_come_later(monkeypatch):
-    """The limit is on heads: a connection may wait between two requests."""
+    """The timeout is for heads: a connection may be idle between two requests."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     request = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
     async with (
@@ -88,7 +88,7 @@ async def test_a_second_request_may_come_later(monkeypatch):
 
 @pytest.mark.slow
 async def test_an_answer_that_is_not_read(monkeypatch):
-    """A client that asks and never reads does not stay for ever."""
+    """A connection whose client never reads the answer is closed."""
     monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.3)
     cloud = simulated("a")
     cloud.latency = 60.0
@@ -109,7 +109,7 @@ async def test_an_answer_that_is_not_read(monkeypatch):
     ids=["line", "header", "headers"],
 )
 async def test_a_head_that_is_too_large(request_head):
-    """A request line or headers without end are refused, and the connection closed."""
+    """A request line or headers without end are rejected, and the connection closed."""
     async with (
         exporting_from(simulated("a")) as exporter,
         opened(exporter.url, 1) as one,
@@ -141,7 +141,7 @@ async def test_a_body_that_is_too_large():
 
 
 async def test_the_end_of_an_answer_waits_for_no_acknowledgment():
-    """The kernel holds no small segment back; accepted sockets inherit that."""
+    """Accepted sockets inherit TCP_NODELAY, so no small segment is delayed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
             serving(PlainTextResponse("x"), listener),

@@ -17,7 +17,7 @@ from exporter.simulator import Effect, Fault, SimulatedProject, Workspace, serve
 
 @pytest.fixture
 def cloud():
-    """Return an account whose projects nobody has configured."""
+    """Return an account whose projects are not configured."""
     return account()
 
 
@@ -41,7 +41,7 @@ async def targets(exporter):
 
 @pytest.mark.slow
 async def test_the_first_scrape_has_the_discovered_projects(cloud):
-    """The start waits for the list; there is a series for each project."""
+    """The start waits for the list; each project is up."""
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
         scrape = await exporter.scrape()
         probe = await exporter.client.get(f"{exporter.url}/probe?project=eu-de_vision")
@@ -53,7 +53,7 @@ async def test_the_first_scrape_has_the_discovered_projects(cloud):
 
 
 async def test_before_the_first_list_there_are_no_targets(cloud):
-    """Not an empty list: Prometheus keeps those that it has. A reload lists at once."""
+    """/sd fails, so that Prometheus keeps its targets. A reload lists at once."""
     cloud.not_offered = {"auth_projects", "projects", "user_projects"}
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
         scrape = await exporter.scrape()
@@ -72,7 +72,7 @@ async def test_before_the_first_list_there_are_no_targets(cloud):
 
 @pytest.mark.slow
 async def test_once_is_not_complete_without_the_list_of_projects(cloud):
-    """No project is collected, and that is no success."""
+    """Without the list, no project is collected, and `once` fails."""
     cloud.not_offered = {"auth_projects", "projects", "user_projects"}
     async with serve(cloud) as url:
         configured = discovering(cloud, url)
@@ -85,7 +85,7 @@ async def test_once_is_not_complete_without_the_list_of_projects(cloud):
 
 @pytest.mark.slow
 async def test_once_is_not_complete_without_a_project_that_is_named(cloud):
-    """The cloud lists no such project: it is not collected."""
+    """The cloud does not list the project, so it is not collected."""
     async with serve(cloud) as url:
         configured = discovering(cloud, url)
         named = NamedProject(
@@ -104,7 +104,7 @@ async def test_once_is_not_complete_without_a_project_that_is_named(cloud):
 
 @pytest.mark.slow
 async def test_metrics_of_discovery(cloud):
-    """Each listed project is counted once, by what becomes of it."""
+    """Each listed project is counted once, by its fate."""
     async with (
         serve(cloud) as url,
         exporting(discovering(cloud, url, exclude=("*_sandbox",))) as exporter,
@@ -144,7 +144,7 @@ async def test_metrics_of_discovery(cloud):
 
 @pytest.mark.slow
 async def test_a_reload_keeps_what_is_known(cloud):
-    """Other patterns apply at once, and what is still collected logs in no more."""
+    """New patterns apply at once, and projects that stay do not log in again."""
     async with serve(cloud) as url:
         configured = discovering(cloud, url)
         loaded = [configured]
@@ -161,7 +161,7 @@ async def test_a_reload_keeps_what_is_known(cloud):
 
 @pytest.mark.slow
 async def test_a_new_project_is_collected_and_a_running_scrape_is_not_disturbed(cloud):
-    """A scrape under way ends with the projects that it began with."""
+    """A running scrape ends with the projects that it began with."""
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
         await exporter.scrape()
         cloud.latency = 0.2
@@ -180,7 +180,7 @@ async def test_a_new_project_is_collected_and_a_running_scrape_is_not_disturbed(
 
 
 def with_named(configured, *project_names):
-    """Return the configuration with projects that it has by their names in the cloud."""
+    """Return the configuration with projects given by their names in the cloud."""
     return replace(
         configured,
         named_projects=tuple(
@@ -197,7 +197,7 @@ def with_named(configured, *project_names):
 
 @pytest.mark.slow
 async def test_which_projects_are_discovered(cloud):
-    """The information about a project says whether the configuration has it."""
+    """`project_info` shows whether a project was discovered."""
     async with serve(cloud) as url:
         configured = with_named(discovering(cloud, url), "eu-de_vision")
         async with exporting(configured) as exporter:
@@ -216,7 +216,7 @@ async def test_which_projects_are_discovered(cloud):
 
 @pytest.mark.slow
 async def test_a_named_project_that_does_not_exist_is_down(cloud):
-    """On every path, with its labels, and without a request; the page says why."""
+    """It is down on every path, with its labels and no request; the page says why."""
     async with serve(cloud) as url:
         loaded = [with_named(discovering(cloud, url), "eu-de_vision", "eu-de_new")]
         async with exporting(loaded[0], lambda: loaded[-1]) as exporter:
@@ -247,7 +247,7 @@ async def test_a_named_project_that_does_not_exist_is_down(cloud):
 
 
 async def test_a_named_project_is_down_until_it_is_found(cloud):
-    """Without any list, the reason is not that it does not exist."""
+    """Without any list, the reason is not that the project does not exist."""
     cloud.not_offered = {"auth_projects", "projects", "user_projects"}
     async with serve(cloud) as url:
         configured = with_named(configuration(cloud, url), "eu-de_vision")
@@ -262,7 +262,7 @@ async def test_a_named_project_is_down_until_it_is_found(cloud):
 
 @pytest.mark.slow
 async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
-    """Its ID decides: nothing but the name is different."""
+    """The ID decides about the shard, and only the name changes."""
 
     async def shards(exporter):
         found = {}
@@ -289,8 +289,8 @@ async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
 
 
 @pytest.mark.slow
-async def test_the_page_says_what_was_found(cloud):
-    """By what becomes of it, and when; also while the list fails, and why it does."""
+async def test_the_page_shows_discovered_projects(cloud):
+    """It has the numbers by fate and the time of the list, and why it fails."""
     async with (
         serve(cloud) as url,
         exporting(discovering(cloud, url, exclude=("*_sandbox",))) as exporter,
@@ -314,8 +314,8 @@ async def test_the_page_says_what_was_found(cloud):
     assert "What it had stays." in after.text
 
 
-async def test_the_page_says_nothing_of_clouds_that_need_no_list(cloud):
-    """Those whose projects are all configured by their IDs."""
+async def test_the_page_is_silent_about_clouds_without_a_list(cloud):
+    """Clouds whose projects all have IDs need no list."""
     async with serve(cloud) as url, exporting(configuration(cloud, url)) as exporter:
         page = await exporter.client.get(exporter.url)
 
@@ -324,7 +324,7 @@ async def test_the_page_says_nothing_of_clouds_that_need_no_list(cloud):
 
 @pytest.mark.slow
 async def test_a_list_that_never_comes_delays_no_scrape(cloud):
-    """While it is waited for, what was listed before is collected and offered."""
+    """While a list hangs, the projects of the previous one are collected."""
     hang = Fault(effect=Effect.HANG, api="auth_projects")
     async with serve(cloud) as url, exporting(discovering(cloud, url)) as exporter:
         cloud.faults.add(hang)
@@ -343,7 +343,7 @@ async def test_a_list_that_never_comes_delays_no_scrape(cloud):
 
 @pytest.mark.slow
 async def test_two_clouds_of_one_account(cloud):
-    """The first one collects the projects; for the other they are configured already."""
+    """The first one collects the projects; for the other they count as configured."""
     async with serve(cloud) as url:
         configured = discovering(cloud, url)
         (only,) = configured.clouds
@@ -363,7 +363,7 @@ async def test_two_clouds_of_one_account(cloud):
 
 @pytest.mark.slow
 async def test_every_workspace_is_a_project(cloud):
-    """Each is asked for, probed and offered by itself."""
+    """Each workspace is collected, probed and offered separately."""
     cloud.projects[1].workspaces.workspaces.append(Workspace("w1", "night shift"))
     defaults = ProjectSettings(workspace_id="all", collectors=("visualization_jobs",))
     async with serve(cloud) as url:

@@ -1,4 +1,4 @@
-"""Which metrics are exported: all, those that are allowed, or those that are not denied."""
+"""Which metrics are exported: all, the allowed ones, or all but the denied ones."""
 
 import re
 
@@ -16,7 +16,7 @@ from exporter.web.routes import create_app
 
 
 async def names_of(names, path, accept="text/plain"):
-    """Return the names of the metrics that an exporter with that filter exports."""
+    """Return the names of the metrics that an exporter with this filter exports."""
     cloud = simulated("a")
     async with (
         serve(cloud) as url,
@@ -42,7 +42,7 @@ def patterns(*texts):
 @pytest.mark.parametrize("path", ["/metrics", "/probe?project=a", "/exporter-metrics"])
 @pytest.mark.slow
 async def test_denied_metrics_are_left_out(path):
-    """Whole names are matched, of the exporter's own metrics as well."""
+    """Patterns match whole names, also of the exporter's own metrics."""
     everything = await names_of(NameFilter(), path)
     deny = patterns("modelarts_job_duration_seconds", ".*_total", "modelarts_job")
     found = await names_of(NameFilter(deny=deny), path)
@@ -58,7 +58,7 @@ async def test_denied_metrics_are_left_out(path):
 
 
 async def test_only_allowed_metrics_are_exported():
-    """Nothing else, in any format."""
+    """Only allowed metrics are exported, in either format."""
     allow = patterns("modelarts_jobs", "modelarts_exporter_build_info")
     for accept in ("text/plain", "application/openmetrics-text; version=1.0.0"):
         assert await names_of(NameFilter(allow=allow), "/metrics", accept) == {

@@ -1,4 +1,4 @@
-"""Behind a proxy: a prefix before all paths, and an external URL."""
+"""Behind a proxy: a prefix of all paths, and an external URL."""
 
 import re
 
@@ -27,7 +27,7 @@ async def prefixed():
 
 
 async def test_all_paths_have_the_prefix(prefixed):
-    """The path of the external URL; without it they are not found."""
+    """Paths without the external URL's prefix are not found."""
     for path in (
         *("/metrics", "/probe?project=a", "/sd", "/exporter-metrics", "/"),
         *("/-/healthy", "/-/ready"),
@@ -50,7 +50,7 @@ async def test_the_root_and_the_bare_prefix_lead_to_the_page(prefixed):
 
 
 async def test_the_pages_links_lead_somewhere(prefixed):
-    """Below the prefix, and whatever a proxy has in its place."""
+    """Links work below the prefix, and below another one that a proxy adds."""
     page = f"{prefixed.url}/cloud/modelarts/?project=a"
     html = (await prefixed.client.get(page)).text
     links = re.findall(r'(?:href|action)="([^"]*)"', html)
@@ -72,7 +72,7 @@ async def test_the_pages_links_lead_somewhere(prefixed):
     ],
 )
 async def test_targets_are_where_they_were_asked_for(host, scheme, path):
-    """At the external URL's host its scheme and path; elsewhere the exporter's own."""
+    """Targets use the scheme and path of the external URL if they match its host."""
     cloud = simulated("a")
     paths = web_paths(
         external_url="https://example.org/modelarts", route_prefix="inside/"
@@ -95,7 +95,7 @@ async def test_targets_are_where_they_were_asked_for(host, scheme, path):
 
 
 async def test_a_proxy_that_strips_the_prefix():
-    """A slash as route prefix is none."""
+    """A slash as route prefix means no prefix."""
     cloud = simulated("a")
     paths = web_paths(external_url="https://example.org/modelarts", route_prefix="/")
     async with (
@@ -107,7 +107,7 @@ async def test_a_proxy_that_strips_the_prefix():
 
 
 async def test_health_needs_no_password_below_a_prefix(tmp_path):
-    """All else does, the redirects too."""
+    """All other paths need one, redirects too."""
     users = f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n"
     web = CurrentWebConfiguration(Files(tmp_path).write(users))
     cloud = simulated("a")
@@ -141,7 +141,7 @@ async def test_health_needs_no_password_below_a_prefix(tmp_path):
     ],
 )
 def test_the_prefix(flags, prefix):
-    """That of the route prefix, or else the external URL's path."""
+    """The route prefix counts, or else the external URL's path."""
     assert web_paths(**flags).prefix == prefix
 
 
@@ -154,7 +154,7 @@ def test_the_prefix(flags, prefix):
     ],
 )
 def test_wrong_external_urls(url):
-    """They are refused with the flag's name, and not repeated."""
+    """They are rejected with the flag's name, and not repeated."""
     with pytest.raises(
         ValueError, match=r"^--web\.external-url must be a URL"
     ) as raised:
@@ -164,6 +164,6 @@ def test_wrong_external_urls(url):
 
 @pytest.mark.parametrize("prefix", ["/a/../b", "/a?b", "/{a}", "/ü", "/a//b", "/%2e"])
 def test_wrong_prefixes(prefix):
-    """They are refused with the flag's name."""
+    """They are rejected with the flag's name."""
     with pytest.raises(ValueError, match=r"^--web\.route-prefix must be a path"):
         web_paths(route_prefix=prefix)

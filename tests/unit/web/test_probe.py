@@ -19,7 +19,7 @@ async def get(exporter, path, **headers):
 
 
 async def test_a_probe_is_one_project_alone():
-    """It has that project's metrics, nothing of others, nothing of the exporter's own."""
+    """A probe has its project's metrics, and none of others or of the exporter."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud) as exporter:
         scrape = Scrape(await get(exporter, "/probe?project=b"))
@@ -32,7 +32,7 @@ async def test_a_probe_is_one_project_alone():
 
 
 async def test_a_probe_of_a_kind():
-    """`kind` picks collectors; it may come more than once."""
+    """`kind` selects collectors, and may be repeated."""
     async with exporting_from(simulated("a")) as exporter:
         one = Scrape(await get(exporter, "/probe?project=a&kind=training"))
         both = Scrape(
@@ -62,7 +62,7 @@ async def test_a_probe_of_a_kind():
     ],
 )
 async def test_bad_requests(path, status, words):
-    """What cannot be answered says why, and asks the cloud nothing."""
+    """A bad request gets the reason, and sends no request to the cloud."""
     cloud = simulated("a", "b")
 
     def training_only(configured):
@@ -81,7 +81,7 @@ async def test_bad_requests(path, status, words):
 
 @pytest.mark.parametrize("path", ["/probe?project=a", "/sd", "/exporter-metrics"])
 async def test_methods(path):
-    """HEAD works, others are not allowed; a HEAD asks the cloud nothing."""
+    """HEAD works without asking the cloud; other methods are not allowed."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         head = await exporter.client.head(f"{exporter.url}{path}")
@@ -93,7 +93,7 @@ async def test_methods(path):
 
 
 async def test_a_probe_negotiates_like_metrics():
-    """OpenMetrics and gzip, if asked for."""
+    """OpenMetrics and gzip are supported."""
     async with exporting_from(simulated("a")) as exporter:
         response = await get(
             exporter,
@@ -123,7 +123,7 @@ async def test_a_probe_of_a_broken_project_is_an_answer():
 
 
 async def test_the_exporters_own_metrics():
-    """They never ask the cloud, and hold nothing of projects."""
+    """They send no request to the cloud, and contain no project."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         scrape = Scrape(await get(exporter, "/exporter-metrics"))
@@ -134,7 +134,7 @@ async def test_the_exporters_own_metrics():
 
 
 async def test_discovery():
-    """One target a project: where it was asked for, what to ask, and its own labels."""
+    """Each project is a target with the requested address, parameters and labels."""
 
     def labeled(configured):
         first, *others = configured.projects
@@ -174,14 +174,14 @@ async def test_shards_split_the_projects():
 
 
 def shard_of(name, number):
-    """Return the index of the only shard that holds a project."""
+    """Return the index of the only shard that has a project."""
     (index,) = [index for index in range(number) if Shard(index, number).holds(name)]
     return index
 
 
 @given(st.text(min_size=1, max_size=64), st.integers(1, 20))
 def test_a_project_is_in_one_shard_and_moves_only_to_a_new_one(name, number):
-    """One shard more takes a project for itself, or leaves it where it is."""
+    """With one more shard, a project either moves to it or stays."""
     before, after = shard_of(name, number), shard_of(name, number + 1)
 
     assert after in {before, number}

@@ -1,4 +1,4 @@
-"""/probe?debug=true: what was asked, what came back, and what was made of it."""
+"""/probe?debug=true: requests, answers, and the resulting metrics."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ LOGIN = "POST /v3/auth/tokens"
 
 
 async def explained(exporter, query="", **headers):
-    """Return the account and the metrics of project `a`."""
+    """Return the debug output and the metrics of project `a`."""
     response = await exporter.client.get(
         f"{exporter.url}/probe?project=a&debug=true{query}", headers=headers
     )
@@ -44,7 +44,7 @@ def rows(account, request):
 
 
 async def test_every_request_and_then_the_metrics():
-    """Login, pages and their times are told for each kind; the metrics are the usual."""
+    """Login, pages and their times are shown for each kind, then the usual metrics."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud, page_size=5) as exporter:
         account, scrape = await explained(exporter)
@@ -60,13 +60,13 @@ async def test_every_request_and_then_the_metrics():
         assert min(int(begun), int(waited), int(took)) >= 0
         assert (attempt, operation, status, code) == ("1", "training_jobs", "200", "-")
         assert re.fullmatch("[0-9a-f]{32}", request_id)
-    # The login that both kinds wait for is in the account of each.
+    # The login that both kinds wait for is shown for each.
     assert [row[5] for row in rows(account, LOGIN)] == ["201", "201"]
     assert scrape.up() == {("a", "training"): 1, ("a", "visualization"): 1}
 
 
-async def test_tries_and_what_a_failure_says():
-    """A second try is a row of its own; the failure has its advice and the request."""
+async def test_retries_and_the_failure():
+    """A retry has a row of its own; the failure has its advice and the request."""
     cloud = simulated("a")
     cloud.faults.add(
         Fault(effect=Effect.STATUS, status=503, api="training_jobs", times=1)
@@ -93,8 +93,8 @@ async def test_tries_and_what_a_failure_says():
 
 
 @pytest.mark.slow
-async def test_a_request_without_an_answer_is_told():
-    """The one that hangs at the deadline is what somebody looks for."""
+async def test_a_request_without_an_answer_is_shown():
+    """A request that hangs at the deadline is shown."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.HANG, api="training_jobs"))
     async with exporting_from(cloud, timeout=0.7) as exporter:
@@ -107,7 +107,7 @@ async def test_a_request_without_an_answer_is_told():
 
 @pytest.mark.slow
 async def test_a_probe_that_joins_a_run_shows_the_requests_of_the_run():
-    """Those that were sent before it joined, too."""
+    """Requests that were sent before the probe joined the run are shown, too."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.HANG, api="visualization_jobs"))
     begun = asyncio.Event()
@@ -129,7 +129,7 @@ async def test_a_probe_that_joins_a_run_shows_the_requests_of_the_run():
 
 
 async def test_a_recent_result_comes_with_its_requests():
-    """What is served again under `min_interval` says how it was asked for."""
+    """A result reused under `min_interval` is shown with its requests."""
     cloud = simulated("a")
     async with exporting_from(cloud, min_interval=3600.0) as exporter:
         await exporter.scrape()
@@ -141,8 +141,8 @@ async def test_a_recent_result_comes_with_its_requests():
 
 
 @pytest.mark.slow
-async def test_many_requests_are_cut():
-    """The first 200 are shown, and how many more there were."""
+async def test_many_requests_are_cut_off():
+    """The first 200 are shown, with the number of the others."""
     cloud = simulated("a")
     cloud.projects[0].training.history(300, cloud.clock.now() - 3600)
     async with exporting_from(cloud, page_size=1) as exporter:
@@ -155,8 +155,8 @@ async def test_many_requests_are_cut():
 @pytest.mark.parametrize(
     "auth", [password_auth("wrong-canary"), key_auth("wrong-canary"), None]
 )
-async def test_no_secret_is_told(auth):
-    """Not even where the API repeats what was signed."""
+async def test_no_secret_is_shown(auth):
+    """No secret is shown, even if the API repeats signed headers."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.ECHO, status=401, api="training_jobs"))
     async with exporting_from(cloud, auth) as exporter:

@@ -1,4 +1,4 @@
-"""Odd, invalid and hostile requests: each gets an answer, none a traceback."""
+"""Odd, invalid and hostile requests: each gets an answer, and none a traceback."""
 
 import asyncio
 
@@ -12,13 +12,13 @@ from exporter.config import Configuration
 
 @pytest.fixture
 async def empty():
-    """Return an exporter without projects: no cloud is asked."""
+    """Return an exporter without projects, which sends no requests."""
     async with exporting(Configuration(clouds=(), projects=())) as exporter:
         yield exporter
 
 
 async def answers(exporter, sent):
-    """Send bytes, and return all that is answered until the connection is idle."""
+    """Send bytes, and return all answers until the connection is idle."""
     async with opened(exporter.url, 1) as ((reader, writer),):
         writer.write(sent)
         found = b""
@@ -129,7 +129,7 @@ LAST = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
     ids=range(39),
 )
 async def test_odd_requests(empty, logged, request_bytes, status):
-    """Each has one answer, the connection ends, and the log has no traceback."""
+    """Each has one answer, the connection is closed, and no traceback is logged."""
     found = await answers(empty, request_bytes)
 
     assert found.startswith(f"HTTP/1.1 {status} "), found
@@ -142,7 +142,7 @@ async def test_odd_requests(empty, logged, request_bytes, status):
 
 
 async def test_a_connection_goes_on_after_odd_requests(empty):
-    """A body that nobody needs, or a method that is none here, ends nothing."""
+    """An unneeded body or an unsupported method does not close the connection."""
     body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
     chunked = (
         b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -154,7 +154,7 @@ async def test_a_connection_goes_on_after_odd_requests(empty):
 
 
 async def test_invalid_requests_are_counted_and_logged_once(empty, logged):
-    """With the client's address, but with nothing of what it sent."""
+    """The log has the client's address, but nothing of what it sent."""
     for _ in range(5):
         await answers(empty, b"canary-garbage\r\n\r\n")
     await answers(empty, b"GET /canary-garbage HTTP/1.1\r\n\r\n")

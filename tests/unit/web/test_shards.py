@@ -1,4 +1,4 @@
-"""Several processes on one configuration: each project is in exactly one of them."""
+"""Several processes with one configuration: each project is in exactly one of them."""
 
 import contextlib
 
@@ -72,7 +72,7 @@ async def get(exporter, path):
 
 @pytest.mark.slow
 async def test_each_project_is_collected_once():
-    """So is one that cannot be found: exactly one shard says so."""
+    """A project that cannot be found is reported by exactly one shard, too."""
     async with shards() as exporters:
         scrapes = [await exporter.scrape() for exporter in exporters]
         infos = [scrape.series("project_info") for scrape in scrapes]
@@ -92,7 +92,7 @@ async def test_each_project_is_collected_once():
 
 @pytest.mark.slow
 async def test_every_path_has_the_shards_own_projects():
-    """Service discovery, probes and the page; a probe elsewhere says where to ask."""
+    """Service discovery, probes and the page; other probes name the right shard."""
     async with shards() as exporters:
         for index, exporter in enumerate(exporters):
             own = {project for project, _ in (await exporter.scrape()).up()}
@@ -116,14 +116,14 @@ async def test_every_path_has_the_shards_own_projects():
 
 
 def key_of(name):
-    """Return what decides about a project's shard: its ID, or the name in the file."""
+    """Return what decides about a project's shard: its ID, or its configured name."""
     order = [*DISCOVERED, *CONFIGURED, *NAMED]
     return name if name in NAMED else f"{order.index(name) + 1:032x}/0"
 
 
 @pytest.mark.slow
 async def test_a_reload_keeps_the_shard():
-    """And with it the projects, although each reload reads the whole configuration."""
+    """Each reload reads the whole configuration, and keeps the shard's projects."""
     async with shards() as exporters:
         for exporter in exporters:
             before = {project for project, _ in (await exporter.scrape()).up()}
@@ -136,7 +136,7 @@ async def test_a_reload_keeps_the_shard():
 
 @pytest.mark.slow
 async def test_shards_split_further_by_service_discovery():
-    """`/sd?shard=` of a shard has a part of the shard's projects, each in one part."""
+    """`/sd?shard=` of a shard divides the shard's own projects."""
     async with shards() as exporters:
         parts = [
             {one["labels"]["__param_project"] for one in answer.json()}
@@ -153,7 +153,7 @@ async def test_shards_split_further_by_service_discovery():
 
 @pytest.mark.slow
 async def test_once_collects_the_shards_own_projects():
-    """`once` is complete if they are."""
+    """`once` succeeds if the shard's own projects are collected."""
     cloud = simulated(*CONFIGURED)
     printed = []
     async with serve(cloud) as url:
@@ -184,7 +184,7 @@ async def test_once_collects_the_shards_own_projects():
     ],
 )
 def test_a_shard_has_its_share_of_the_rate_limit(limit, share):
-    """All together send no more than one process would; one burst request is needed."""
+    """All shards together send no more than one process; each needs a burst of one."""
     whole = configured(simulated(*CONFIGURED), "http://cloud")
     (only,) = whole.clouds
     part = for_shard(

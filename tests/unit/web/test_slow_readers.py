@@ -1,4 +1,4 @@
-"""Clients that ask for large answers, and read them slowly or not at all."""
+"""Clients that request large answers, and read them slowly or not at all."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture(params=["http", "https"])
 async def ask(request, tmp_path):
-    """Serve large answers; return a function that connects and asks for one."""
+    """Serve large answers; return a function that connects and sends a request."""
     files = Files(tmp_path)
     web = CurrentWebConfiguration(files.write(TLS if request.param == "https" else ""))
     context = files.context() if web.has_tls else None
@@ -32,14 +32,14 @@ async def ask(request, tmp_path):
 
         async def asked():
             one = socket.socket()
-            # Little is to be on the way, outside of the exporter.
+            # Keep little of the answer in the kernel's buffers.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             one.setblocking(False)
             await loop.sock_connect(one, listener.getsockname())
             reader, writer = await asyncio.open_connection(
                 sock=one, ssl=context, server_hostname="127.0.0.1" if context else None
             )
-            stack.push_async_callback(left, writer)
+            stack.push_async_callback(aborted, writer)
             writer.write(REQUEST)
             await reader.readuntil(b"\r\n\r\n")
             return reader, writer
@@ -47,7 +47,7 @@ async def ask(request, tmp_path):
         yield asked
 
 
-async def left(writer):
+async def aborted(writer):
     """Close a connection at once."""
     writer.transport.abort()
     with contextlib.suppress(OSError):
@@ -66,8 +66,8 @@ async def is_gone(reader):
 
 
 @pytest.mark.slow
-async def test_many_that_do_not_read(ask, monkeypatch):
-    """The oldest make room: what is kept for all of them together is limited."""
+async def test_many_clients_that_do_not_read(ask, monkeypatch):
+    """The oldest are closed: the memory for all answers together is limited."""
     monkeypatch.setattr(connection_limiter, "MAX_BUFFERED_BYTES", 2 * LARGE)
     found = [await ask() for _ in range(12)]
     gone = [await is_gone(reader) for reader, _ in found]
@@ -77,8 +77,8 @@ async def test_many_that_do_not_read(ask, monkeypatch):
 
 
 @pytest.mark.slow
-async def test_one_that_does_not_read(ask, monkeypatch):
-    """It is closed after a time; one that reads may stay and ask again."""
+async def test_a_client_that_does_not_read(ask, monkeypatch):
+    """It is closed after a timeout; one that reads may send another request."""
     monkeypatch.setattr(connections, "READ_SECONDS", 0.5)
     reads, writer = await ask()
     assert not await is_gone(reads)
@@ -92,7 +92,7 @@ async def test_one_that_does_not_read(ask, monkeypatch):
 
 @pytest.mark.slow
 async def test_the_next_answer_waits_for_the_last_to_be_read(ask):
-    """A client that asks twice at once and reads gets both answers, in turn."""
+    """A client that pipelines requests and reads gets the answers in turn."""
     reader, writer = await ask()
     writer.write(REQUEST * 3)
     assert not await is_gone(reader)

@@ -1,4 +1,4 @@
-"""The status page, as a person sees it, over real HTTP."""
+"""The status page over HTTP, as a person sees it."""
 
 import contextlib
 import re
@@ -30,7 +30,7 @@ DAY, HOUR = (unit.total_seconds() for unit in (timedelta(days=1), timedelta(hour
 
 
 async def page_of(exporter, query="") -> str:
-    """Return the page's text."""
+    """Return the page's HTML."""
     response = await exporter.client.get(f"{exporter.url}/{query}")
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -38,13 +38,13 @@ async def page_of(exporter, query="") -> str:
 
 
 def words(html: str) -> str:
-    """Return what a person reads of a page."""
+    """Return the visible text of a page."""
     html = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&#39;", "'")
 
 
 def rows(html: str) -> dict[str, str]:
-    """Return what a person reads of each row, by the project's name, in their order."""
+    """Return the visible text of each row, by the project's name, in order."""
     found = re.findall(r'<tr id="p-[^"]*" class="l\d">(.*?)</tr>', html, re.DOTALL)
     return {
         re.search(r"aria-expanded=[^>]+>([^<]+)<", row)[1]: words(row) for row in found
@@ -58,7 +58,7 @@ def tiles(html: str) -> dict[str, int]:
 
 
 def forbidden(cloud, *indices):
-    """Forbid the exporter to list the jobs of some projects."""
+    """Deny the exporter to list the jobs of some projects."""
     for index in indices:
         project_id = cloud.projects[index].project_id
         cloud.faults.add(
@@ -72,7 +72,7 @@ def forbidden(cloud, *indices):
 
 
 def quiet(*names):
-    """Return a cloud of projects with a job that runs, and nothing that is wrong."""
+    """Return a cloud of projects with a running job, and no problem."""
     cloud = simulated(*names)
     for project in cloud.projects:
         project.training.jobs.clear()
@@ -83,7 +83,7 @@ def quiet(*names):
 
 @contextlib.asynccontextmanager
 async def scraped(cloud, change=None):
-    """Run an exporter of a cloud, which has been scraped; its clock is the cloud's."""
+    """Run an exporter that has been scraped; its clock is the cloud's."""
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
         if change is not None:
@@ -94,7 +94,7 @@ async def scraped(cloud, change=None):
 
 
 async def test_it_never_starts_a_collection():
-    """Before the first scrape it says so, and asks nothing."""
+    """Before the first scrape, the page says so, and no request is sent."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         html = await page_of(exporter, "?project=a")
@@ -107,7 +107,7 @@ async def test_it_never_starts_a_collection():
 
 
 async def test_details_of_a_project():
-    """Phases, quotas, the longest running job, and when that was."""
+    """The details have phases, quotas, and the longest running job with its start."""
     cloud = quiet("a")
     training = cloud.projects[0].training
     now = cloud.clock.now()
@@ -134,8 +134,8 @@ async def test_details_of_a_project():
     assert re.search(r"Last collected 0 s ago \(\d+\.\d\d s\)\.", text)
 
 
-async def test_what_it_says_of_a_failure():
-    """Why a project is not collected, and what to do; failing projects come first."""
+async def test_a_failure():
+    """A failed project has the reason and advice; failing projects come first."""
     cloud = quiet("a", "b")
     forbidden(cloud, 1)
     async with scraped(cloud) as exporter:
@@ -152,7 +152,7 @@ async def test_what_it_says_of_a_failure():
 
 
 async def test_a_cause_that_projects_share_is_said_once():
-    """Above the table, with their names."""
+    """It is above the table, with the names of its projects."""
     cloud = quiet("a", "b", "c")
     forbidden(cloud, 0, 2)
     async with scraped(cloud) as exporter:
@@ -164,19 +164,19 @@ async def test_a_cause_that_projects_share_is_said_once():
     assert "Training jobs (v1) : permission, see above" in rows(html)["a"]
 
 
-async def test_what_is_wrong_comes_first():
-    """A failure, no room, a full quota, jobs that run or wait for long; with runbooks."""
+async def test_problems_come_first():
+    """Problems are sorted by severity, with links to their runbooks."""
     cloud = quiet(
-        "a-fine", "b-runs", "c-waits", "d-quota", "e-room", "f-high", "g-fails"
+        "a-fine", "b-runs", "c-waits", "d-quota", "e-limit", "f-high", "g-fails"
     )
     now = cloud.clock.now()
-    _, runs, waits, quota, room, high, _ = (one.training for one in cloud.projects)
+    _, runs, waits, quota, limit, high, _ = (one.training for one in cloud.projects)
     runs.create_job(8, created=now - 2 * DAY - 60).name = "endless"
     waits.create_job(7, created=now - HOUR - 60)
     for _ in range(quota.quota):
         quota.create_job(8, created=now - 10)
     quota.create_job(7, created=now - 10)
-    room.history(room.capacity - 1, now - 60)
+    limit.history(limit.capacity - 1, now - 60)
     high.history(90, now - 60)
     forbidden(cloud, 6)
     async with scraped(cloud) as exporter:
@@ -186,9 +186,9 @@ async def test_what_is_wrong_comes_first():
     found = rows(html)
 
     assert list(found) == [
-        *("g-fails", "e-room", "b-runs", "c-waits", "d-quota", "f-high", "a-fine")
+        *("g-fails", "e-limit", "b-runs", "c-waits", "d-quota", "f-high", "a-fine")
     ]
-    assert "no more jobs can be created." in found["e-room"]
+    assert "no more jobs can be created." in found["e-limit"]
     assert "a job has been running for 2 d 1 min, “endless” (job " in found["b-runs"]
     assert "a job has been waiting for 1 h 1 min." in found["c-waits"]
     assert "quota full: 6 of 5 run, 1 wait." in found["d-quota"]
@@ -214,8 +214,8 @@ async def test_what_is_wrong_comes_first():
     assert tiles(running) == tiles(html)
 
 
-async def test_at_the_threshold_nothing_is_wrong():
-    """An alert fires above it: two days, an hour, 80 %; a full quota needs a queue."""
+async def test_no_problem_at_the_threshold():
+    """Alerts fire above it: two days, an hour, 80 %; a full quota needs a queue."""
     cloud = quiet("runs", "waits", "quota", "high")
     now = cloud.clock.now()
     runs, waits, quota, high = (one.training for one in cloud.projects)
@@ -232,7 +232,7 @@ async def test_at_the_threshold_nothing_is_wrong():
 
 
 async def test_a_projects_own_thresholds():
-    """Its labels have them, as for the alerts; what is no duration changes nothing."""
+    """Labels of a project set its thresholds, as in the alerts; invalid ones do not."""
     cloud = quiet("a", "b", "c")
     now = cloud.clock.now()
     for project in cloud.projects:
@@ -259,7 +259,7 @@ async def test_a_projects_own_thresholds():
 
 
 async def test_sorting():
-    """By each column, what deserves attention first; a second time the other way."""
+    """Each column sorts what needs attention first; a second click reverses it."""
     cloud = quiet("a", "b", "c")
     now = cloud.clock.now()
     _, b, c = (one.training for one in cloud.projects)
@@ -292,7 +292,7 @@ async def test_sorting():
         "-longest": "bac",
         "collected": "abc",
     }
-    # A link keeps what else is asked for.
+    # A link keeps the other parameters.
     assert 'href="?q=c&amp;sort=-waiting&amp;refresh=30"' in html
     assert 'href="?q=c&amp;sort=project&amp;refresh=30"' in html
     assert '<th scope="col" aria-sort="descending">' in html
@@ -334,7 +334,7 @@ async def test_filtering():
 
 
 async def test_details_open_and_close():
-    """Of several projects; the links keep the others open."""
+    """Several can be open; links keep the others open."""
     async with scraped(quiet("a", "b & co", "c")) as exporter:
         html = await page_of(exporter, "?project=a&project=b+%26+co&project=gone")
         closed = await page_of(exporter)
@@ -348,7 +348,7 @@ async def test_details_open_and_close():
 
 
 async def test_a_shard_says_that_it_is_one():
-    """Otherwise a project that another process has would seem to be lost."""
+    """Otherwise, a project of another shard would seem to be lost."""
     cloud = quiet("a", "b", "c", "d")
     shard = Shard(1, 3)
     async with scraped(cloud, lambda whole: for_shard(whole, shard)) as exporter:
@@ -361,7 +361,7 @@ async def test_a_shard_says_that_it_is_one():
 
 
 async def test_it_refreshes_itself_if_asked_to():
-    """At an interval of 5 s to an hour; without, it does not."""
+    """The interval is 5 s to an hour; by default, the page does not refresh."""
     async with exporting_from(quiet("a")) as exporter:
         never = await page_of(exporter)
         often = await page_of(exporter, "?refresh=30&q=a")
@@ -386,7 +386,7 @@ async def test_it_refreshes_itself_if_asked_to():
     ],
 )
 async def test_an_address_with_an_error(query, expected):
-    """It is answered with what is possible, and not repeated."""
+    """Invalid parameters are ignored, and not repeated."""
     async with exporting_from(quiet("a")) as exporter:
         response = await exporter.client.get(f"{exporter.url}/?{query}")
 
@@ -400,8 +400,8 @@ async def test_an_address_with_an_error(query, expected):
         st.tuples(st.sampled_from(["q", "show", "sort", "refresh", "project"]), VALUES)
     )
 )
-def test_a_link_leads_to_the_view_that_it_is_of(pairs):
-    """Whatever is asked for, it is refused or kept as it is."""
+def test_a_link_leads_to_its_view(pairs):
+    """Any parameters are rejected, or kept as they are."""
     with contextlib.suppress(InvalidViewError):
         view = view_of(QueryParams(urlencode(pairs)))
         assert view_of(QueryParams(view.link().removeprefix("?"))) == view
@@ -409,7 +409,7 @@ def test_a_link_leads_to_the_view_that_it_is_of(pairs):
 
 @pytest.mark.slow
 async def test_many_projects_make_a_small_page():
-    """A project costs a few hundred bytes, as long as nobody opens its details."""
+    """A project takes a few hundred bytes, as long as its details are closed."""
 
     def many(configured):
         (only,) = configured.projects
@@ -429,7 +429,7 @@ async def test_many_projects_make_a_small_page():
     assert "Accept-Encoding" in zipped.headers["Vary"]
 
 
-async def test_mistakes_of_a_configuration():
+async def test_errors_in_a_configuration():
     """A configuration that was not reloaded is shown with its errors."""
     cloud = simulated("a")
     broken = False
@@ -453,7 +453,7 @@ async def test_mistakes_of_a_configuration():
 
 
 async def test_names_are_escaped():
-    """A project, a label, a cloud and a job may be called whatever they like."""
+    """Projects, labels, clouds and jobs may have any name."""
     evil = "<script>alert(1)</script>"
     cloud = quiet("a")
     cloud.projects[0].training.create_job(

@@ -1,4 +1,4 @@
-"""The exporter's HTTP interface, as Prometheus and people meet it."""
+"""The exporter's HTTP interface, as Prometheus and people use it."""
 
 import gzip
 import math
@@ -23,14 +23,14 @@ PROMETHEUS_2 = (
 
 @pytest.fixture
 async def empty():
-    """Return an exporter without projects: no cloud is asked."""
+    """Return an exporter without projects, which sends no requests."""
     async with exporting(Configuration(clouds=(), projects=())) as exporter:
         yield exporter
 
 
 @pytest.mark.slow
 async def test_openmetrics():
-    """The strict OpenMetrics parser accepts what Prometheus asks for."""
+    """The strict OpenMetrics parser accepts what Prometheus requests."""
     cloud = simulated("a", 'we "quote" \\ and\nbreak', "<script>")
     async with exporting_from(cloud) as exporter:
         response = await exporter.client.get(
@@ -51,7 +51,7 @@ async def test_openmetrics():
 
 
 async def test_the_text_format_has_no_duplicates_and_float_bounds():
-    """No series and no family comes twice; `le` values are floats."""
+    """Series and families are unique; `le` values are floats."""
     async with exporting_from(simulated("a", "b")) as exporter:
         scrape = await exporter.scrape()
     lines = scrape.response.text.splitlines()
@@ -70,7 +70,7 @@ async def test_the_text_format_has_no_duplicates_and_float_bounds():
 
 
 async def test_errors_are_there_from_the_start():
-    """Every reason has its counter before anything failed."""
+    """Every reason has its counter before anything has failed."""
     async with exporting_from(simulated("a")) as exporter:
         scrape = await exporter.scrape()
 
@@ -96,7 +96,7 @@ async def test_errors_are_there_from_the_start():
 
 @pytest.mark.slow
 async def test_project_info():
-    """What else is known of a project stands in one series."""
+    """What else is known of a project is in one series."""
     async with exporting_from(simulated("a")) as exporter:
         scrape = await exporter.scrape()
 
@@ -116,22 +116,22 @@ async def test_project_info():
 
 @pytest.mark.slow
 async def test_the_scrapers_timeout():
-    """The last scraper's that said one; who asks for the exporter's own is none."""
+    """It is the last scraper's; requests for the exporter's own do not count."""
     name = "exporter_scrape_timeout_seconds"
     header = {"X-Prometheus-Scrape-Timeout-Seconds": "70"}
     async with exporting_from(simulated("a")) as exporter:
 
-        async def told():
+        async def exported_timeout():
             own = f"{exporter.url}/exporter-metrics"
             return Scrape(await exporter.client.get(own, headers=header)).value(name)
 
-        assert await told() == 0
+        assert await exported_timeout() == 0
         await exporter.scrape(60)
-        assert await told() == 60
+        assert await exported_timeout() == 60
         await exporter.scrape()
-        assert await told() == 60
+        assert await exported_timeout() == 60
         await exporter.client.get(f"{exporter.url}/probe?project=a", headers=header)
-        assert await told() == 70
+        assert await exported_timeout() == 70
 
 
 async def test_the_exporters_own_metrics():
@@ -160,7 +160,7 @@ async def test_the_exporters_own_metrics():
     ["", "*/*", "nonsense", "application/openmetrics-text;version=999", "\xff;q=;,;"],
 )
 async def test_any_accept_header_gets_an_answer(empty, header):
-    """However odd the header, there is an answer with a known Content-Type."""
+    """Any header gets an answer with a known Content-Type."""
     response = await empty.client.get(
         f"{empty.url}/metrics", headers={b"Accept": header.encode("latin-1")}
     )
@@ -228,7 +228,7 @@ async def test_the_landing_page(empty):
 
 @pytest.mark.slow
 async def test_other_requests_are_answered_while_a_collection_hangs():
-    """Health is told at once even if every cloud hangs."""
+    """Health is answered at once even if every cloud hangs."""
     cloud = simulated("a")
     cloud.latency = 30.0
     async with exporting_from(cloud, timeout=1.0) as exporter:
@@ -241,7 +241,7 @@ async def test_other_requests_are_answered_while_a_collection_hangs():
 
 
 async def test_a_request_that_is_no_http(empty):
-    """Noise on the port is refused, and the next request is answered."""
+    """Noise on the port is rejected, and the next request is answered."""
     with pytest.raises(httpx.HTTPError):
         await empty.client.get(f"{empty.url.replace('http', 'https')}/metrics")
 

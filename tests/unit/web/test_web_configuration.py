@@ -36,7 +36,7 @@ async def status(exporter, path="/sd", **more):
 
 @pytest.mark.slow
 async def test_users(files):
-    """A user with the right password may ask, nobody else; health is open to all."""
+    """Only users with the right password are served; health is open to all."""
     async with guarded(files, f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n") as one:
         for path in ("/metrics", "/probe?project=a", "/sd", "/", "/exporter-metrics"):
             assert await status(one, path) == 401
@@ -66,7 +66,7 @@ async def test_users(files):
 
 
 async def test_long_passwords_are_not_cut_off(files):
-    """Of a password that bcrypt would cut off, the first part is not enough."""
+    """A password that bcrypt would cut off has to be complete."""
     password = "p" * 72
     digest = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
     async with guarded(files, f"basic_auth_users: {{u: '{digest}'}}\n") as one:
@@ -75,7 +75,7 @@ async def test_long_passwords_are_not_cut_off(files):
 
 
 async def test_users_are_read_again(files):
-    """A user who is added may ask at once, and one who is removed no longer."""
+    """A user who is added is served at once, and one who is removed no longer."""
     async with guarded(files, f"basic_auth_users: {{first: '{DIGEST}'}}\n") as one:
         assert await status(one, auth=("first", PASSWORD)) == 200
         files.write(f"basic_auth_users: {{second: '{DIGEST}'}}\n# changed\n")
@@ -101,7 +101,7 @@ async def test_a_file_that_breaks_opens_nothing(files, logged):
 async def test_an_error_nobody_thought_of_opens_nothing(
     files, logged, monkeypatch, error
 ):
-    """Whatever is raised while a file is read: a user who was removed stays out."""
+    """Whatever exception a file raises, a user who was removed stays out."""
     before = f"basic_auth_users: {{old: '{DIGEST}', new: '{DIGEST}'}}\n"
     async with guarded(files, before + TLS) as one:
         assert await status(one, auth=("old", PASSWORD)) == 200
@@ -118,7 +118,7 @@ async def test_an_error_nobody_thought_of_opens_nothing(
         for _ in range(4):
             for user in ("old", "new"):
                 assert await status(one, auth=(user, PASSWORD)) == 500
-                assert not await gets_in(one, files, None)
+                assert not await is_served(one, files, None)
         assert await status(one, "/-/healthy") == 200
         assert await status(one, "/-/ready") == 200
         monkeypatch.undo()
@@ -126,14 +126,14 @@ async def test_an_error_nobody_thought_of_opens_nothing(
         assert await status(one, auth=("new", PASSWORD)) == 200
         assert await status(one, auth=("old", PASSWORD)) == 401
     lines = logged()
-    (told,) = [line for line in lines if "has errors" in line]
-    assert f"cannot be used: {error.__name__} (" in told
+    (line,) = [line for line in lines if "has errors" in line]
+    assert f"cannot be used: {error.__name__} (" in line
     assert "canary-of-the-error" not in str(lines)
 
 
 @pytest.mark.slow
 async def test_an_impossible_cipher_suite(files):
-    """It is an error like any other: at the start, and while the exporter runs."""
+    """It is an error like any other, at the start and while the exporter runs."""
     impossible = TLS.replace(
         "}", ", cipher_suites: [TLS_RSA_WITH_CHACHA20_POLY1305_SHA256]}"
     )
@@ -156,7 +156,7 @@ async def test_removing_all_users_needs_a_restart(files):
         assert await status(one, auth=("u", PASSWORD)) == 200
 
 
-async def test_a_file_that_was_away(files):
+async def test_a_file_that_was_missing(files):
     """While there is no file nobody is served; when it is back, all is as before."""
     async with guarded(files, "") as one:
         assert await status(one) == 200
@@ -170,7 +170,7 @@ async def test_a_file_that_was_away(files):
 
 @pytest.mark.slow
 async def test_a_client_ca_that_breaks_closes(files, logged):
-    """A new CA is for taking the old one's clients out: they are not let in meanwhile."""
+    """While a new CA is invalid, clients with certificates of the old one are out."""
     files.issue("client", "client.example")
     text = CLIENTS.format("RequireAndVerifyClientCert")
     async with guarded(files, text, client="client") as one:
@@ -181,7 +181,7 @@ async def test_a_client_ca_that_breaks_closes(files, logged):
         async with httpx.AsyncClient(verify=trusted, trust_env=False) as asking:
             assert (await asking.get(f"{one.url}/sd")).status_code == 500
             assert (await asking.get(f"{one.url}/-/healthy")).status_code == 200
-            # Without a new connection, too, it goes on when the CA is whole.
+            # When the CA is valid again, even an open connection works.
             (files.folder / "ca.pem").write_bytes(good)
             assert (await asking.get(f"{one.url}/sd")).status_code == 200
     assert [line for line in logged() if "client CA not reloaded" in line]
@@ -189,7 +189,7 @@ async def test_a_client_ca_that_breaks_closes(files, logged):
 
 @pytest.mark.slow
 async def test_a_new_client_ca_beside_half_a_new_pair(files):
-    """The old certificate is shown, but the old CA's clients are out."""
+    """The old certificate is shown, but clients of the old CA are out."""
     files.issue("client", "client.example")
     async with guarded(
         files, CLIENTS.format("RequireAndVerifyClientCert"), client="client"
@@ -206,7 +206,7 @@ async def test_a_new_client_ca_beside_half_a_new_pair(files):
 
 @pytest.mark.slow
 def test_check_says_it_in_one_line(files, tmp_path):
-    """`--config.check` ends with status 2 and a line, whatever is raised."""
+    """`--config.check` ends with status 2 and one line, whatever is raised."""
     (tmp_path / "config.yml").write_text(
         "clouds: {otc: {provider: otc, region: eu-de, auth: "
         "{password: {username: u, password: p, domain: d}}}}\n"
@@ -244,7 +244,7 @@ def test_check_says_it_in_one_line(files, tmp_path):
 
 @pytest.mark.slow
 async def test_tls(files):
-    """The listener speaks TLS with its certificate, and nothing else."""
+    """The listener uses TLS with its certificate, and nothing else."""
     async with guarded(files, TLS) as one:
         assert await status(one) == 200
         target = (await one.client.get(f"{one.url}/sd")).json()[0]
@@ -255,7 +255,7 @@ async def test_tls(files):
 
 
 async def test_inline_certificates(files, logged):
-    """A certificate and key may stand in the file itself; the key touches no disk."""
+    """A certificate and key may be in the file; the key is not written to disk."""
     cert, key = (files.folder / name for name in ("server.pem", "server.key"))
     text = "tls_server_config:\n"
     for name, path in (("cert", cert), ("key", key)):
@@ -270,7 +270,7 @@ async def test_inline_certificates(files, logged):
 
 @pytest.mark.slow
 async def test_certificates_are_read_again(files):
-    """A new certificate is shown at the next handshake, also one of another authority."""
+    """A new certificate is used from the next handshake on, even of a new authority."""
     async with guarded(files, TLS) as one:
         assert await status(one) == 200
         other = trustme.CA()
@@ -281,7 +281,7 @@ async def test_certificates_are_read_again(files):
 
 
 async def test_half_a_new_pair_does_no_harm(files, logged):
-    """While the key does not fit the certificate, the old pair is shown."""
+    """While the key does not match the certificate, the old pair is used."""
     async with guarded(files, TLS) as one:
         old_key = (files.folder / "server.key").read_bytes()
         files.issue("server", "127.0.0.1")
@@ -292,7 +292,7 @@ async def test_half_a_new_pair_does_no_harm(files, logged):
 
 
 async def test_adding_tls_needs_a_restart(files):
-    """A listener without TLS does not go on as if it had any."""
+    """A listener without TLS does not switch to it while it runs."""
     async with guarded(files, "") as one:
         assert await status(one) == 200
         files.write(TLS)
@@ -306,7 +306,7 @@ CLIENTS = TLS.replace("}", ", client_ca_file: ca.pem, client_auth_type: {}}}").r
 
 @pytest.mark.slow
 async def test_clients_with_certificates(files):
-    """A client without a certificate, or with one of somebody else, gets nothing."""
+    """A client without a certificate, or with one of another CA, is not served."""
     files.issue("client", "client.example")
     files.issue("stranger", "client.example", authority=trustme.CA())
     text = CLIENTS.format("RequireAndVerifyClientCert")
@@ -321,14 +321,14 @@ async def test_clients_with_certificates(files):
 
 
 async def test_a_certificate_may_be_optional(files):
-    """`VerifyClientCertIfGiven` lets those without one in."""
+    """`VerifyClientCertIfGiven` lets clients without one in."""
     async with guarded(files, CLIENTS.format("VerifyClientCertIfGiven")) as one:
         assert await status(one) == 200
 
 
 @pytest.mark.slow
 async def test_names_of_clients(files):
-    """Of verified clients, only those with one of the names may ask."""
+    """Of verified clients, only those with one of the names are served."""
     files.issue("client", "prometheus.example", "other.example")
     files.issue("other", "grafana.example")
     text = CLIENTS.format(
@@ -344,7 +344,7 @@ async def test_names_of_clients(files):
 
 
 async def test_versions_and_ciphers(files):
-    """The newest version and the cipher that are offered are those of the file."""
+    """Version and cipher suites of the file are offered."""
     suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
     text = TLS.replace(
         "}",
@@ -362,7 +362,7 @@ async def test_versions_and_ciphers(files):
 
 
 async def test_headers(files):
-    """Headers go with every answer, a refusal too."""
+    """The headers are part of every answer, errors too."""
     text = f"""\
 http_server_config:
   http2: false
@@ -379,7 +379,7 @@ basic_auth_users: {{u: '{DIGEST}'}}
 
 
 async def test_a_rate_limit(files):
-    """Too many requests are refused, before users are looked at; health is not."""
+    """Too many requests are rejected before users are checked; health is not."""
     text = (
         f"rate_limit: {{interval: 1h, burst: 2}}\nbasic_auth_users: {{u: '{DIGEST}'}}\n"
     )
@@ -473,7 +473,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=range(len(MISTAKES)))
-def test_mistakes(files, text, expected):
+def test_errors(files, text, expected):
     """An error says where it is and what to do, and repeats no password."""
     files.issue("other", "127.0.0.1")
     with pytest.raises(ConfigurationError) as caught:
@@ -483,8 +483,8 @@ def test_mistakes(files, text, expected):
     assert "secret-canary" not in str(caught.value)
 
 
-def test_every_documented_setting_is_taken(files):
-    """What Python can do of Prometheus's format is taken without a warning."""
+def test_every_documented_setting_is_accepted(files):
+    """Prometheus settings that Python supports are accepted without a warning."""
     suites = [
         f"TLS_ECDHE_{key}_WITH_{cipher}"
         for key in ("RSA", "ECDSA")
@@ -570,8 +570,8 @@ SUBSETS = [
 
 
 @pytest.mark.parametrize(("text", "expected"), SUBSETS, ids=range(len(SUBSETS)))
-def test_what_is_not_followed_in_full_is_logged(files, logged, text, expected):
-    """Where only a part of what is asked for can be done, the log says which part."""
+def test_partly_supported_settings_are_logged(files, logged, text, expected):
+    """A setting that is only partly supported is logged with what is missing."""
     CurrentWebConfiguration(files.write(text))
 
     (line,) = [line for line in logged() if "only partly applied" in line]
@@ -580,35 +580,35 @@ def test_what_is_not_followed_in_full_is_logged(files, logged, text, expected):
 
 
 @pytest.mark.slow
-async def test_any_certificate_is_one_that_is_checked(files):
-    """`RequireAnyClientCert` with a CA lets only those in whom the CA knows."""
+async def test_any_certificate_is_still_verified(files):
+    """`RequireAnyClientCert` with a CA requires a certificate of the CA."""
     files.issue("client", "client.example")
     files.issue("stranger", "client.example", authority=trustme.CA())
     text = CLIENTS.format("RequireAnyClientCert")
     async with guarded(files, text, client="client") as one:
         assert await status(one) == 200
         for client in (None, "stranger"):
-            assert not await gets_in(one, files, client)
+            assert not await is_served(one, files, client)
 
 
 @pytest.mark.parametrize("kind", ["VerifyClientCertIfGiven", "RequestClientCert"])
 @pytest.mark.slow
 async def test_no_certificate_is_needed_where_it_is_optional(files, kind):
-    """Without a client CA, too: a certificate that is given is the system's to judge."""
+    """Without a client CA, a certificate that is given is verified by the system's."""
     files.issue("stranger", "client.example", authority=trustme.CA())
     text = TLS.replace("}", f", client_auth_type: {kind}}}")
     async with guarded(files, text) as one:
-        assert await gets_in(one, files, None)
-        assert await gets_in(one, files, "stranger") is (kind == "RequestClientCert")
+        assert await is_served(one, files, None)
+        assert await is_served(one, files, "stranger") is (kind == "RequestClientCert")
 
 
 async def test_required_certificates_without_a_ca(files):
-    """The system's authorities are asked then, as by Go: a stranger does not get in."""
+    """The system's authorities decide, as in Go, so a stranger is not served."""
     files.issue("stranger", "client.example", authority=trustme.CA())
     text = TLS.replace("}", ", client_auth_type: RequireAndVerifyClientCert}")
     async with guarded(files, text) as one:
-        assert not await gets_in(one, files, None)
-        assert not await gets_in(one, files, "stranger")
+        assert not await is_served(one, files, None)
+        assert not await is_served(one, files, "stranger")
 
 
 @pytest.mark.slow
@@ -620,18 +620,18 @@ async def test_names_of_optional_certificates(files):
         "VerifyClientCertIfGiven, client_allowed_sans: ['2001:db8::1']"
     )
     async with guarded(files, text) as one:
-        assert await gets_in(one, files, None)
-        assert await gets_in(one, files, "client")
-        assert not await gets_in(one, files, "other")
+        assert await is_served(one, files, None)
+        assert await is_served(one, files, "client")
+        assert not await is_served(one, files, "other")
 
 
 async def test_only_suites_of_tls_1_3(files):
-    """Older versions have no suite then: they are not opened with others instead."""
+    """Older versions without suites are not offered with other suites instead."""
     suites = "[TLS_AES_128_GCM_SHA256]"
     text = TLS.replace("}", f", cipher_suites: {suites}}}")
     text += "http_server_config: {http2: false}\n"
     async with guarded(files, text) as one:
-        assert await gets_in(one, files, None)
+        assert await is_served(one, files, None)
         old = files.context()
         old.maximum_version = ssl.TLSVersion.TLSv1_2
         async with httpx.AsyncClient(verify=old, trust_env=False) as asking:
@@ -639,8 +639,8 @@ async def test_only_suites_of_tls_1_3(files):
                 await asking.get(f"{one.url}/sd")
 
 
-async def gets_in(exporter, files, client):
-    """Return whether a new connection, with a client's certificate, is served."""
+async def is_served(exporter, files, client):
+    """Return whether a new connection with a client's certificate is served."""
     async with httpx.AsyncClient(
         verify=files.context(client), trust_env=False
     ) as asking:
@@ -650,8 +650,8 @@ async def gets_in(exporter, files, client):
             return False
 
 
-def test_certificates_of_yesterday_are_no_mistake(files):
-    """An expired certificate is shown all the same: that is for clients to judge."""
+def test_expired_certificates_are_no_error(files):
+    """An expired certificate is used all the same: clients judge it."""
     files.issue(
         "server",
         "127.0.0.1",
