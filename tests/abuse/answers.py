@@ -1,4 +1,4 @@
-"""What a cloud may answer: numbers, incomplete listings, bombs, nesting, cookies."""
+"""Hostile answers of a cloud: numbers, incomplete listings, bombs, nesting, cookies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from .clouds import (
     MEBIBYTE,
     PASSWORD,
-    Asked,
     RawCloud,
+    Request,
     configure,
     gzip_bomb,
     item,
@@ -23,7 +23,7 @@ from .clouds import (
     reply,
     row,
 )
-from .place import Answer, Outcome, abused, fault, request, run, ups
+from .experiment import Answer, Outcome, abused, fault, request, run, up_by_target
 
 
 DIGITS = "7" * 400
@@ -37,7 +37,7 @@ GOOD = 1
     "numbers", "quota, limit, duration of 400 digits, 1e400, NaN, as number and text"
 )
 async def numbers(folder: Path) -> Outcome:
-    """Let each of 36 projects have one such number, beside one that is well."""
+    """Give each of 36 projects one such number; one more project is healthy."""
     cloud = RawCloud()
     values = [DIGITS, f'"{DIGITS}"', "1e400", '"1e400"', "NaN", '"NaN"']
     apis = {GOOD: "v1"}
@@ -50,20 +50,20 @@ async def numbers(folder: Path) -> Outcome:
     return await _isolated(folder, cloud, apis, all_fail=False)
 
 
-def _with_number(field: str, value: str, asked: Asked) -> bytes:
-    body = json.dumps(listing(asked, **{field: 123454321}))
+def _with_number(field: str, value: str, received: Request) -> bytes:
+    body = json.dumps(listing(received, **{field: 123454321}))
     return reply(body.replace("123454321", value).encode())
 
 
 @fault("total-too-large", "a total of 100 with 5 jobs")
 async def total_too_large(folder: Path) -> Outcome:
-    """List five of a hundred."""
+    """List five of a hundred jobs."""
     return await _incomplete(folder, lambda new: [new(n) for n in range(1, 6)], 100)
 
 
 @fault("total-without-jobs", "a total of 3 without `jobs`")
 async def total_without_jobs(folder: Path) -> Outcome:
-    """List none of three, without the list itself."""
+    """List none of three jobs, without the list itself."""
     return await _incomplete(folder, lambda new: None, 3)
 
 
@@ -76,12 +76,12 @@ async def same_job(folder: Path) -> Outcome:
 async def _incomplete(
     folder: Path, jobs: Callable[[Callable[[int], object]], object], total: int
 ) -> Outcome:
-    def answer(asked: Asked) -> bytes:
-        is_v2 = asked.api == "training-job-searches"
+    def answer(received: Request) -> bytes:
+        is_v2 = received.api == "training-job-searches"
         key = "items" if is_v2 else "jobs"
-        content = listing(asked, total=total)
+        content = listing(received, total=total)
         if key in content:
-            listed = jobs(item if is_v2 else row) if asked.is_first_page else []
+            listed = jobs(item if is_v2 else row) if received.is_first_page else []
             content[key] = listed
             if listed is None:
                 del content[key]
@@ -93,12 +93,12 @@ async def _incomplete(
 
 @fault("nesting", "JSON nested 100,000 deep")
 async def nesting(folder: Path) -> Outcome:
-    """Nest whole answers, jobs, and a field that nobody asked for."""
+    """Nest whole answers, jobs, and a field that the exporter does not use."""
 
-    def nested(where: str, asked: Asked) -> bytes:
+    def nested(where: str, received: Request) -> bytes:
         if where == "all":
             return reply(NESTED)
-        body = json.dumps(listing(asked) | {where: 123454321})
+        body = json.dumps(listing(received) | {where: 123454321})
         return reply(body.encode().replace(b"123454321", NESTED))
 
     places = ["all", "jobs", "items", "unknown"]
@@ -109,10 +109,12 @@ async def nesting(folder: Path) -> Outcome:
 
 @fault("token", "a token with control characters")
 async def token(folder: Path) -> Outcome:
-    """Log in to a cloud whose token no header can carry."""
+    """Log in to a cloud whose token does not fit a header."""
 
-    def answer(asked: Asked) -> bytes:
-        return reply(listing(asked), "X-Subject-Token: a\1b\x7fc", status="201 Created")
+    def answer(received: Request) -> bytes:
+        return reply(
+            listing(received), "X-Subject-Token: a\1b\x7fc", status="201 Created"
+        )
 
     cloud = RawCloud({0: answer})
     return await _isolated(
@@ -129,22 +131,22 @@ async def _isolated(
     has_good: bool = True,
     auth: str | None = None,
 ) -> Outcome:
-    """Ask for everything; the first project is well, of the others none may be up."""
+    """Request everything; only the first project is healthy, and no other may be up."""
     async with cloud.serve() as url:
         file = configure(
             folder / "modelarts.yml", url, apis, **({"auth": auth} if auth else {})
         )
-        async with abused(file) as place:
-            metrics = await place.scrape(10)
-            page = await request(place.exporter, "/")
+        async with abused(file) as experiment:
+            metrics = await experiment.scrape(10)
+            page = await request(experiment.exporter, "/")
             probes = [
-                (await place.scrape(10, f"/probe?project=p{number:03}")).status
+                (await experiment.scrape(10, f"/probe?project=p{number:03}")).status
                 for number in apis
             ]
             once = await run("once", f"--config.file={file}")
             check = await run("check", f"--config.file={file}")
             rows = sum(f"p{number:03}" in check.output for number in apis)
-            found = ups(metrics)
+            found = up_by_target(metrics)
             name = f"p{GOOD:03}"
             is_up = all(found.get((name, k)) for k in ("training", "visualization"))
             others = [up for target, up in found.items() if target[0] != name]
@@ -160,13 +162,13 @@ async def _isolated(
                 and not nonsense
                 and not (all_fail and any(others))
             )
-            return place.outcome(
+            return experiment.outcome(
                 ok,
                 "the other projects, page, once, check",
                 f"/metrics {metrics.status or metrics.why}, page {page.status}, probes "
                 f"{sorted(set(probes))}, good project {'up' if is_up else 'not up'}, "
                 f"{sum(others)} of {len(others)} other collections up, {nonsense} samples "
-                f"that are no sensible numbers, once: {once}, check: {check} with "
+                f"that are not plausible, once: {once}, check: {check} with "
                 f"{rows} of {len(apis)} projects",
             )
 
@@ -182,17 +184,17 @@ def _nonsense(metrics: Answer) -> int:
 
 
 @fault("gzip-bomb", "`Content-Encoding: gzip, gzip`, a few kB that become 2 GiB")
-async def twice_zipped(folder: Path) -> Outcome:
-    """Let one project of two answer so."""
+async def doubly_compressed(folder: Path) -> Outcome:
+    """Answer one of two projects in this way."""
     body = gzip.compress(gzip_bomb(2048))
-    cloud = RawCloud({2: lambda asked: reply(body, "Content-Encoding: gzip, gzip")})
+    cloud = RawCloud({2: lambda received: reply(body, "Content-Encoding: gzip, gzip")})
     async with cloud.serve() as url:
         file = configure(folder / "modelarts.yml", url, {1: "v1", 2: "v1"})
-        async with abused(file) as place:
-            answer = await place.scrape(10)
-            up = ups(answer)
+        async with abused(file) as experiment:
+            answer = await experiment.scrape(10)
+            up = up_by_target(answer)
             ok = up.get(("p001", "training")) and not up.get(("p002", "training"))
-            return place.outcome(
+            return experiment.outcome(
                 bool(ok) and answer.seconds <= 12,
                 "the other project",
                 f"{len(body)} bytes sent, scrape {answer.status or answer.why} after "
@@ -202,16 +204,16 @@ async def twice_zipped(folder: Path) -> Outcome:
 
 @fault("hostile-answers", "150 hostile answers at once, a project each")
 async def hostile_answers(folder: Path) -> Outcome:
-    """Let 150 projects answer with bombs and far too long bodies, one is well."""
+    """Answer 150 projects with bombs and oversized bodies; one more is healthy."""
     bomb = gzip_bomb(1024)
     padded = gzip.compress(b'{"jobs": "' + b" " * (15 * MEBIBYTE) + b'"}', 1)
     twice = gzip.compress(bomb)
-    kinds: list[Callable[[Asked], bytes | Iterable[bytes]]] = [
-        lambda asked: reply(bomb, "Content-Encoding: gzip"),
-        lambda asked: reply(twice, "Content-Encoding: gzip, gzip"),
-        lambda asked: reply(padded, "Content-Encoding: gzip"),
-        lambda asked: long_reply(64),
-        lambda asked: reply(NESTED),
+    kinds: list[Callable[[Request], bytes | Iterable[bytes]]] = [
+        lambda received: reply(bomb, "Content-Encoding: gzip"),
+        lambda received: reply(twice, "Content-Encoding: gzip, gzip"),
+        lambda received: reply(padded, "Content-Encoding: gzip"),
+        lambda received: long_reply(64),
+        lambda received: reply(NESTED),
     ]
     cloud = RawCloud({number: kinds[number % 5] for number in range(2, 152)})
     async with cloud.serve() as url:
@@ -221,13 +223,13 @@ async def hostile_answers(folder: Path) -> Outcome:
             dict.fromkeys(range(1, 152), "v1"),
             collection="max_concurrent_requests: 200",
         )
-        async with abused(file) as place:
-            answer = await place.scrape(10)
-            up = ups(answer)
+        async with abused(file) as experiment:
+            answer = await experiment.scrape(10)
+            up = up_by_target(answer)
             ok = up.get(("p001", "training")) and sum(up.values()) <= 2
-            return place.outcome(
+            return experiment.outcome(
                 bool(ok) and answer.seconds <= 12,
-                "the project that is well",
+                "the healthy project",
                 f"scrape {answer.status or answer.why} after {answer.seconds:.1f} s, "
                 f"{sum(up.values())} of {len(up)} collections up",
             )
@@ -235,22 +237,22 @@ async def hostile_answers(folder: Path) -> Outcome:
 
 @fault("cookies", "an API that sets cookies")
 async def cookies(folder: Path) -> Outcome:
-    """Set a cookie for one project, scrape three times, look for it."""
+    """Set a cookie for one project, scrape three times, and look for it in requests."""
 
-    def answer(asked: Asked) -> bytes:
-        return reply(listing(asked), "Set-Cookie: session=tracked; Path=/")
+    def answer(received: Request) -> bytes:
+        return reply(listing(received), "Set-Cookie: session=tracked; Path=/")
 
     cloud = RawCloud({1: answer})
     async with cloud.serve() as url:
         file = configure(folder / "modelarts.yml", url, {1: "v1", 2: "v1"})
-        async with abused(file) as place:
+        async with abused(file) as experiment:
             for _ in range(3):
-                await place.scrape(10)
-            sent = [one for one in cloud.asked if "\r\ncookie:" in one.head.lower()]
+                await experiment.scrape(10)
+            sent = [one for one in cloud.received if "\r\ncookie:" in one.head.lower()]
             others = sum(one.project != 1 for one in sent)
-            return place.outcome(
-                not sent and len(cloud.asked) >= 12,
+            return experiment.outcome(
+                not sent and len(cloud.received) >= 12,
                 "everything",
-                f"a cookie in {len(sent)} of {len(cloud.asked)} requests, "
+                f"a cookie in {len(sent)} of {len(cloud.received)} requests, "
                 f"{others} of them of another project",
             )

@@ -1,4 +1,4 @@
-"""The clouds that are asked: a simulated one, or one that answers what a fault wants."""
+"""The clouds of the experiments: a simulated one, and one that answers any bytes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def configure(
     auth: str = KEY,
     collection: str = "",
 ) -> Path:
-    """Write a configuration: the projects by number, each with its training API."""
+    """Write a configuration: projects by number, each with its training API."""
     lines = [
         "clouds:",
         "  cloud:",
@@ -60,7 +60,7 @@ def configure(
 async def simulated(
     folder: Path, projects: int, auth: str = KEY
 ) -> AsyncIterator[tuple[SimulatedCloud, Path]]:
-    """Serve a simulated cloud; yields it and the configuration file of all projects."""
+    """Serve a simulated cloud; yields it and a configuration of its projects."""
     cloud = build(projects)
     async with serve(cloud) as url:
         apis = {n: one.training_api for n, one in enumerate(cloud.projects, 1)}
@@ -68,7 +68,7 @@ async def simulated(
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A request: the last part of its path, the project's number, head and body."""
 
     api: str
@@ -78,7 +78,7 @@ class Asked:
 
     @property
     def is_first_page(self) -> bool:
-        """Whether it asks for the first page, as v1 (from 1) and v2 (from 0) count."""
+        """Whether it is for the first page, which v1 numbers 1 and v2 numbers 0."""
         page = re.search(r"[?&]page=(\d+)", self.head)
         offset = re.search(r'"offset": ?(\d+)', self.body)
         return (page is None or page[1] == "1") and (offset is None or offset[1] == "0")
@@ -86,19 +86,19 @@ class Asked:
 
 @dataclass
 class RawCloud:
-    """Answers each project as it is told to, byte by byte; others get one good job."""
+    """Gives each project the answer from `answers`; others get one good job."""
 
-    answers: dict[int, Callable[[Asked], bytes | Iterable[bytes]]] = field(
+    answers: dict[int, Callable[[Request], bytes | Iterable[bytes]]] = field(
         default_factory=dict
     )
-    asked: list[Asked] = field(default_factory=list)
+    received: list[Request] = field(default_factory=list)
     _connections: dict[asyncio.Task[None], asyncio.StreamWriter] = field(
         default_factory=dict
     )
 
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        """Serve for the length of a block; yields the URL."""
+        """Serve within an `async with` block; yields the URL."""
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         try:
@@ -107,7 +107,7 @@ class RawCloud:
             server.close()
             for writer in self._connections.values():
                 writer.transport.abort()
-            # They end by themselves: asyncio logs those that it has to cancel.
+            # They end by themselves; asyncio would log those that are canceled.
             await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _connection(
@@ -123,22 +123,22 @@ class RawCloud:
                 body = (await reader.readexactly(int(length or 0))).decode()
                 path = head.split(" ")[1].partition("?")[0].strip("/").split("/")
                 project = 0 if path[-1] == "tokens" else int(path[1], 16)
-                asked = Asked(path[-1], project, head, body)
-                self.asked.append(asked)
-                answer = self.answers.get(project, good)(asked)
+                received = Request(path[-1], project, head, body)
+                self.received.append(received)
+                answer = self.answers.get(project, good)(received)
                 for part in [answer] if isinstance(answer, bytes) else answer:
                     writer.write(part)
                     await writer.drain()
         writer.transport.abort()
 
 
-def good(asked: Asked) -> bytes:
-    """Answer with one job, and sensible limits."""
-    return reply(listing(asked))
+def good(received: Request) -> bytes:
+    """Return an answer with one job, and plausible limits."""
+    return reply(listing(received))
 
 
 def listing(
-    asked: Asked,
+    received: Request,
     *,
     jobs: list[Content] | None = None,
     total: int = 1,
@@ -146,12 +146,12 @@ def listing(
     limit: object = 9,
     duration: object = 1000,
 ) -> Content:
-    """Return the content of an answer, in the API's spelling."""
-    if asked.api == "tokens":
+    """Return the content of an answer to a request."""
+    if received.api == "tokens":
         return {"token": {"expires_at": "2099-01-01T00:00:00.000000Z"}}
-    if asked.api == "training-quotas":
+    if received.api == "training-quotas":
         return {"quotas": [{"resource": "job-num", "quota": quota, "used": limit}]}
-    if asked.api == "training-job-searches":
+    if received.api == "training-job-searches":
         items = [item(1, duration)] if jobs is None else jobs
         return {
             "total": total,
@@ -207,7 +207,7 @@ def reply(content: Content | bytes, *headers: str, status: str = "200 OK") -> by
 
 
 def long_reply(mebibytes: int) -> Iterable[bytes]:
-    """Return an HTTP answer of so many MiB of spaces, part by part."""
+    """Yield an HTTP answer of that many MiB of spaces."""
     length = mebibytes * MEBIBYTE
     yield f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()
     part = b" " * 65_536
@@ -216,10 +216,11 @@ def long_reply(mebibytes: int) -> Iterable[bytes]:
 
 
 def gzip_bomb(mebibytes: int) -> bytes:
-    """Return so many MiB of spaces, compressed, without ever holding them."""
+    """Return that many MiB of spaces, compressed, without holding all of them."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packer.compress(b" " * MEBIBYTE)
     packer.flush(zlib.Z_FULL_FLUSH)
-    # After a full flush a block depends on nothing before it: it can be repeated.
+    # After a full flush, a block does not depend on earlier ones, so it can be
+    # repeated.
     block = packer.compress(b" " * MEBIBYTE) + packer.flush(zlib.Z_FULL_FLUSH)
     return gzip.compress(b"")[:10] + block * mebibytes + b"\3\0" + bytes(8)

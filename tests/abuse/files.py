@@ -1,4 +1,4 @@
-"""What a configuration may be: surrogates, no file, too large, repaired."""
+"""Unusual configuration files: surrogates, no regular file, too large, repaired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from exporter.simulator import DEMO_USER
 
 from .clouds import MEBIBYTE, PASSWORD, simulated
-from .place import Outcome, Place, abused, fault, request, run
+from .experiment import Experiment, Outcome, abused, fault, request, run
 
 
 @fault("surrogates", 'a configuration with "\\ud800", a variable with byte 0xFF')
@@ -37,8 +37,8 @@ async def surrogates(folder: Path) -> Outcome:
             ok &= check.is_clean and check.status == 2 and check.lines == 1
             words.append(f"{where}: {check}")
             if check.status == 0:
-                async with abused(file, environment=environment) as place:
-                    words[-1] += f", /metrics {(await place.scrape(5)).status}"
+                async with abused(file, environment=environment) as experiment:
+                    words[-1] += f", /metrics {(await experiment.scrape(5)).status}"
     return Outcome("-", ok, f"--config.check: {'; '.join(words)}")
 
 
@@ -64,36 +64,36 @@ async def odd_files(folder: Path) -> Outcome:
     return Outcome("-", ok, "; ".join(words))
 
 
-@fault("repaired-password", "a refused password that was repaired, and a reload")
+@fault("repaired-password", "a rejected password that was repaired, and a reload")
 async def repaired_password(folder: Path) -> Outcome:
-    """Repair it where users are kept: once for a POST, once for SIGHUP."""
+    """Repair it in the cloud: once before a POST, once before SIGHUP."""
     words, ok = [], True
-    for way in ("POST /-/reload", "SIGHUP"):
+    for method in ("POST /-/reload", "SIGHUP"):
         async with simulated(folder, 4, auth=PASSWORD) as (cloud, file):
             (user,) = cloud.identity.users
             user.password = "another"
-            async with abused(file) as place:
-                await place.scrape(5)
+            async with abused(file) as experiment:
+                await experiment.scrape(5)
                 first = user.wrong
-                await _reload(place, way)
-                await place.scrape(5)
+                await _reload(experiment, method)
+                await experiment.scrape(5)
                 again = user.wrong - first
                 user.password = DEMO_USER.password
-                await _reload(place, way)
-                scrapes = await place.scrapes_until_whole(8, seconds=5)
-                found = place.outcome(
+                await _reload(experiment, method)
+                scrapes = await experiment.scrapes_until_complete(8, seconds=5)
+                outcome = experiment.outcome(
                     scrapes is not None and first == 1 and again == 1, "", ""
                 )
-        ok &= found.ok
+        ok &= outcome.ok
         words.append(
-            f"{way}: sent {first} time, after a reload {again} more; repaired and "
-            f"reloaded: whole at scrape {scrapes}"
+            f"{method}: sent {first} time, after a reload {again} more; repaired and "
+            f"reloaded: complete at scrape {scrapes}"
         )
     return Outcome("all projects, from the reload on", ok, "; ".join(words))
 
 
-async def _reload(place: Place, way: str) -> None:
-    if way == "SIGHUP":
-        place.exporter.process.send_signal(signal.SIGHUP)
+async def _reload(experiment: Experiment, method: str) -> None:
+    if method == "SIGHUP":
+        experiment.exporter.process.send_signal(signal.SIGHUP)
     else:
-        await request(place.exporter, "/-/reload", method="POST")
+        await request(experiment.exporter, "/-/reload", method="POST")

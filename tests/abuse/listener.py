@@ -1,4 +1,4 @@
-"""What clients may do to the listener: connections, TLS, heads, origins."""
+"""Abuse of the listener: connections, TLS, heads, origins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import bcrypt
 import trustme
 
 from .clouds import simulated
-from .place import Answer, Outcome, Place, abused, basic, fault, request, run
+from .experiment import Answer, Experiment, Outcome, abused, basic, fault, request, run
 
 
 IMPOSSIBLE = "TLS_RSA_WITH_CHACHA20_POLY1305_SHA256"
@@ -23,92 +23,93 @@ ALICE, BOB = basic("alice", "alice"), basic("bob", "bob")
 
 @fault("pipelining", "40 connections that pipeline requests and never read")
 async def pipelining(folder: Path) -> Outcome:
-    """Send 10,000 requests over each of 40 connections for 10 s, then leave."""
+    """Send 10,000 requests over each of 40 connections for 10 s, then disconnect."""
     one = b"GET /exporter-metrics HTTP/1.1\r\nHost: abuse\r\n\r\n"
-    async with simulated(folder, 20) as (_, file), abused(file) as place:
-        await place.scrape(10)
+    async with simulated(folder, 20) as (_, file), abused(file) as experiment:
+        await experiment.scrape(10)
         with contextlib.ExitStack() as stack:
-            left = {
-                stack.enter_context(_silent(place)): one * 10_000 for _ in range(40)
+            remaining = {
+                stack.enter_context(_silent_connection(experiment)): one * 10_000
+                for _ in range(40)
             }
             sent = 0
             ended = time.monotonic() + 10
-            while time.monotonic() < ended and not place.watch.killed:
-                for connection, rest in left.items():
+            while time.monotonic() < ended and not experiment.monitor.killed:
+                for connection, rest in remaining.items():
                     with contextlib.suppress(BlockingIOError, ConnectionError):
                         number = connection.send(rest[:65_536])
-                        left[connection] = rest[number:]
+                        remaining[connection] = rest[number:]
                         sent += number
                 await asyncio.sleep(0.02)
         await asyncio.sleep(3)
-        after = place.watch.look()
-        scrapes = await place.scrapes_until_whole(40)
-        return place.outcome(
+        after = experiment.monitor.sample()
+        scrapes = await experiment.scrapes_until_complete(40)
+        return experiment.outcome(
             scrapes is not None and after <= 200,
             "scrapes and health",
-            f"{sent // len(one)} requests taken, {after:.0f} MB once they have left, then "
-            f"whole at scrape {scrapes}",
+            f"{sent // len(one)} requests taken, {after:.0f} MB after they disconnected, then "
+            f"complete at scrape {scrapes}",
         )
 
 
-@fault("silent-tls", "3,000 connections to a TLS listener that say nothing")
+@fault("silent-tls", "3,000 connections to a TLS listener that send nothing")
 async def silent_tls(folder: Path) -> Outcome:
-    """Hold as many as there are for 10 s, then leave."""
+    """Hold as many connections as possible for 10 s, then disconnect."""
     web = _web(folder)
     _allow_descriptors(4096)
     async with (
         simulated(folder, 3) as (_, file),
-        abused(file, f"--web.config.file={web}") as place,
+        abused(file, f"--web.config.file={web}") as experiment,
     ):
-        await place.scrape(10, headers=[ALICE])
+        await experiment.scrape(10, headers=[ALICE])
         with contextlib.ExitStack() as stack:
             number = 0
             for _ in range(3000):
                 with contextlib.suppress(OSError):
-                    stack.enter_context(_silent(place))
+                    stack.enter_context(_silent_connection(experiment))
                     number += 1
                 if number % 100 == 0:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(5)
-            scrape = await place.scrape(10, headers=[ALICE])
+            scrape = await experiment.scrape(10, headers=[ALICE])
             await asyncio.sleep(5)
         await asyncio.sleep(2)
-        return place.outcome(
+        return experiment.outcome(
             scrape.status == 200,
             "scrapes and health",
-            f"{number} connected, a scrape meanwhile: {scrape.status or scrape.why} after "
-            f"{scrape.seconds:.1f} s, {place.watch.look():.0f} MB once they have left",
+            f"{number} connected, a scrape with them: {scrape.status or scrape.why} after "
+            f"{scrape.seconds:.1f} s, {experiment.monitor.sample():.0f} MB after they disconnected",
         )
 
 
 @fault("descriptors", "64 descriptors, 120 idle connections")
 async def descriptors(folder: Path) -> Outcome:
-    """Hold them for 8 s, then leave."""
+    """Hold the connections for 8 s, then disconnect."""
     async with (
         simulated(folder, 3) as (_, file),
-        abused(file, descriptors=64) as place,
+        abused(file, descriptors=64) as experiment,
     ):
-        await place.scrape(10)
-        before = len(place.exporter.log)
+        await experiment.scrape(10)
+        before = len(experiment.exporter.log)
         with contextlib.ExitStack() as stack:
             for _ in range(120):
-                stack.enter_context(_silent(place))
+                stack.enter_context(_silent_connection(experiment))
             await asyncio.sleep(8)
-        logged = (len(place.exporter.log) - before) / 1000
-        scrapes = await place.scrapes_until_whole(6)
-        return place.outcome(
+        logged = (len(experiment.exporter.log) - before) / 1000
+        scrapes = await experiment.scrapes_until_complete(6)
+        return experiment.outcome(
             logged < 100 and scrapes is not None,
             "health",
-            f"{logged:.0f} kB logged in 8 s, then whole at scrape {scrapes}",
+            f"{logged:.0f} kB logged in 8 s, then complete at scrape {scrapes}",
         )
 
 
 @contextlib.contextmanager
-def _silent(place: Place):
+def _silent_connection(experiment: Experiment):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(2)
-        connection.connect((place.exporter.host, place.exporter.port))
+        connection.connect((experiment.exporter.host, experiment.exporter.port))
         connection.setblocking(False)
         yield connection
 
@@ -138,26 +139,28 @@ async def cipher_at_start(folder: Path) -> Outcome:
     "cipher-running", "an impossible cipher suite, and a user removed, while it runs"
 )
 async def cipher_while_running(folder: Path) -> Outcome:
-    """Ask as the user who was removed, for five seconds."""
+    """Send requests as the removed user for five seconds."""
     web = _web(folder)
     async with (
         simulated(folder, 1) as (_, file),
-        abused(file, f"--web.config.file={web}") as place,
+        abused(file, f"--web.config.file={web}") as experiment,
     ):
-        before = await place.scrape(10, headers=[BOB])
+        before = await experiment.scrape(10, headers=[BOB])
         _web(folder, IMPOSSIBLE, users=("alice",))
         answers = []
         ended = time.monotonic() + 5
         while time.monotonic() < ended:
-            answers.append(await request(place.exporter, headers=[BOB], seconds=10))
+            answers.append(
+                await request(experiment.exporter, headers=[BOB], seconds=10)
+            )
             await asyncio.sleep(0.1)
-        got_in = sum(answer.status == 200 for answer in answers)
-        health = await request(place.exporter, "/-/healthy")
-        return place.outcome(
-            before.status == 200 and not got_in and health.status == 200,
+        served = sum(answer.status == 200 for answer in answers)
+        health = await request(experiment.exporter, "/-/healthy")
+        return experiment.outcome(
+            before.status == 200 and not served and health.status == 200,
             "health alone",
-            f"before {before.status or before.why}, then {got_in} of {len(answers)} "
-            f"requests of the removed user got in ({_statuses(answers)})",
+            f"before {before.status or before.why}, then {served} of {len(answers)} "
+            f"requests of the removed user served ({_statuses(answers)})",
         )
 
 
@@ -190,16 +193,16 @@ def _statuses(answers: list[Answer]) -> str:
 
 @fault("hosts", "a request with two Hosts, and one without")
 async def hosts(folder: Path) -> Outcome:
-    """Send both, and then a hundred of them: how much is logged."""
-    async with simulated(folder, 1) as (_, file), abused(file) as place:
-        two = await _asked(place, host=("Host: a", "Host: b"))
-        none = await _asked(place, host=())
-        one = await _asked(place)
-        before = len(place.exporter.log.splitlines())
+    """Send one of each, and then fifty more: how much is logged."""
+    async with simulated(folder, 1) as (_, file), abused(file) as experiment:
+        two = await _get_metrics(experiment, host=("Host: a", "Host: b"))
+        none = await _get_metrics(experiment, host=())
+        one = await _get_metrics(experiment)
+        before = len(experiment.exporter.log.splitlines())
         for _ in range(50):
-            await _asked(place, host=())
-        logged = len(place.exporter.log.splitlines()) - before
-        return place.outcome(
+            await _get_metrics(experiment, host=())
+        logged = len(experiment.exporter.log.splitlines()) - before
+        return experiment.outcome(
             (two.status, none.status, one.status) == (400, 400, 200) and logged <= 2,
             "requests with one Host",
             f"two: {two.status}, none: {none.status}, one: {one.status}; "
@@ -207,20 +210,22 @@ async def hosts(folder: Path) -> Outcome:
         )
 
 
-async def _asked(place: Place, host: tuple[str, ...] = ("Host: abuse",)) -> Answer:
-    return await request(place.exporter, "/exporter-metrics", host=host)
+async def _get_metrics(
+    experiment: Experiment, host: tuple[str, ...] = ("Host: abuse",)
+) -> Answer:
+    return await request(experiment.exporter, "/exporter-metrics", host=host)
 
 
 @fault("cross-origin", "a page of another origin that posts to /-/reload")
 async def cross_origin(folder: Path) -> Outcome:
     """Reload as such a page, and as a program."""
-    async with simulated(folder, 1) as (_, file), abused(file) as place:
-        own = f"Origin: http://127.0.0.1:{place.exporter.port}"
-        host = (f"Host: 127.0.0.1:{place.exporter.port}",)
+    async with simulated(folder, 1) as (_, file), abused(file) as experiment:
+        own = f"Origin: http://127.0.0.1:{experiment.exporter.port}"
+        host = (f"Host: 127.0.0.1:{experiment.exporter.port}",)
         statuses = [
             (
                 await request(
-                    place.exporter,
+                    experiment.exporter,
                     "/-/reload",
                     method="POST",
                     host=host,
@@ -235,7 +240,7 @@ async def cross_origin(folder: Path) -> Outcome:
                 (own, "Sec-Fetch-Site: same-origin"),
             )
         ]
-        return place.outcome(
+        return experiment.outcome(
             statuses == [403, 403, 403, 200, 200],
             "reloads by programs and by pages of its own",
             f"other origin, other site, origin null: {statuses[:3]}; "
@@ -245,21 +250,21 @@ async def cross_origin(folder: Path) -> Outcome:
 
 @fault("websocket", "a WebSocket upgrade")
 async def websocket(folder: Path) -> Outcome:
-    """Ask for one where there is nothing, and where there are metrics."""
+    """Request an upgrade where there is nothing, and where there are metrics."""
     upgrade = (
         "Upgrade: websocket",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version: 13",
     )
-    async with simulated(folder, 1) as (_, file), abused(file) as place:
+    async with simulated(folder, 1) as (_, file), abused(file) as experiment:
         paths = "/ws", "/exporter-metrics"
-        found = [await _upgraded(place, path, upgrade) for path in paths]
+        found = [await _upgraded(experiment, path, upgrade) for path in paths]
         advice = [
             line
-            for line in place.exporter.log.splitlines()
+            for line in experiment.exporter.log.splitlines()
             if "websocket" in line.lower() or "upgrade" in line.lower()
         ]
-        return place.outcome(
+        return experiment.outcome(
             found[0] == 404 and found[1] in {200, 400, 404, 426} and not advice,
             "everything",
             f"{' '.join(f'{p}: {s}' for p, s in zip(paths, found, strict=True))}; "
@@ -267,8 +272,8 @@ async def websocket(folder: Path) -> Outcome:
         )
 
 
-async def _upgraded(place: Place, path: str, headers: tuple[str, ...]) -> int:
+async def _upgraded(experiment: Experiment, path: str, headers: tuple[str, ...]) -> int:
     answer = await request(
-        place.exporter, path, headers=("Connection: Upgrade", *headers), seconds=5
+        experiment.exporter, path, headers=("Connection: Upgrade", *headers), seconds=5
     )
     return answer.status

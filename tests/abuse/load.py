@@ -1,4 +1,4 @@
-"""Overload and time: outages, clients that leave or stay, many scrapes, SIGTERM."""
+"""Overload and slowness: outages, impatient clients, many scrapes, SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,64 +14,78 @@ from exporter.simulator import Effect
 from exporter.simulator import Fault as CloudFault
 
 from .clouds import simulated
-from .place import Answer, Outcome, Place, abused, basic, connect, fault, request
+from .experiment import (
+    Answer,
+    Experiment,
+    Outcome,
+    abused,
+    basic,
+    connect,
+    fault,
+    request,
+)
 
 
 SLOW = CloudFault(effect=Effect.DELAY, seconds=2.0)
 HANGS = CloudFault(effect=Effect.HANG)
 
 
-@fault("outage", "60 projects, every answer takes 2 s, three scrapes of 3 s; then well")
+@fault(
+    "outage",
+    "60 projects, every answer takes 2 s, three scrapes of 3 s; then it recovers",
+)
 async def outage(folder: Path) -> Outcome:
-    """Scrape three times during an outage, and twice after it."""
-    async with simulated(folder, 60) as (cloud, file), abused(file) as place:
-        await place.scrape(20)
+    """Scrape three times during an outage, and then until the metrics are complete."""
+    async with simulated(folder, 60) as (cloud, file), abused(file) as experiment:
+        await experiment.scrape(20)
         with cloud.faults.on(SLOW):
             for _ in range(3):
-                await place.scrape(3)
-        return await _recovered(place, 120, "")
+                await experiment.scrape(3)
+        return await _recovered(experiment, 120, "")
 
 
-@fault("leaving", "ten clients go away 0.15 s after their scrape began")
+@fault("leaving", "ten clients disconnect 0.15 s after their request")
 async def leaving(folder: Path) -> Outcome:
-    """Go away ten times, then scrape twice."""
-    async with simulated(folder, 60) as (cloud, file), abused(file) as place:
-        await place.scrape(20)
+    """Disconnect ten times, and then scrape until the metrics are complete."""
+    async with simulated(folder, 60) as (cloud, file), abused(file) as experiment:
+        await experiment.scrape(20)
         with cloud.faults.on(SLOW):
             for _ in range(10):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(place.scrape(10), 0.15)
-        return await _recovered(place, 120, "")
+                    await asyncio.wait_for(experiment.scrape(10), 0.15)
+        return await _recovered(experiment, 120, "")
 
 
-async def _recovered(place: Place, number: int, figures: str) -> Outcome:
+async def _recovered(experiment: Experiment, number: int, figures: str) -> Outcome:
     began = time.monotonic()
-    scrapes = await place.scrapes_until_whole(number)
+    scrapes = await experiment.scrapes_until_complete(number)
     took = time.monotonic() - began
-    whole = (
-        "no whole scrape any more" if scrapes is None else f"whole at scrape {scrapes}"
+    complete = (
+        "no complete scrape afterwards"
+        if scrapes is None
+        else f"complete at scrape {scrapes}"
     )
-    words = f"{figures}{whole} after {took:.1f} s"
-    return place.outcome(scrapes is not None, "the scrapes after it", words)
+    words = f"{figures}{complete} after {took:.1f} s"
+    return experiment.outcome(scrapes is not None, "the scrapes after it", words)
 
 
 @fault("scrapes", "500 scrapes wait for a project that hangs")
 async def many_scrapes(folder: Path) -> Outcome:
     """Scrape 500 times at once, with a timeout of 10 s."""
-    async with simulated(folder, 3) as (cloud, file), abused(file) as place:
+    async with simulated(folder, 3) as (cloud, file), abused(file) as experiment:
         with cloud.faults.on(CloudFault(effect=Effect.HANG, project_id=f"{1:032x}")):
-            answers = await asyncio.gather(*(place.scrape(10) for _ in range(500)))
+            answers = await asyncio.gather(*(experiment.scrape(10) for _ in range(500)))
         statuses = [answer.status for answer in answers]
         retry = sum(
             "retry-after" in one.headers for one in answers if one.status == 503
         )
-        scrapes = await place.scrapes_until_whole(6)
+        scrapes = await experiment.scrapes_until_complete(6)
         known = statuses.count(200) + retry
-        return place.outcome(
+        return experiment.outcome(
             known >= 480 and bool(retry) and scrapes is not None,
             "scrapes up to a limit, health",
             f"{statuses.count(200)} answered, {retry} 503 with Retry-After, "
-            f"{len(statuses) - known} others, then whole at scrape {scrapes}",
+            f"{len(statuses) - known} others, then complete at scrape {scrapes}",
         )
 
 
@@ -79,58 +93,58 @@ async def many_scrapes(folder: Path) -> Outcome:
     "endless-timeout", "a project hangs for a scraper that claims a timeout of 1e308 s"
 )
 async def endless_timeout(folder: Path) -> Outcome:
-    """Stay with such a scrape after the cloud is well, and scrape beside it."""
-    async with simulated(folder, 3) as (cloud, file), abused(file) as place:
+    """Keep such a scrape waiting after the cloud recovers, and send other scrapes."""
+    async with simulated(folder, 3) as (cloud, file), abused(file) as experiment:
         with cloud.faults.on(CloudFault(effect=Effect.HANG, project_id=f"{1:032x}")):
-            staying = asyncio.create_task(place.scrape(float("1e308")))
+            endless = asyncio.create_task(experiment.scrape(float("1e308")))
             await asyncio.sleep(1)
         began = time.monotonic()
-        scrapes = await place.scrapes_until_whole(6, most=5, seconds=3)
+        scrapes = await experiment.scrapes_until_complete(6, max_scrapes=5, seconds=3)
         took = time.monotonic() - began
-        staying.cancel()
-        return place.outcome(
+        endless.cancel()
+        return experiment.outcome(
             scrapes is not None and scrapes <= 2,
             "other scrapers, from their next scrape but one on",
-            f"whole at scrape {scrapes} of another, {took:.1f} s",
+            f"complete at scrape {scrapes} of another, {took:.1f} s",
         )
 
 
 @fault("sigterm", "SIGTERM while scrapes, passwords, pipelines and idle clients wait")
 async def sigterm(folder: Path) -> Outcome:
-    """Let all of it wait for a second, then end the exporter."""
+    """Keep all of these waiting for a second, then stop the exporter."""
     web = folder / "web.yml"
     web.write_text(f"basic_auth_users: {{right: {_hash('right', 10)}}}\n")
     right = basic("right", "right")
     async with (
         simulated(folder, 60) as (cloud, file),
-        abused(file, f"--web.config.file={web}") as place,
+        abused(file, f"--web.config.file={web}") as experiment,
     ):
-        await place.scrape(10, headers=[right])
+        await experiment.scrape(10, headers=[right])
         with cloud.faults.on(HANGS):
             waiting = [
                 asyncio.create_task(one)
                 for one in (
-                    *(place.scrape(30, headers=[right]) for _ in range(100)),
+                    *(experiment.scrape(30, headers=[right]) for _ in range(100)),
                     *(
-                        request(place.exporter, headers=[basic("right", f"no{n}")])
+                        request(experiment.exporter, headers=[basic("right", f"no{n}")])
                         for n in range(200)
                     ),
-                    *(_pipelined(place, right) for _ in range(20)),
-                    *(_idle(place) for _ in range(60)),
+                    *(_pipelined(experiment, right) for _ in range(20)),
+                    *(_idle(experiment) for _ in range(60)),
                 )
             ]
             await asyncio.sleep(1)
-            place.watch.stop()
-            status, took = await asyncio.to_thread(place.exporter.end, 30)
+            experiment.monitor.stop()
+            status, took = await asyncio.to_thread(experiment.exporter.end, 30)
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
         ok = status == 0 and took <= 5
-        return place.outcome(ok, "-", f"exit status {status} after {took:.1f} s")
+        return experiment.outcome(ok, "-", f"exit status {status} after {took:.1f} s")
 
 
-async def _pipelined(place: Place, authorization: str) -> None:
-    _, writer = await connect(place.exporter)
+async def _pipelined(experiment: Experiment, authorization: str) -> None:
+    _, writer = await connect(experiment.exporter)
     one = f"GET /exporter-metrics HTTP/1.1\r\nHost: abuse\r\n{authorization}\r\n\r\n"
     writer.write(one.encode() * 1000)
     try:
@@ -139,8 +153,8 @@ async def _pipelined(place: Place, authorization: str) -> None:
         writer.transport.abort()
 
 
-async def _idle(place: Place) -> None:
-    _, writer = await connect(place.exporter)
+async def _idle(experiment: Experiment) -> None:
+    _, writer = await connect(experiment.exporter)
     try:
         await asyncio.sleep(30)
     finally:
@@ -149,38 +163,40 @@ async def _idle(place: Place) -> None:
 
 @fault("passwords", "600 wrong passwords in 0.1 s, a right user scrapes")
 async def passwords(folder: Path) -> Outcome:
-    """Scrape as a user who did before, and as one who did not, meanwhile."""
+    """Scrape meanwhile as a known user, and as one who logs in for the first time."""
     users = ", ".join(f"{name}: {_hash(name, 10)}" for name in ("old", "new"))
     web = folder / "web.yml"
     web.write_text(f"basic_auth_users: {{{users}}}\n")
     async with (
         simulated(folder, 3) as (_, file),
-        abused(file, f"--web.config.file={web}") as place,
+        abused(file, f"--web.config.file={web}") as experiment,
     ):
-        await place.scrape(10, headers=[basic("old", "old")])
+        await experiment.scrape(10, headers=[basic("old", "old")])
         wrong = [
             asyncio.create_task(
-                request(place.exporter, headers=[basic("old", f"wrong{n}")], seconds=50)
+                request(
+                    experiment.exporter, headers=[basic("old", f"wrong{n}")], seconds=50
+                )
             )
             for n in range(600)
         ]
         began = time.monotonic()
         await asyncio.sleep(0.1)
         new = asyncio.create_task(
-            place.scrape(40, "/exporter-metrics", [basic("new", "new")])
+            experiment.scrape(40, "/exporter-metrics", [basic("new", "new")])
         )
         old: list[Answer] = []
         while time.monotonic() - began < 5 or not new.done():
-            old.append(await place.scrape(10, headers=[basic("old", "old")]))
+            old.append(await experiment.scrape(10, headers=[basic("old", "old")]))
             await asyncio.sleep(0.25)
         for task in wrong:
             task.cancel()
-        refused = await asyncio.gather(*wrong, return_exceptions=True)
-        statuses = [one.status for one in refused if isinstance(one, Answer)]
+        rejected = await asyncio.gather(*wrong, return_exceptions=True)
+        statuses = [one.status for one in rejected if isinstance(one, Answer)]
         slowest = max(one.seconds for one in old)
         failed = sum(one.status != 200 for one in old)
         first = await new
-        return place.outcome(
+        return experiment.outcome(
             not failed and slowest <= 5 and 200 not in statuses,
             "users who were right before",
             f"right before: {len(old)} scrapes, {failed} failed, slowest {slowest:.1f} s; "

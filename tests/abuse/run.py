@@ -1,10 +1,10 @@
 """
-Abuses real exporter processes, one fault after the other, and measures what still works.
+Runs real exporters under one fault after the other, and measures what still works.
 
-Prints a row of a Markdown table for each fault. Everything is bounded in number and in
-time, stays on this machine and is only seen from outside: command line, HTTP, signals,
-/proc. Health is asked for ten times a second meanwhile, and has to answer within
-5 s: that and the other limits are for machines that are busy with other things, too.
+Prints a row of a Markdown table for each fault. Everything is bounded in number and
+time, stays on this machine, and is observed from outside: command line, HTTP, signals,
+/proc. Health is checked ten times a second, and has to answer within 5 s: this and the
+other limits allow for a busy machine.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ import traceback
 from pathlib import Path
 
 from tests.abuse import answers, files, listener, load  # noqa: F401 - they add faults
-from tests.abuse.place import FAULTS, Fault, Outcome
+from tests.abuse.experiment import FAULTS, Fault, Outcome
 
 
-MOST_SECONDS = 90.0
+MAX_SECONDS = 90.0
 
 
 async def measured(fault: Fault) -> Outcome:
-    """Return what comes of a fault, also if that is an error or takes too long."""
+    """Return the outcome of a fault, also if it fails or takes too long."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(MAX_SECONDS):
                 return await fault.run(Path(folder))
         except TimeoutError:
-            return Outcome("-", False, f"not over after {MOST_SECONDS:.0f} s")
+            return Outcome("-", False, f"not over after {MAX_SECONDS:.0f} s")
         except (RuntimeError, OSError, LookupError, ValueError, TypeError) as error:
             traceback.print_exc()
             return Outcome("-", False, f"{type(error).__name__}: {error}")
 
 
 def main() -> None:
-    """Try all faults, or those that are named; exit status 1 if one is not ok."""
+    """Try all faults, or the named ones; exit status 1 if one is not ok."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
     names = parser.parse_args().faults or list(FAULTS)

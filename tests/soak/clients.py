@@ -1,4 +1,4 @@
-"""Those who ask the exporter during a soak, and what they see."""
+"""The clients of the exporter during a soak, and their observations."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ _SLACK_SECONDS = 60.0
 
 
 @dataclass
-class Seen:
-    """What the clients saw: answers by path and status, late ones, health answers."""
+class Observations:
+    """What the clients observed: answers, late ones, and the times of health."""
 
     answers: Counter[tuple[str, object]] = field(default_factory=Counter)
     late: list[float] = field(default_factory=list)
     """By how many seconds scrapes were answered after their timeout."""
 
-    left: int = 0
+    disconnected: int = 0
     health: list[float] = field(default_factory=list)
     reloads: Counter[int] = field(default_factory=Counter)
 
     @property
     def unexpected(self) -> dict[tuple[str, object], int]:
-        """The answers that are not 200; an error in a configuration is 400."""
+        """The answers that are not 200; errors in a configuration are separate."""
         return {
             (path, status): number
             for (path, status), number in self.answers.items()
             if status != 200
         }
 
-    def note(self, path: str, status: object) -> None:
-        """Note an answer, or the error instead of one."""
+    def record(self, path: str, status: object) -> None:
+        """Record an answer, or the error instead of one."""
         self.answers[path, status] += 1
 
 
 class Clients:
-    """Threads that ask until the end: scrapers, a page's reader, health, reloads."""
+    """Threads that send requests until the end: scrapes, pages, health, reloads."""
 
     def __init__(self, url: str, file: Path, projects: list[str]) -> None:
-        self.seen = Seen()
-        self.leaving = threading.Event()
+        self.observations = Observations()
+        self.disconnecting = threading.Event()
         """Set while some clients go away before their answer."""
 
         self._url = url
@@ -69,31 +69,31 @@ class Clients:
             for seed, target in enumerate(
                 (
                     self._scrape,
-                    self._scrape_now_and_then,
+                    self._scrape_slowly,
                     self._probe,
                     self._read_page,
-                    self._ask_health,
+                    self._check_health,
                     self._reload,
-                    self._leave,
-                    self._leave,
+                    self._disconnect_early,
+                    self._disconnect_early,
                 )
             )
         ]
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ask no more."""
+        """End the threads."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
 
     def scrape(self, seconds: float) -> str:
-        """Scrape once, as a Prometheus with that timeout; return what came."""
+        """Scrape once, with the timeout of a Prometheus; return the metrics."""
         try:
             answer = requests.get(
                 f"{self._url}/metrics",
@@ -101,13 +101,13 @@ class Clients:
                 timeout=seconds + _SLACK_SECONDS,
             )
         except requests.RequestException as error:
-            self.seen.note("/metrics", type(error).__name__)
+            self.observations.record("/metrics", type(error).__name__)
             return ""
-        self.seen.note("/metrics", answer.status_code)
+        self.observations.record("/metrics", answer.status_code)
         return answer.text if answer.ok else ""
 
-    def log_in_anew(self) -> None:
-        """Reload with another setting of the clouds: they are new ones then."""
+    def log_in_again(self) -> None:
+        """Reload with changed settings of the clouds, which makes all log in again."""
         with self._changing:
             self._variant += 1
             rate = f"requests_per_second: {100_000 + self._variant}"
@@ -122,9 +122,9 @@ class Clients:
                 headers = {TIMEOUT_HEADER: str(timeout)}
                 took = self._get(session, "/metrics", headers)
                 if took > timeout:
-                    self.seen.late.append(took - timeout)
+                    self.observations.late.append(took - timeout)
 
-    def _scrape_now_and_then(self, chance: random.Random) -> None:
+    def _scrape_slowly(self, chance: random.Random) -> None:
         self._scrape(chance, 3.0)
 
     def _probe(self, chance: random.Random) -> None:
@@ -150,25 +150,25 @@ class Clients:
             answer = session.get(
                 f"{self._url}{path}", headers=headers, timeout=_SLACK_SECONDS
             )
-            self.seen.note(short, answer.status_code)
+            self.observations.record(short, answer.status_code)
         except requests.RequestException as error:
-            self.seen.note(short, type(error).__name__)
+            self.observations.record(short, type(error).__name__)
         return time.monotonic() - started
 
-    def _ask_health(self, chance: random.Random) -> None:
+    def _check_health(self, chance: random.Random) -> None:
         host = self._url.removeprefix("http://")
         while not self._ended.wait(0.1):
-            # A new connection each: that has to be quick, too.
+            # Each over a new connection, which has to be quick, too.
             connection = http.client.HTTPConnection(host, timeout=_SLACK_SECONDS)
             started = time.monotonic()
             try:
                 connection.request("GET", "/-/healthy")
-                self.seen.note("/-/healthy", connection.getresponse().status)
+                self.observations.record("/-/healthy", connection.getresponse().status)
             except (OSError, http.client.HTTPException) as error:
-                self.seen.note("/-/healthy", type(error).__name__)
+                self.observations.record("/-/healthy", type(error).__name__)
             finally:
                 connection.close()
-            self.seen.health.append(time.monotonic() - started)
+            self.observations.health.append(time.monotonic() - started)
 
     def _reload(self, chance: random.Random) -> None:
         changes: list[Callable[[str], str]] = [
@@ -187,19 +187,19 @@ class Clients:
     def _post_reload(self) -> None:
         try:
             answer = requests.post(f"{self._url}/-/reload", timeout=_SLACK_SECONDS)
-            self.seen.reloads[answer.status_code] += 1
+            self.observations.reloads[answer.status_code] += 1
         except requests.RequestException as error:
-            self.seen.note("/-/reload", type(error).__name__)
+            self.observations.record("/-/reload", type(error).__name__)
 
-    def _leave(self, chance: random.Random) -> None:
+    def _disconnect_early(self, chance: random.Random) -> None:
         host, _, port = self._url.removeprefix("http://").rpartition(":")
         paths = ["/metrics", f"/probe?project={self._projects[0]}"]
         while not self._ended.wait(0.05):
-            if not self.leaving.wait(0.2):
+            if not self.disconnecting.wait(0.2):
                 continue
             head = f"GET {chance.choice(paths)} HTTP/1.1\r\nHost: soak\r\n\r\n"
             with contextlib.suppress(OSError):
                 with socket.create_connection((host, int(port)), 5) as connection:
                     connection.sendall(head.encode())
                     self._ended.wait(chance.uniform(0.05, 0.3))
-                self.seen.left += 1
+                self.observations.disconnected += 1

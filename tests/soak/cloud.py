@@ -1,4 +1,4 @@
-"""The simulated cloud of the soak, as a process: at SIGUSR1 a minute passes in it."""
+"""The simulated cloud of the soak as a process: SIGUSR1 advances its clock a minute."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VISUALIZATION_JOBS = 15
 
 
 def build(projects: int) -> SimulatedCloud:
-    """Return a cloud whose jobs come, run and end as its clock is moved on."""
+    """Return a cloud whose jobs start, run and end as its clock advances."""
     clock = ManualClock()
     cloud = SimulatedCloud(
         [

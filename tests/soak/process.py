@@ -1,4 +1,4 @@
-"""The exporter and the simulated cloud as processes, and what they hold."""
+"""The exporter and the simulated cloud as processes, and their resource use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Figures:
-    """What a process holds (memory in MB, now and at most), and the CPU seconds it took."""
+    """What a process uses: memory in MB, now and at most, and CPU seconds."""
 
     memory: float
     peak: float
@@ -32,7 +32,7 @@ class Figures:
 
     @classmethod
     def of(cls, pid: int) -> Figures:
-        """Look at a process now. Raises `ProcessLookupError` if it has ended."""
+        """Return a process's figures. Raises `ProcessLookupError` if it has ended."""
         status = Path(f"/proc/{pid}/status").read_text()
         if "VmRSS" not in status:
             raise ProcessLookupError(f"process {pid} has ended")
@@ -48,7 +48,7 @@ class Figures:
         )
 
     def __str__(self) -> str:
-        """Return them as words."""
+        """Return a description."""
         return (
             f"{self.memory:.0f} MB ({self.peak:.0f} MB at most), "
             f"{self.descriptors} descriptors ({self.sockets} sockets), "
@@ -58,7 +58,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Exporter:
-    """An exporter that runs: its process, its address and its log."""
+    """A running exporter: its process, address and log."""
 
     process: subprocess.Popen[bytes]
     scheme: str
@@ -68,7 +68,7 @@ class Exporter:
 
     @property
     def url(self) -> str:
-        """Where it answers, without a path."""
+        """Its URL, without a path."""
         return f"{self.scheme}://{self.host}:{self.port}"
 
     @property
@@ -78,16 +78,16 @@ class Exporter:
 
     @property
     def tracebacks(self) -> int:
-        """How many internal errors its log tells of."""
+        """The number of internal errors in its log."""
         return len(re.findall(r"Traceback|was never retrieved|InvalidState", self.log))
 
     def problems(self, number: int) -> list[str]:
-        """Return the last lines of its log that tell of a problem."""
+        """Return the last lines of its log that report a problem."""
         lines = [line[:500] for line in self.log.splitlines()]
         return [line for line in lines if "problem=" in line][-number:]
 
     def end(self, seconds: float = 30.0) -> tuple[int | None, float]:
-        """Send SIGTERM; return the exit status, None if it stays, and the seconds."""
+        """Send SIGTERM; return the exit status, None if it goes on, and the seconds."""
         started = time.monotonic()
         self.process.terminate()
         try:
@@ -98,22 +98,22 @@ class Exporter:
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the exporter's command line, with the Python that runs this."""
+    """Return the exporter's command line, with this Python."""
     return [sys.executable, "-m", "exporter", *arguments]
 
 
 @contextlib.contextmanager
-def an_exporter(
+def running_exporter(
     file: Path,
     *flags: str,
     descriptors: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Exporter]:
     """
-    Run the exporter for the length of a `with` block; its log is beside `file`.
+    Run the exporter within a `with` block; its log is next to `file`.
 
-    It may have `descriptors` open files at most. Raises `RuntimeError` if it ends
-    before it listens.
+    It may have up to `descriptors` open files. Raises `RuntimeError` if it ends before
+    it listens.
     """
 
     def limit() -> None:
@@ -141,7 +141,7 @@ def an_exporter(
 
 
 @contextlib.contextmanager
-def a_cloud(projects: int, log_file: Path) -> Iterator[tuple[str, int]]:
+def running_cloud(projects: int, log_file: Path) -> Iterator[tuple[str, int]]:
     """Run a simulated cloud of so many projects; yields its URL and process ID."""
     with (
         log_file.open("wb") as log,

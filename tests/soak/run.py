@@ -1,14 +1,14 @@
 """
-Scrapes 60 projects while faults come and go, and wants all of it back each time.
+Scrapes 60 projects while faults come and go, and requires complete recovery.
 
-One trouble follows the other: the cloud is slow, hangs, throttles, breaks connections
-and answers nonsense, clients go away, all at once and by turns, with far more requests
-than may be in flight. After each, the next scrape but one must be whole: every
-collection up, the counts those of the cloud. Meanwhile health answers, and the
-configuration is reloaded with and without changes and errors. At the end memory, file
-descriptors and threads must be what they were, and SIGTERM must end the process.
+The clouds are slow, hang, throttle, break connections and answer nonsense, and clients
+disconnect, all at once and in turns, with far more requests than slots. After each
+trouble, the second scrape has to be complete: every collection up, with the cloud's
+numbers. Throughout, health has to answer, while the configuration is reloaded with and
+without changes and errors. At the end, memory, file descriptors and threads have to be
+what they were, and SIGTERM has to end the process.
 
-Each trouble comes at least once, however short the time is.
+Each trouble is caused at least once, however short the time is.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ import requests
 
 from tests.soak.clients import Clients
 from tests.soak.cloud import training_api
-from tests.soak.process import Exporter, Figures, a_cloud, an_exporter
+from tests.soak.completeness import counts_in, what_is_missing
+from tests.soak.process import Exporter, Figures, running_cloud, running_exporter
 from tests.soak.troubles import TROUBLES, Trouble
-from tests.soak.whole import counts_of, missing
 
 
 PROJECTS = 60
@@ -45,17 +45,17 @@ SCRAPE_SECONDS = 10.0
 """The timeout of the scrapes that have to be whole: Prometheus's own."""
 
 FIRST_SCRAPE_SECONDS = 60.0
-SLOWNESS = 4.0
+SLOW_MACHINE_FACTOR = 4.0
 """On a machine where the first scrape takes long, all may take so much longer."""
 
 SCRAPE_INTERVAL_SECONDS = 1.0
-MOST_SCRAPES = 2
+MAX_SCRAPES = 2
 """After a trouble the next scrape but one has to be whole."""
 
-SHORTEST_TROUBLE = 3.3
+MIN_TROUBLE_SECONDS = 3.3
 """Seconds: longer than the longest scrape timeout of the other scrapers."""
 
-LONGEST_TROUBLE = 10.0
+MAX_TROUBLE_SECONDS = 10.0
 SETTLE_SECONDS = 2.0
 
 CONFIGURATION = """\
@@ -80,26 +80,28 @@ PROJECT = "  - {{name: p{number:03}, cloud: {cloud}, project_id: {number:032x}, 
 
 @dataclass
 class Recoveries:
-    """How each trouble ended: the slowest in scrapes and in seconds, and failures."""
+    """The recoveries: the slowest in scrapes and in seconds, and failed ones."""
 
     troubles: Counter[str] = field(default_factory=Counter)
     scrapes: tuple[int, str] = (0, "none")
     seconds: tuple[float, str] = (0.0, "none")
     failures: list[str] = field(default_factory=list)
 
-    def note(self, trouble: Trouble, scrapes: int, seconds: float, lacks: str) -> None:
-        """Note how a trouble ended, and what was missing after the last scrape."""
+    def record(
+        self, trouble: Trouble, scrapes: int, seconds: float, incomplete: str
+    ) -> None:
+        """Record a recovery, and what is still missing after its last scrape."""
         self.troubles[trouble.name] += 1
         self.scrapes = max(self.scrapes, (scrapes, trouble.name))
         self.seconds = max(self.seconds, (seconds, trouble.name))
-        if lacks:
+        if incomplete:
             self.failures.append(
-                f'after "{trouble.name}", {scrapes} scrapes and {seconds:.1f} s: {lacks}'
+                f'after "{trouble.name}", {scrapes} scrapes and {seconds:.1f} s: {incomplete}'
             )
 
 
 class Soak:
-    """A soak: the exporter, the cloud that it asks, and the clients that ask it."""
+    """A soak: the exporter, the cloud that it scrapes, and its clients."""
 
     def __init__(
         self, exporter: Exporter, cloud: tuple[str, int], clients: Clients, seed: int
@@ -113,15 +115,15 @@ class Soak:
         self.recoveries = Recoveries()
 
     def run(self, seconds: float) -> Figures:
-        """Go through all troubles until the end; return the figures of the warm-up."""
+        """Cause all troubles until the end; return the figures after the warm-up."""
         started = time.monotonic()
         each = seconds / len(TROUBLES) - 3.0
-        length = min(max(each, SHORTEST_TROUBLE), LONGEST_TROUBLE)
+        length = min(max(each, MIN_TROUBLE_SECONDS), MAX_TROUBLE_SECONDS)
         first = self._recover(Trouble("start", lambda *_: []))
-        self._scrape_seconds = max(SCRAPE_SECONDS, SLOWNESS * first)
+        self._scrape_seconds = max(SCRAPE_SECONDS, SLOW_MACHINE_FACTOR * first)
         before = None
         for trouble in self._troubles(started + seconds):
-            self._suffer(trouble, length)
+            self._cause(trouble, length)
             self._recover(trouble)
             if self.recoveries.failures:
                 break
@@ -131,25 +133,25 @@ class Soak:
                 print(f"warmed up, {passed:.0f} s: {before}", flush=True)
         return before or Figures.of(self._exporter.process.pid)
 
-    def _troubles(self, ended: float) -> Iterator[Trouble]:
-        """Return each once, and then any of them until the time is over."""
+    def _troubles(self, end: float) -> Iterator[Trouble]:
+        """Yield each trouble once, and then random ones until the time is over."""
         yield from TROUBLES
-        while time.monotonic() < ended:
+        while time.monotonic() < end:
             yield self._chance.choice(TROUBLES)
 
-    def _suffer(self, trouble: Trouble, seconds: float) -> None:
-        ended = time.monotonic() + seconds
-        if trouble.clients_leave:
-            self._clients.leaving.set()
+    def _cause(self, trouble: Trouble, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        if trouble.clients_disconnect:
+            self._clients.disconnecting.set()
         self._switch_on(trouble)
-        if trouble.logs_in_anew:
-            self._clients.log_in_anew()
-        while (left := ended - time.monotonic()) > 0:
-            time.sleep(min(left, 0.3) if trouble.changes else left)
+        if trouble.logs_in_again:
+            self._clients.log_in_again()
+        while (remaining := end - time.monotonic()) > 0:
+            time.sleep(min(remaining, 0.3) if trouble.changes else remaining)
             if trouble.changes:
                 self._switch_on(trouble)
-        self._clients.leaving.clear()
-        # Time passes in the cloud: what is published later must not be from before.
+        self._clients.disconnecting.clear()
+        # Time passes in the cloud, so that later metrics cannot be those from before.
         os.kill(self._cloud_pid, signal.SIGUSR1)
         requests.delete(f"{self._cloud}/simulator/faults", timeout=30)
 
@@ -163,30 +165,32 @@ class Soak:
     def _recover(self, trouble: Trouble) -> float:
         truth = {
             target: counts
-            for target, counts in counts_of(self._cloud).items()
+            for target, counts in counts_in(self._cloud).items()
             if target[0] != f"p{PROJECTS + 1:03}"
         }
         started = time.monotonic()
-        for number in range(1, MOST_SCRAPES + 1):
+        for number in range(1, MAX_SCRAPES + 1):
             begun = time.monotonic()
-            lacks = missing(self._clients.scrape(self._scrape_seconds), truth)
-            if not lacks:
+            incomplete = what_is_missing(
+                self._clients.scrape(self._scrape_seconds), truth
+            )
+            if not incomplete:
                 break
-            if number < MOST_SCRAPES:
+            if number < MAX_SCRAPES:
                 rest = begun + SCRAPE_INTERVAL_SECONDS - time.monotonic()
                 time.sleep(max(0.0, rest))
         took = time.monotonic() - started
-        self.recoveries.note(trouble, number, took, lacks)
+        self.recoveries.record(trouble, number, took, incomplete)
         print(
-            f"{trouble.name}: whole after {number} scrapes, {took:.1f} s"
-            if not lacks
-            else f"{trouble.name}: NOT whole: {lacks}",
+            f"{trouble.name}: complete after {number} scrapes, {took:.1f} s"
+            if not incomplete
+            else f"{trouble.name}: NOT complete: {incomplete}",
             flush=True,
         )
         return took
 
     def end(self) -> tuple[int | None, float]:
-        """End the exporter during a scrape that hangs; return its status and seconds."""
+        """Stop the exporter during a hanging scrape; return its status and seconds."""
         fault = {"effect": "hang"}
         requests.post(f"{self._cloud}/simulator/faults", json=fault, timeout=30)
         scrape = threading.Thread(target=self._clients.scrape, args=(SCRAPE_SECONDS,))
@@ -198,7 +202,7 @@ class Soak:
 
 
 def configuration(url: str) -> str:
-    """Return a configuration of all projects, and one more that may be left out."""
+    """Return a configuration of all projects, and one more that reloads may remove."""
     text = CONFIGURATION.format(url=url, slots=SLOTS)
     for number in range(1, PROJECTS + 2):
         cloud = "key" if number % 3 == 0 else "token"
@@ -207,12 +211,12 @@ def configuration(url: str) -> str:
 
 
 def soak(seconds: float, folder: Path, seed: int) -> list[str]:
-    """Soak for about `seconds`; print what was seen, and return what is not good."""
+    """Soak for about `seconds`; print the observations, and return the failures."""
     file = folder / "modelarts.yml"
     names = [f"p{number:03}" for number in range(1, PROJECTS + 1)]
-    with a_cloud(PROJECTS + 1, folder / "cloud.log") as cloud:
+    with running_cloud(PROJECTS + 1, folder / "cloud.log") as cloud:
         file.write_text(configuration(cloud[0]))
-        with an_exporter(file) as exporter:
+        with running_exporter(file) as exporter:
             clients = Clients(exporter.url, file, names)
             one = Soak(exporter, cloud, clients, seed)
             with clients:
@@ -227,20 +231,23 @@ def soak(seconds: float, folder: Path, seed: int) -> list[str]:
             lines = exporter.log.splitlines()
             first = next((line for line in lines if "Traceback" in line), "")
             print(f"{first[:300]} ... {first[-1500:]}")
-    seen, recoveries = clients.seen, one.recoveries
+    observations, recoveries = clients.observations, one.recoveries
     _print(before, after, clients, recoveries)
     print(f"SIGTERM during a scrape: exit status {status} after {took:.1f} s")
     print(f"internal errors in the log: {tracebacks}")
-    health = sorted(seen.health)
+    health = sorted(observations.health)
     wrong = {
-        "some answers were no answers, or not 200": seen.unexpected,
-        "scrapes were answered long after their timeout": max(seen.late, default=0) > 3,
+        "some requests failed, or were not 200": observations.unexpected,
+        "scrapes were answered long after their timeout": max(
+            observations.late, default=0
+        )
+        > 3,
         "health took more than 2 s, once in a hundred": health[-len(health) // 100] > 2,
         "health took more than 5 s": health[-1] > 5,
         "memory grew": after.memory > before.memory * 1.2 + 10,
         "descriptors grew": after.descriptors > before.descriptors + 5,
         "threads grew": after.threads > before.threads + 2,
-        "SIGTERM did not end it well": status != 0 or took > 5,
+        "SIGTERM did not end it cleanly": status != 0 or took > 5,
         "there were internal errors": tracebacks,
     }
     return recoveries.failures + [words for words, is_so in wrong.items() if is_so]
@@ -249,21 +256,21 @@ def soak(seconds: float, folder: Path, seed: int) -> list[str]:
 def _print(
     before: Figures, after: Figures, clients: Clients, recoveries: Recoveries
 ) -> None:
-    seen = clients.seen
+    observations = clients.observations
     answers: Counter[str] = Counter()
-    for (path, status), number in seen.answers.items():
+    for (path, status), number in observations.answers.items():
         answers[f"{path} {status}"] += number
     print(f"\nanswers: {dict(answers.most_common())}")
     print(
-        f"late: {len(seen.late)}, by {max(seen.late, default=0):.1f} s at most; "
-        f"reloads: {dict(seen.reloads)}; clients that left: {seen.left}"
+        f"late: {len(observations.late)}, by {max(observations.late, default=0):.1f} s at most; "
+        f"reloads: {dict(observations.reloads)}; clients that disconnected: {observations.disconnected}"
     )
     print(f"troubles: {dict(recoveries.troubles)}")
     print(
         f"slowest recovery: {recoveries.scrapes[0]} scrapes ({recoveries.scrapes[1]}), "
         f"{recoveries.seconds[0]:.1f} s ({recoveries.seconds[1]})"
     )
-    milliseconds = [1000 * one for one in seen.health]
+    milliseconds = [1000 * one for one in observations.health]
     print(
         f"health: {len(milliseconds)} answers, median "
         f"{statistics.median(milliseconds):.0f} ms, longest {max(milliseconds):.0f} ms"
@@ -273,7 +280,7 @@ def _print(
 
 
 def main() -> None:
-    """Soak; the exit status is 1 if anything was missing, grew, was late or failed."""
+    """Soak; the exit status is 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
@@ -284,7 +291,7 @@ def main() -> None:
         except ProcessLookupError as error:
             wrong = [f"the exporter: {error}"]
     for words in wrong or ["nothing"]:
-        print(f"not good: {words}")
+        print(f"failed: {words}")
     sys.exit(bool(wrong))
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak: faults of the cloud, and what clients do meanwhile."""
+"""The troubles of a soak: faults of the cloud, and what clients do in the meantime."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ODD = ("html", "truncated", "not_successful", "endless", "repeating", "redirect"
 @dataclass(frozen=True)
 class Trouble:
     """
-    A kind of trouble: the faults that are switched on for its time.
+    A kind of trouble, with the faults that the cloud has meanwhile.
 
-    With `changes` they are drawn anew a few times a second. Clients may leave
-    meanwhile, and all projects may have to log in anew.
+    With `changes`, new faults are drawn several times a second. Clients may disconnect,
+    and all projects may have to log in again.
     """
 
     name: str
     faults: Callable[[random.Random, Sequence[str]], list[Fault]]
     changes: bool = False
-    clients_leave: bool = False
-    logs_in_anew: bool = False
+    clients_disconnect: bool = False
+    logs_in_again: bool = False
 
 
 def _everywhere(*faults: Mapping[str, object]) -> list[Fault]:
@@ -43,7 +43,7 @@ def _odd(chance: random.Random, projects: Sequence[str]) -> list[Fault]:
 
 
 def _large(chance: random.Random, projects: Sequence[str]) -> list[Fault]:
-    # Such an answer costs the simulator much as well: some, and not again and again.
+    # These also cost the simulator much, so they are few, and not repeated.
     large = [
         {"effect": effect, "project_id": project, "times": 2}
         for effect in ("oversized", "bomb")
@@ -81,7 +81,7 @@ def _one_of(chance: random.Random, projects: Sequence[str]) -> list[Fault]:
     return _everywhere(chance.choice(_mixed(chance, projects)) | {"project_id": None})
 
 
-def _hang_here_and_there(chance: random.Random, projects: Sequence[str]) -> list[Fault]:
+def _some_hang(chance: random.Random, projects: Sequence[str]) -> list[Fault]:
     chosen = chance.sample(projects, len(projects) // 4)
     return [{"effect": "hang", "project_id": project} for project in chosen]
 
@@ -94,34 +94,37 @@ def _logins(**fault: object) -> Callable[..., list[Fault]]:
     return lambda chance, projects: [{**fault, "api": "auth_tokens"}]
 
 
-# Those that take the most memory come first: what they leave is there before the
-# figures that the end is compared with.
+# The ones that take the most memory come first, so that it is in the figures after the
+# warm-up.
 TROUBLES = (
     Trouble("large answers", _large),
-    Trouble("all at once", _mixed, clients_leave=True),
+    Trouble("all at once", _mixed, clients_disconnect=True),
     Trouble("slow cloud", _just({"effect": "delay", "seconds": 2.0})),
-    Trouble("clients leave", lambda *_: [], clients_leave=True),
+    Trouble("clients disconnect", lambda *_: [], clients_disconnect=True),
     Trouble("hanging cloud", _just({"effect": "hang"})),
     Trouble("throttled", _just({"effect": "status", "status": 429})),
     Trouble(
-        "slow cloud, clients leave",
+        "slow cloud, clients disconnect",
         _just({"effect": "delay", "seconds": 2.0}),
-        clients_leave=True,
+        clients_disconnect=True,
     ),
     Trouble(
         "throttled with Retry-After",
         _just({"effect": "status", "status": 429, "retry_after": "2"}),
-        clients_leave=True,
+        clients_disconnect=True,
     ),
     Trouble("connections reset", _just({"effect": "reset"})),
     Trouble("connections break", _just({"effect": "break"})),
     Trouble("500", _just({"effect": "status", "status": 500})),
-    Trouble("refused", _just({"effect": "status", "status": 403})),
+    Trouble("denied", _just({"effect": "status", "status": 403})),
     Trouble("odd answers", _odd),
-    Trouble("a quarter hangs", _hang_here_and_there, clients_leave=True),
+    Trouble("a quarter hangs", _some_hang, clients_disconnect=True),
     Trouble(
-        "logins hang", _logins(effect="hang"), clients_leave=True, logs_in_anew=True
+        "logins hang",
+        _logins(effect="hang"),
+        clients_disconnect=True,
+        logs_in_again=True,
     ),
-    Trouble("logins fail", _logins(effect="status", status=500), logs_in_anew=True),
-    Trouble("by turns", _one_of, changes=True, clients_leave=True),
+    Trouble("logins fail", _logins(effect="status", status=500), logs_in_again=True),
+    Trouble("by turns", _one_of, changes=True, clients_disconnect=True),
 )

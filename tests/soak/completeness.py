@@ -1,4 +1,4 @@
-"""Whether a scrape is whole: every collection up, and the counts those of the cloud."""
+"""Whether a scrape is complete: every collection up, with the cloud's numbers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Counts = Mapping[Target, list[int]]
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-def counts_of(cloud: str) -> Counts:
-    """Return how many jobs have each status, in order, without zeros: what is true."""
+def counts_in(cloud: str) -> Counts:
+    """Return the actual numbers of jobs by status, sorted, without zeros."""
     truth = requests.get(f"{cloud}/simulator/jobs", timeout=30).json()
     return {
         (project, kind): sorted(number for number in jobs["jobs"].values() if number)
@@ -28,8 +28,8 @@ def counts_of(cloud: str) -> Counts:
     }
 
 
-def collected(metrics: str) -> tuple[dict[Target, bool], dict[Target, list[int]]]:
-    """Return what `metrics` says: which collections are up, and the jobs' counts."""
+def scraped_state(metrics: str) -> tuple[dict[Target, bool], dict[Target, list[int]]]:
+    """Return which collections are up, and the numbers of jobs by status."""
     up: dict[Target, bool] = {}
     counts: dict[Target, list[int]] = defaultdict(list)
     for line in metrics.splitlines():
@@ -40,16 +40,16 @@ def collected(metrics: str) -> tuple[dict[Target, bool], dict[Target, list[int]]
         found = dict(_LABEL.findall(labels))
         target = found["project"], found["kind"]
         if name == "modelarts_up":
-            # Two versions of an API may be collected: both have to be up.
+            # Two versions of an API may be collected; both have to be up.
             up[target] = up.get(target, True) and float(value) == 1
         elif float(value):
             counts[target].append(int(float(value)))
     return up, {target: sorted(numbers) for target, numbers in counts.items()}
 
 
-def missing(metrics: str, truth: Counts) -> str:
-    """Return what `metrics` lacks of the `truth`, in words; nothing if it is whole."""
-    up, counts = collected(metrics)
+def what_is_missing(metrics: str, truth: Counts) -> str:
+    """Return what `metrics` lacks of the `truth`, in words; nothing if complete."""
+    up, counts = scraped_state(metrics)
     down = [target for target in truth if not up.get(target)]
     wrong = [
         target

@@ -1,4 +1,4 @@
-"""Where a fault is tried: an exporter as a process, watched, and what it answers."""
+"""Experiments: a fault, a monitored exporter process, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.soak.process import Exporter, Figures, an_exporter, command
-from tests.soak.whole import Target, collected
+from tests.soak.completeness import Target, scraped_state
+from tests.soak.process import Exporter, Figures, command, running_exporter
 
 
-MOST_MEMORY = 2500.0
+MAX_MEMORY = 2500.0
 """MB, above which the exporter is ended: the machine has others."""
 
 HEALTH_SECONDS = 10.0
@@ -29,7 +29,7 @@ TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault: what still works, whether that is good, and figures."""
+    """The outcome of a fault: what still works, whether that is good, and figures."""
 
     works: str
     ok: bool
@@ -38,7 +38,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that is tried: its name on the command line, what it is, how."""
+    """A fault: its name on the command line, its description, and its function."""
 
     name: str
     words: str
@@ -51,7 +51,7 @@ FAULTS: dict[str, Fault] = {}
 def fault(
     name: str, words: str
 ) -> Callable[[Callable[[Path], Awaitable[Outcome]]], Callable[[Path], object]]:
-    """Make a function a fault: it is given a folder, and returns the outcome."""
+    """Register a function as a fault: it gets a folder, and returns the outcome."""
 
     def register(run: Callable[[Path], Awaitable[Outcome]]):
         FAULTS[name] = Fault(name, words, run)
@@ -62,7 +62,7 @@ def fault(
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; the status is 0 if there was none, `why` says why."""
+    """An HTTP answer; without one, the status is 0 and `why` has the reason."""
 
     status: int
     headers: dict[str, str]
@@ -72,8 +72,8 @@ class Answer:
 
 
 @dataclass
-class Watch:
-    """Looks at a process and asks for its health, in threads, until it is ended."""
+class Monitor:
+    """Samples a process and checks its health, in threads, until it ends."""
 
     exporter: Exporter
     peak: float = 0.0
@@ -84,10 +84,11 @@ class Watch:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     @contextlib.contextmanager
-    def on(self) -> Iterator[None]:
-        """Watch for the length of a `with` block."""
+    def running(self) -> Iterator[None]:
+        """Monitor the process within a `with` block."""
         threads = [
-            threading.Thread(target=target) for target in (self._look, self._ask)
+            threading.Thread(target=target)
+            for target in (self._sample_until_end, self._check_health)
         ]
         for thread in threads:
             thread.start()
@@ -104,11 +105,11 @@ class Watch:
         return 1000 * max(self.health, default=0.0)
 
     def stop(self) -> None:
-        """Ask for no more health: the process is about to end."""
+        """Stop the health checks, since the process is about to end."""
         self._ended.set()
 
-    def look(self) -> float:
-        """Return the memory in MB, and remember the peak and the CPU time."""
+    def sample(self) -> float:
+        """Return the memory in MB; record the peak and the CPU time."""
         try:
             figures = Figures.of(self.exporter.process.pid)
         except OSError:
@@ -116,22 +117,22 @@ class Watch:
         self.peak, self.cpu = max(self.peak, figures.peak), figures.cpu
         return figures.memory
 
-    def _look(self) -> None:
+    def _sample_until_end(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            if self.look() > MOST_MEMORY:
+            if self.sample() > MAX_MEMORY:
                 self.killed = True
                 self.exporter.process.kill()
                 return
 
-    def _ask(self) -> None:
-        where = self.exporter.host, self.exporter.port
+    def _check_health(self) -> None:
+        address = self.exporter.host, self.exporter.port
         while not self._ended.wait(HEALTH_INTERVAL_SECONDS):
             connection = (
                 http.client.HTTPSConnection(
-                    *where, timeout=HEALTH_SECONDS, context=unverified()
+                    *address, timeout=HEALTH_SECONDS, context=unverified()
                 )
                 if self.exporter.scheme == "https"
-                else http.client.HTTPConnection(*where, timeout=HEALTH_SECONDS)
+                else http.client.HTTPConnection(*address, timeout=HEALTH_SECONDS)
             )
             started = time.monotonic()
             try:
@@ -147,28 +148,28 @@ class Watch:
 
 
 @dataclass
-class Place:
-    """An exporter that is abused, and what is seen of it."""
+class Experiment:
+    """A monitored exporter, and what clients see of it."""
 
     exporter: Exporter
-    watch: Watch
+    monitor: Monitor
     started: float = field(default_factory=time.monotonic)
 
     async def scrape(
         self, seconds: float = 10.0, path: str = "/metrics", headers: Sequence[str] = ()
     ) -> Answer:
-        """Scrape with that timeout, as Prometheus does."""
+        """Scrape with a timeout, as Prometheus does."""
         timeout = f"{TIMEOUT_HEADER}: {seconds}"
         return await request(
             self.exporter, path, headers=(timeout, *headers), seconds=seconds + 10
         )
 
-    async def scrapes_until_whole(
-        self, number: int, most: int = 2, seconds: float = 10.0
+    async def scrapes_until_complete(
+        self, number: int, max_scrapes: int = 2, seconds: float = 10.0
     ) -> int | None:
-        """Scrape until so many collections are up; None if `most` did not do."""
-        for scrape in range(1, most + 1):
-            up = ups(await self.scrape(seconds))
+        """Return the number of scrapes until all collections are up, or None."""
+        for scrape in range(1, max_scrapes + 1):
+            up = up_by_target(await self.scrape(seconds))
             if len(up) == number and all(up.values()):
                 return scrape
         return None
@@ -179,21 +180,22 @@ class Place:
         works: str,
         figures: str,
         *,
-        most_memory: float = 300.0,
+        max_memory: float = 300.0,
         slowest_health: float = 5000.0,
         tracebacks: int = 0,
     ) -> Outcome:
-        """Return the outcome: memory, health and log have to be good as well."""
-        watch = self.watch
-        watch.look()
-        health = f"{watch.slowest_health:.0f} ms"
-        if watch.unhealthy:
-            health += f", {watch.unhealthy} of {len(watch.health)} not 200"
+        """Return the outcome, which also depends on memory, health and the log."""
+        monitor = self.monitor
+        monitor.sample()
+        health = f"{monitor.slowest_health:.0f} ms"
+        if monitor.unhealthy:
+            health += f", {monitor.unhealthy} of {len(monitor.health)} not 200"
         parts = [
             figures,
-            f"peak {watch.peak:.0f} MB" + (", ended at that" if watch.killed else ""),
+            f"peak {monitor.peak:.0f} MB"
+            + (", ended at that" if monitor.killed else ""),
             f"slowest health {health}",
-            f"{time.monotonic() - self.started:.0f} s ({watch.cpu:.1f} s of CPU)",
+            f"{time.monotonic() - self.started:.0f} s ({monitor.cpu:.1f} s of CPU)",
         ]
         internal = self.exporter.tracebacks
         if internal:
@@ -201,22 +203,22 @@ class Place:
         return Outcome(
             works,
             ok
-            and not watch.killed
-            and not watch.unhealthy
+            and not monitor.killed
+            and not monitor.unhealthy
             and internal <= tracebacks
-            and watch.peak <= most_memory
-            and watch.slowest_health <= slowest_health,
+            and monitor.peak <= max_memory
+            and monitor.slowest_health <= slowest_health,
             ", ".join(part for part in parts if part),
         )
 
 
 @contextlib.asynccontextmanager
-async def abused(file: Path, *flags: str, **options) -> AsyncIterator[Place]:
-    """Run an exporter on the configuration `file`, watched, for a block's length."""
-    with an_exporter(file, *flags, **options) as exporter:
-        watch = Watch(exporter)
-        with watch.on():
-            yield Place(exporter, watch)
+async def abused(file: Path, *flags: str, **options) -> AsyncIterator[Experiment]:
+    """Run a monitored exporter on a configuration file within an `async with` block."""
+    with running_exporter(file, *flags, **options) as exporter:
+        monitor = Monitor(exporter)
+        with monitor.running():
+            yield Experiment(exporter, monitor)
 
 
 async def request(
@@ -228,7 +230,7 @@ async def request(
     host: Sequence[str] = ("Host: abuse",),
     seconds: float = 30.0,
 ) -> Answer:
-    """Send a request over a connection of its own, with exactly those headers."""
+    """Send a request over a new connection, with exactly these headers."""
     started = time.monotonic()
     lines = [f"{method} {path} HTTP/1.1", *host, *headers, "Connection: close", "", ""]
     try:
@@ -263,7 +265,7 @@ async def connect(
 
 
 def unverified() -> ssl.SSLContext:
-    """Return a TLS context that trusts everybody: what it reaches is our own."""
+    """Return a TLS context that trusts everyone, for servers of our own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -271,18 +273,18 @@ def unverified() -> ssl.SSLContext:
 
 
 def basic(user: str, password: str) -> str:
-    """Return the header of a user and password."""
+    """Return the header with a user's credentials."""
     text = base64.b64encode(f"{user}:{password}".encode()).decode()
     return f"Authorization: Basic {text}"
 
 
-def ups(answer: Answer) -> dict[Target, bool]:
-    """Return which collections are up; none, if the answer is no scrape's."""
-    return collected(answer.body)[0] if answer.status == 200 else {}
+def up_by_target(answer: Answer) -> dict[Target, bool]:
+    """Return which collections are up: none, if the answer is not a scrape's."""
+    return scraped_state(answer.body)[0] if answer.status == 200 else {}
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """How a command ended; the status is None if it had to be killed."""
 
     status: int | None
@@ -296,18 +298,20 @@ class Ended:
 
     @property
     def lines(self) -> int:
-        """How many lines it printed."""
+        """The number of lines that it printed."""
         return len(self.output.splitlines())
 
     def __str__(self) -> str:
-        """Return it as words."""
+        """Return a description."""
         if self.status is None:
             return f"hangs (killed after {self.seconds:.0f} s)"
         words = " with a traceback" if "Traceback" in self.output else ""
         return f"status {self.status}{words}"
 
 
-async def run(*arguments: str, seconds: float = 30.0, environment=None) -> Ended:
+async def run(
+    *arguments: str, seconds: float = 30.0, environment=None
+) -> CommandResult:
     """Run a command of the exporter to its end."""
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
@@ -324,4 +328,6 @@ async def run(*arguments: str, seconds: float = 30.0, environment=None) -> Ended
         process.kill()
         await process.wait()
         output, status = b"", None
-    return Ended(status, output.decode(errors="replace"), time.monotonic() - started)
+    return CommandResult(
+        status, output.decode(errors="replace"), time.monotonic() - started
+    )
