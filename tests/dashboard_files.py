@@ -1,4 +1,4 @@
-"""The dashboards, and what their queries ask for."""
+"""The dashboards, and the queries in them."""
 
 import json
 
@@ -22,7 +22,7 @@ TARGETS = [
 
 
 def with_values(expr: str, job=".+", instance=".+", project=".+", kind=".+") -> str:
-    """Return a query as Grafana would send it."""
+    """Return a query with values of its variables, as Grafana sends it."""
     values = {
         "$__rate_interval": "10s",
         "$__interval_ms": "10000",

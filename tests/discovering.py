@@ -1,4 +1,4 @@
-"""Project discovery on a simulated cloud, without an exporter around it."""
+"""Project discovery on a simulated cloud, without an exporter."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def account_of(projects):
 
 
 class Pauses:
-    """What background work does between two refreshes: it waits for the test."""
+    """The pauses between refreshes, which last until the test ends them."""
 
     def __init__(self):
-        self._begun = asyncio.Queue()
+        self._started = asyncio.Queue()
         self._end = asyncio.Event()
 
     async def __call__(self, wake, seconds):
-        """Wait until the test ends the pause, or the exporter does."""
-        self._begun.put_nowait(seconds)
+        """Wait until the test or the exporter ends the pause."""
+        self._started.put_nowait(seconds)
         self._end.clear()
         waits = [asyncio.create_task(event.wait()) for event in (wake, self._end)]
         try:
@@ -69,18 +69,18 @@ class Pauses:
             for each in waits:
                 each.cancel()
 
-    async def begun(self):
-        """Wait until a refresh has ended; return how long the pause after it is."""
-        return await self._begun.get()
+    async def started(self):
+        """Wait until a refresh has ended; return the length of the pause after it."""
+        return await self._started.get()
 
     def end(self):
-        """Let the time of the pause be over."""
+        """End the pause."""
         self._end.set()
 
 
 @dataclass
 class Discovering:
-    """A discovery under way, and the selections that it reported."""
+    """A running discovery, and the selections that it reported."""
 
     cloud: SimulatedCloud
     configuration: Configuration
@@ -95,18 +95,18 @@ class Discovering:
 
     @property
     def names(self) -> list[str]:
-        """What is collected, by name."""
+        """The names of the selected projects."""
         return [project.name for project in self.discovery.selection.projects]
 
     @property
     def status(self):
-        """How the last list went."""
+        """The status of the last list."""
         return self.discovery.statuses["otc"]
 
     async def again(self):
-        """List the projects again, and wait until that is done."""
+        """List the projects again, and wait until that has ended."""
         self.pauses.end()
-        return await self.pauses.begun()
+        return await self.pauses.started()
 
 
 def account() -> SimulatedCloud:
@@ -120,7 +120,7 @@ def account() -> SimulatedCloud:
 
 @contextlib.asynccontextmanager
 async def discovering(cloud, auth=None, change=None, **discovery):
-    """Run a discovery on `cloud` until its first list has ended."""
+    """Run a discovery on `cloud`, whose first list has ended."""
     async with serve(cloud) as url:
         configured = configuration(cloud, url, auth)
         configured = replace(
@@ -148,7 +148,7 @@ async def discovering(cloud, auth=None, change=None, **discovery):
         )
         try:
             async with asyncio.timeout(30):
-                await found.pauses.begun()
+                await found.pauses.started()
                 yield found
         finally:
             await found.discovery.aclose()

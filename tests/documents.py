@@ -1,4 +1,4 @@
-"""The documents, and the blocks of commands and files in them."""
+"""The documents, with their blocks of commands and files."""
 
 import re
 import textwrap
@@ -26,7 +26,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `marker` is the comment above it, `title` the name of its file."""
+    """A fenced block; `marker` is the comment above it, `title` is its file name."""
 
     document: Path
     line: int
@@ -58,7 +58,7 @@ def blocks(language):
 
 
 def slugs(document):
-    """Return the anchors of a document's headings, as forges and the site make them."""
+    """Return the anchors of a document's headings, as GitHub and the site make them."""
     text = re.sub(
         r"^ *```.*?^ *```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL
     )

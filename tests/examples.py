@@ -1,4 +1,4 @@
-"""How many examples a property test tries."""
+"""The number of examples that property tests try."""
 
 import os
 
@@ -9,7 +9,7 @@ QUICK = "quick"
 
 
 def examples(usual):
-    """Return `EXAMPLES` where it is set; else `usual`, or with `quick` a tenth of it."""
+    """Return `EXAMPLES` if it is set, or `usual`, or a tenth of it with `quick`."""
     if number := os.environ.get("EXAMPLES"):
         return int(number)
     if settings.get_current_profile_name().endswith(QUICK):

@@ -1,4 +1,4 @@
-"""What Helm makes of the chart, and whether Kubernetes would take it."""
+"""Manifests that Helm renders from the chart, and their validation."""
 
 import json
 import subprocess
@@ -15,29 +15,29 @@ ROOT = Path(__file__).parent.parent
 CHART = ROOT / "deploy/helm/modelarts-exporter"
 EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
 
-# From which the custom resources' definitions are taken.
+# The source of the custom resource definitions.
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.93.0"
-# The oldest and the newest Kubernetes that the chart is for, of those that are known.
+# The oldest Kubernetes that the chart supports, and the newest with a known schema.
 VERSIONS = ("1.25", "1.37")
-# Else they are read anew for each manifest.
+# Otherwise they are read again for each manifest.
 kubernetes_validate.utils.schema_contents = cache(
     kubernetes_validate.utils.schema_contents
 )
 
 
 class HelmError(Exception):
-    """Helm refuses the values; its words."""
+    """Helm rejects the values; the message is Helm's."""
 
 
 def rendered(*values, settings=(), release="jobs", namespace="monitoring"):
-    """Return the manifests that the chart makes of some files of values."""
+    """Return the manifests that the chart renders from values files."""
     text = _template(
         release,
         f"--namespace={namespace}",
         *(f"--values={file}" for file in values),
         *(f"--set-json={setting}" for setting in settings),
     )
-    # The parser in C: charts with dashboards have many lines.
+    # The C parser: charts with dashboards have many lines.
     return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
@@ -56,10 +56,10 @@ def of_kind(manifests, kind):
 
 
 def validate(manifest):
-    """Fail if a manifest is none, or has fields that there are not."""
+    """Fail if a manifest is invalid, or has unknown fields."""
     group, _, version = manifest["apiVersion"].partition("/")
     if group == "monitoring.coreos.com":
-        _custom(manifest["kind"], version).validate(manifest)
+        _custom_validator(manifest["kind"], version).validate(manifest)
         return
     for one in VERSIONS:
         kubernetes_validate.validate(manifest, one, strict=True)
@@ -74,8 +74,8 @@ def _operator():
 
 
 @cache
-def _custom(kind, version):
-    """Return what validates a kind of the Prometheus Operator's."""
+def _custom_validator(kind, version):
+    """Return the validator of one of the Prometheus Operator's kinds."""
     name = f"example/prometheus-operator-crd/monitoring.coreos.com_{kind.lower()}s.yaml"
     text = (_operator() / name).read_text()
     # Go allows the flag anywhere, Python only at the beginning.
@@ -85,14 +85,14 @@ def _custom(kind, version):
         for one in definition["spec"]["versions"]
         if one["name"] == version
     ]
-    # Of which the definition says nothing.
+    # The definition has no schema for it.
     schema["properties"]["metadata"] = {"type": "object"}
-    # The schema itself is not checked, which takes a second.
+    # The schema itself is not checked, since that takes a second.
     return jsonschema.Draft202012Validator(_strict(schema))
 
 
 def _strict(schema):
-    """Return a schema that refuses what the API server would drop."""
+    """Return a schema that rejects what the API server would drop."""
     if isinstance(schema, list):
         return [_strict(one) for one in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Jobs that move while they are asked for, behind a fetch function instead of HTTP."""
+"""Jobs that change while they are listed, behind a fetch function instead of HTTP."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ UNFINISHED = {
 
 
 def status_name(api, job):
-    """Return what the label `status` says of a job."""
+    """Return a job's value of the label `status`."""
     return V1_STATUSES[job.status].name if api == "v1" else phase_of(job).lower()
 
 
@@ -63,13 +63,13 @@ DECODER = msgspec.json.Decoder(list[V1Job])
 
 
 def encoded(page, known):
-    """Return the page as an API's answer is read that begins with `known` rows."""
+    """Return the page as it is read from an answer that begins with `known` rows."""
     rows = EncodedRows(msgspec.json.encode(page.rows), DECODER.decode)
     return page_after(known, rows, page.total, page.answered_at, page.quota)
 
 
 def one_move(chance, training, now):
-    """Let a job start, end, be created or be deleted."""
+    """Let a random job start, end, be created or be deleted."""
     unfinished = [job for job in training.jobs if job.status in UNFINISHED]
     action = chance.choice(["start", "end", "end", "create", "delete"])
     waiting = [job for job in unfinished if job.status == 7]
@@ -87,13 +87,13 @@ def one_move(chance, training, now):
 
 
 def same_ids(page, number, size):
-    """Return a page on which all jobs have one ID."""
+    """Return the page with one ID for all its jobs."""
     rows = [V1Job(1, one.job_name, one.status, one.create_time) for one in page.rows]
     return replace(page, rows=rows)
 
 
 def same_jobs(page, number, size):
-    """Return a page that has the same jobs whichever it is."""
+    """Return the page with IDs that are the same on every page."""
     rows = [
         V1Job(index, one.job_name, one.status, one.create_time)
         for index, one in enumerate(page.rows)
@@ -126,7 +126,7 @@ LIES = {
 
 @dataclass
 class MovingJobs:
-    """An API whose jobs move while it is asked; it answers in any order."""
+    """An API whose jobs change while they are listed; it answers in any order."""
 
     api: str
     jobs: Jobs
@@ -146,7 +146,7 @@ class MovingJobs:
     ever: set = field(default_factory=set)
 
     def observe(self):
-        """Remember what is true now."""
+        """Record what is true now."""
         now = {job.job_id for job in self.jobs.jobs}
         self.always = now if self.always is None else self.always & now
         self.ever |= now
@@ -160,7 +160,7 @@ class MovingJobs:
             self.always_had.setdefault(name, has).intersection_update(has)
 
     async def fetch(self, query, number, size):
-        """Answer a page of the jobs as they are then."""
+        """Answer a page of the jobs at that moment."""
         self.requests += 1
         for _ in range(self.chance.randrange(8)):
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Connections to a listener that ask for nothing."""
+"""Idle connections to a listener."""
 
 import asyncio
 import contextlib

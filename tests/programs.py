@@ -1,4 +1,4 @@
-"""Real programs, each for the length of a `with` block: the exporter, Prometheus."""
+"""Real programs within a `with` block: the exporter, Prometheus, Alertmanager."""
 
 import contextlib
 import os
@@ -14,19 +14,19 @@ import httpx
 import pytest
 
 
-# Another version of it: `PROMTOOL=/opt/prometheus-3/promtool make test`.
+# Another version can be tested: `PROMTOOL=/opt/prometheus-3/promtool make test`.
 PROMTOOL = os.environ.get("PROMTOOL", "promtool")
 
 
 def promtool(*arguments):
     """
-    Run Prometheus's own tool; return what it says, or fail with that.
+    Run promtool; return its output, or fail with it.
 
-    It also reads JSON, which is faster to write than YAML.
+    It reads JSON as well, which is faster to write than YAML.
     """
     done = subprocess.run(
         [PROMTOOL, *arguments],
-        # It lives too short for its memory to matter, and others are tested beside it.
+        # Less garbage collection and one thread: it runs briefly, next to other tests.
         env={"GOGC": "400", "GOMAXPROCS": "1", **os.environ},
         capture_output=True,
         text=True,
@@ -38,7 +38,7 @@ def promtool(*arguments):
 
 @contextlib.contextmanager
 def an_exporter(file):
-    """Run an exporter as a process of its own; yields its address."""
+    """Run an exporter as a process; yields its address."""
     with subprocess.Popen(
         [
             sys.executable,
@@ -80,19 +80,19 @@ def a_simulator():
 
 @contextlib.contextmanager
 def a_prometheus(folder, configuration):
-    """Run the real Prometheus; yields a function that asks it a query."""
+    """Run Prometheus; yields a function that sends it a query."""
     with a_prometheus_at(folder, configuration) as url:
-        yield lambda expression: asked(url, expression)
+        yield lambda expression: query_prometheus(url, expression)
 
 
 def free_port():
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
 
 
-def asked(url, expression):
-    """Return what a Prometheus answers to a query."""
+def query_prometheus(url, expression):
+    """Return the result of a Prometheus query."""
     answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}).json()
     if answer["status"] != "success":
         raise AssertionError(answer)
@@ -101,7 +101,7 @@ def asked(url, expression):
 
 @contextlib.contextmanager
 def an_alertmanager(folder, configuration):
-    """Run the real Alertmanager; yields its address."""
+    """Run Alertmanager; yields its address."""
     port = free_port()
     (folder / "alertmanager.yml").write_text(configuration)
     with subprocess.Popen(
@@ -122,7 +122,7 @@ def an_alertmanager(folder, configuration):
 
 @contextlib.contextmanager
 def a_prometheus_at(folder, configuration):
-    """Run the real Prometheus; yields its URL."""
+    """Run Prometheus; yields its URL."""
     port = free_port()
     (folder / "prometheus.yml").write_text(configuration)
     with subprocess.Popen(
@@ -141,14 +141,14 @@ def a_prometheus_at(folder, configuration):
 
 
 def wait_until(condition, seconds=60):
-    """Return what `condition` returns, once that is something."""
+    """Return the first true result of `condition`; fail if there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError, ValueError):
             if found := condition():
                 return found
         time.sleep(0.2)
-    pytest.fail("it did not happen in time")
+    pytest.fail("the condition did not hold in time")
 
 
 @contextlib.contextmanager
@@ -156,7 +156,7 @@ def an_exporter_process(file, log, *flags, descriptors=4096):
     """
     Run an exporter; yields the process and its address. Its output goes to `log`.
 
-    It may have so many open files as `descriptors` says.
+    It may have up to `descriptors` open files.
     """
     command = [sys.executable, "-m", "exporter", f"--config.file={file}", *flags]
     limited = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
@@ -176,6 +176,6 @@ def an_exporter_process(file, log, *flags, descriptors=4096):
 
 
 def memory_of(process, kind="VmRSS"):
-    """Return how much memory a process has (`VmHWM`: had at most), in bytes."""
+    """Return a process's memory in bytes: now, or with `VmHWM` at most."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) * 1024

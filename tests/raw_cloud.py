@@ -1,4 +1,4 @@
-"""A cloud that answers job listings with any bytes whatever, and remembers requests."""
+"""A cloud that answers job listings with any bytes, and records requests."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ TOKEN = json.dumps({"token": {"expires_at": "2099-01-01T00:00:00Z"}}).encode()
 
 
 def http(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """Return a whole response."""
+    """Return a complete response."""
     head = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join(head) + b"\r\n\r\n" + body
 
 
 def gzipped(body: bytes) -> bytes:
-    """Return a response with a body that is compressed."""
+    """Return a response with a gzip-compressed body."""
     return http(body, b"Content-Encoding: gzip")
 
 
 def zeros(megabytes: int, wbits: int = 31) -> bytes:
-    """Return zeros, compressed, without ever having them."""
+    """Return compressed zeros, without holding all of them."""
     compressor = zlib.compressobj(1, zlib.DEFLATED, wbits)
     piece = bytes(1 << 20)
     return b"".join(compressor.compress(piece) for _ in range(megabytes)) + (
@@ -43,10 +43,10 @@ Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 @dataclass
 class RawCloud:
     """
-    What is answered to job listings, by a part of their path; all else is well.
+    A cloud whose answers to job listings are chosen by a part of their path.
 
-    An answer is bytes, or a function that writes them. `heads` are the requests' heads,
-    `connections` how many there were.
+    An answer is bytes, or a function that writes them; other requests succeed. `heads`
+    are the requests' heads, `connections` is the number of connections.
     """
 
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class RawCloud:
 
 @contextlib.asynccontextmanager
 async def raw_cloud(answers: dict[str, Answer] | None = None, **settings):
-    """Run a cloud that answers so."""
+    """Run a cloud with these answers."""
     cloud = RawCloud(answers or {}, **settings)
     tasks = set()
 

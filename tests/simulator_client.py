@@ -22,13 +22,13 @@ def login(scope=None, password=PASSWORD, user="exporter"):
 
 
 async def log_in(client, scope=None, **user):
-    """Log in, with that scope or none."""
+    """Log in, with or without a scope."""
     return await client.post("/v3/auth/tokens", json=login(scope, **user))
 
 
 @contextlib.asynccontextmanager
 async def connected(cloud, scope=None):
-    """Serve a cloud, and yield a client of it with a token of that scope or none."""
+    """Serve a cloud; yields a client with a token, with or without a scope."""
     async with (
         serve(cloud) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as client,

@@ -1,4 +1,4 @@
-"""An event loop whose time a test moves, for machines that check after every step."""
+"""An event loop whose clock the test sets, for state machines."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 
 
 class UnexpectedError(Exception):
-    """What nobody thought of: a machine lets it happen."""
+    """An unexpected exception that a state machine raises on purpose."""
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
     """
-    An event loop that runs until everything waits, and no further.
+    An event loop that runs until every task waits.
 
-    Its clock stands still between steps; what goes wrong unseen is in `errors`, apart
-    from an `UnexpectedError`: that is the machine's own, for which nobody waited any more.
+    Its clock stops between steps. `errors` has the unhandled exceptions, except for an
+    `UnexpectedError`: state machines raise these in tasks that nobody awaits any more.
     """
 
     def __init__(self):
@@ -24,19 +24,19 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(lambda _, context: self._failed(context))
 
     def time(self):
-        """Return the time that the test made it."""
+        """Return the test's time."""
         return self._now
 
     def step(self, *coroutines):
-        """Run these, and all that they wake, until everything waits."""
+        """Run coroutines, and everything they wake, until every task waits."""
         return self.run_until_complete(self._step(coroutines))
 
     def pass_time(self, seconds):
-        """Let time pass, also while something runs."""
+        """Advance the clock without running any task."""
         self._now += seconds
 
     def advance(self, seconds):
-        """Let time pass, and everything happen that then is due."""
+        """Advance the clock, and run what is due."""
         self.pass_time(seconds)
         self.step()
 
@@ -45,7 +45,7 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         return asyncio.all_tasks(self)
 
     def end(self):
-        """Close the loop; nothing may be left running, or have gone wrong unseen."""
+        """Close the loop; fails if a task is left, or an exception was not handled."""
         left = self.tasks()
         for task in left:
             task.cancel()
@@ -64,6 +64,6 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         await asyncio.sleep(0)
         while self._ready:  # noqa: ASYNC110 - what is watched knows no events
             await asyncio.sleep(0)
-        # Who waits for something that only a later step brings would wait for ever.
+        # A task that needs a later step would never end.
         assert all(task.done() for task in tasks)
         return [task.result() for task in tasks]

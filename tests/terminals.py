@@ -1,4 +1,4 @@
-"""Programs on a pseudo-terminal, as on the one that a person sits at."""
+"""Programs on a pseudo-terminal."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ ERASED = "\033[K"
 
 
 class Terminal:
-    """A terminal with a program on it; `output` is what was written to it so far."""
+    """A terminal that runs a program; `output` has everything written so far."""
 
     def __init__(self, descriptor: int, process: subprocess.Popen[bytes]) -> None:
         self.output = ""
@@ -24,7 +24,7 @@ class Terminal:
         self._descriptor = descriptor
 
     def until(self, pattern: str) -> str:
-        """Return what `pattern` finds in the output, once it is there."""
+        """Return the first match of `pattern` in the output, once it is there."""
         while not (found := re.search(pattern, self.output)):
             if not self._read():
                 raise AssertionError(f"it ended without {pattern}: {self.output!r}")
@@ -35,14 +35,14 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     def end(self) -> int:
-        """Return the status that the program ends with."""
+        """Wait for the program to end; return its exit status."""
         while self._read():
             pass
         return self.process.wait()
 
     @property
     def screen(self) -> list[str]:
-        """The lines that one sees, without colors; the last is where the prompt goes."""
+        """The visible lines, without colors; the last one has the cursor."""
         lines = []
         for line in re.sub(r"\033\[[0-9;]*m", "", self.output).split("\n"):
             seen = ""
@@ -55,7 +55,7 @@ class Terminal:
     def _read(self) -> bool:
         try:
             read = os.read(self._descriptor, 65536)
-        except OSError:  # Nobody has it open.
+        except OSError:  # The program has closed it.
             return False
         self.output += read.decode(errors="replace")
         return bool(read)
@@ -63,7 +63,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def on_terminal(command: Sequence[str], columns=120, **environment):
-    """Run a program on a terminal of its own, of a certain width."""
+    """Run a program on a terminal of its own with that many columns."""
     descriptor, its_end = pty.openpty()
     size = struct.pack("4H", 24, columns, 0, 0)
     fcntl.ioctl(its_end, termios.TIOCSWINSZ, size)

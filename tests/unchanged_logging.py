@@ -1,4 +1,4 @@
-"""Logging as it was before: else all later tests log as one of them does."""
+"""Restores logging, so that later tests are not affected."""
 
 import contextlib
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def unchanged_logging() -> Iterator[None]:
-    """Log as before at the end of the block."""
+    """Restore the root logger's handlers and level at the end of the block."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     try:

@@ -1,4 +1,4 @@
-"""A web configuration with its certificates, and an exporter that has it."""
+"""A web configuration with its certificates, and an exporter that uses it."""
 
 import contextlib
 import ssl

@@ -10,26 +10,26 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Webhook:
-    """What Alertmanager sent: for each alert, the last it said of it."""
+    """The notifications from Alertmanager, by alert and project."""
 
     alerts: dict = field(default_factory=dict)
 
     def take(self, body):
-        """Take a notification."""
+        """Record a notification."""
         for alert in json.loads(body)["alerts"]:
             labels = alert["labels"]
             key = (labels["alertname"], labels.get("project"))
             self.alerts.setdefault(key, []).append(alert)
 
     def firing(self, name, project=None):
-        """Return the alert if it fires."""
-        told = self.alerts.get((name, project), [])
-        return told[-1] if told and told[-1]["status"] == "firing" else None
+        """Return the alert if it is firing."""
+        alerts = self.alerts.get((name, project), [])
+        return alerts[-1] if alerts and alerts[-1]["status"] == "firing" else None
 
     def resolved(self, name, project=None):
-        """Return the alert if it has fired and does not any more."""
-        told = self.alerts.get((name, project), [])
-        return told[-1] if told and told[-1]["status"] == "resolved" else None
+        """Return the alert if it is resolved."""
+        alerts = self.alerts.get((name, project), [])
+        return alerts[-1] if alerts and alerts[-1]["status"] == "resolved" else None
 
 
 @contextlib.contextmanager
@@ -38,16 +38,16 @@ def a_webhook():
     webhook = Webhook()
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        """Takes what is posted."""
+        """Receives notifications."""
 
         def do_POST(self):
-            """Take a notification."""
+            """Record a notification."""
             webhook.take(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_):
-            """Say nothing."""
+            """Log nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""What happens to each alert, minute by minute: promtool runs these cases."""
+"""Cases of each alert, minute by minute, which promtool runs."""
 
 from . import api_versions, exporter, jobs, pools, products, scrape_timeouts, teams
 from .case import INFO, SCRAPED, Case

@@ -1,4 +1,4 @@
-"""A case of an alert, and the series that cases are made of."""
+"""A case of an alert, and the series that cases consist of."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ ERRORS = f'modelarts_collection_errors_total{{{P}, reason="timeout"}}'
 TIMEOUT = f"modelarts_exporter_scrape_timeout_seconds{{{E}}}"
 
 SCRAPE = f"up{{{E}}}"
-# Of every case that does not say otherwise.
+# For each case that does not say otherwise.
 SCRAPED = {SCRAPE: "1x900"}
 
 
 def info(label: str) -> str:
-    """Return the series of what is known of the project, with a configured label."""
+    """Return the info series of the project, with a configured label."""
     return f'modelarts_project_info{{{E}, project="a", cloud="otc", {label}}}'
 
 
@@ -42,8 +42,8 @@ class Case:
     """
     What happens minute by minute, and how many alerts fire at which minute.
 
-    In each series `1x5` is 1 and five times more, `_` is a scrape without it, and `stale`
-    is what Prometheus notes when a series has gone.
+    In each series `1x5` is 1 and five more times 1, `_` is a scrape without it, and
+    `stale` is Prometheus's marker for a series that has ended.
     """
 
     name: str

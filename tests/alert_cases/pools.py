@@ -14,7 +14,7 @@ GPU = 'accelerator="nvidia.com/gpu"'
 
 
 def info(of_type="physical", billing="pay_per_use"):
-    """Return the series that has a pool's name."""
+    """Return the info series of a pool, which has its name."""
     known = f'pool_name="shared", type="{of_type}", billing="{billing}", parent=""'
     return f"modelarts_pool_info{{{POOL}, {known}}}"
 

@@ -38,7 +38,7 @@ LONG_AGO = -15 * 86_400
 
 
 def simple(alert, series, kind, wait):
-    """Return the cases of an alert that fires `wait` minutes after a number is there."""
+    """Return the cases of an alert that fires `wait` minutes after a number appears."""
     up, late = UP[kind], wait + 10
     return [
         Case(
@@ -155,7 +155,7 @@ CASES += [
         "fires and resolves",
         "ModelArtsMaintenanceHitsRunningJobs",
         {NEXT: "90000x120", NODES: "3x100 stale"},
-        # It begins at 25 hours, and is a day ahead after one.
+        # At first it begins in 25 hours; after one hour, it is a day ahead.
         {60: 0, 78: 1, 110: 0},
     ),
     Case(

@@ -4,7 +4,8 @@ from .case import DURATION, TIMEOUT, Case, v2
 
 
 ANOTHER_EXPORTER = TIMEOUT.replace("e:10198", "other:10198")
-# A target for each project, with the configured labels, and one for the exporter's own.
+# A target for each project, with the configured labels, and one for the exporter
+# itself.
 A_PROJECTS_OWN = DURATION.replace(
     'job="modelarts", instance="e:10198"',
     'job="modelarts-projects", instance="a", team="speech"',

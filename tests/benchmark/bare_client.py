@@ -1,8 +1,8 @@
 """
-What a scrape costs at the least: aiohttp, msgspec, and a count of the same answers.
+The least that a scrape can cost: aiohttp, msgspec, and counts of the same answers.
 
-It asks for all pages at once, as the exporter does, and checks nothing. Each line on
-stdin makes it scrape once, and print the seconds that it took.
+It requests all pages at once, as the exporter does, and checks nothing. For each line
+on stdin, it scrapes once, and prints the seconds that it took.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNFINISHED = {1, 2, 4, 7, 8, 9, 15, 18, 19, 20}
 
 
 class Job(msgspec.Struct, gc=False):
-    """What is counted of a job."""
+    """The fields of a job that are counted."""
 
     status: int
     create_time: int
@@ -51,7 +51,7 @@ class Counts:
         self.oldest: dict[int, int] = {}
 
     def add(self, jobs: list[Job]) -> None:
-        """Count by status, duration and creation time."""
+        """Count jobs by status, duration and creation time."""
         for job in jobs:
             status, duration = job.status, job.duration
             self.statuses[status] += 1
@@ -95,7 +95,7 @@ class Scrape:
 
 
 async def run(url: str, projects: int, pages: dict[str, int], at_once: int) -> None:
-    """Scrape whenever a line says so."""
+    """Scrape for each line on stdin."""
     ids = [f"{number:032x}" for number in range(1, projects + 1)]
     tokens = {one: log_in(url, one) for one in ids}
     connector = aiohttp.TCPConnector(limit=0)

@@ -1,4 +1,4 @@
-"""The simulated cloud as a process of its own, with as many jobs as a workload wants."""
+"""The simulated cloud as a process, with the jobs of a workload."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def build(
     *,
     shared: bool = False,
 ) -> SimulatedCloud:
-    """Return a cloud whose jobs have ended but for a few."""
+    """Return a cloud in which nearly all jobs have finished."""
     clock = ManualClock(time.time())
     built: dict[Kind, Jobs] = {}
 
@@ -67,7 +67,7 @@ def jobs(
 
 
 def warm_up(cloud: SimulatedCloud) -> None:
-    """List everything once, so that no scrape pays for writing the rows of old jobs."""
+    """List everything once, so that no scrape waits for the rows of old jobs."""
     for kind in Kind:
         lists = {id(one.jobs(kind)): one.jobs(kind) for one in cloud.projects}
         for listed in lists.values():

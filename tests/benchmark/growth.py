@@ -1,8 +1,8 @@
 """
-What a project costs, the more of them there are: as much, or else something grows.
+What a project costs, by the number of projects: it should stay the same.
 
-The simulated cloud answers each request after 50 ms. Every fleet is scraped at once: by a
-new exporter, cold, and then again, warm. A second table has the first scrape of 100
+The simulated cloud answers each request after 50 ms. Every fleet is scraped at once: by
+a new exporter, cold, and then again, warm. A second table has the first scrape of 100
 projects whose logins take 200 ms.
 """
 
@@ -43,7 +43,7 @@ FLEETS = (
 
 @dataclass(frozen=True)
 class Scrape:
-    """What one scrape took and answered."""
+    """The cost and the result of a scrape."""
 
     seconds: float
     cpu: float
@@ -64,7 +64,7 @@ def scrape(url: str, pid: int) -> Scrape:
 
 
 def row(fleet: Fleet, runs: int) -> str:
-    """Return the table's row of a fleet."""
+    """Return a fleet's row of the table."""
     with (
         processes.cloud(fleet.projects, fleet.jobs, 0, "--shared") as (cloud, _),
         tempfile.TemporaryDirectory() as folder,
@@ -86,7 +86,7 @@ def row(fleet: Fleet, runs: int) -> str:
 
 
 def first_scrapes(projects: int, runs: int) -> str:
-    """Return a table's row of first scrapes, each by a new exporter, with slow logins."""
+    """Return a row of first scrapes, each by a new exporter, with slow logins."""
     seconds, cpu, failed = [], [], 0
     with (
         processes.prepared_cloud(projects, 50, 20, "--login-latency", "0.2") as (

@@ -1,9 +1,9 @@
 """
-A cloud whose pages of old jobs are written before the first request.
+A cloud whose pages of old jobs are prepared before the first request.
 
 The simulated cloud takes longer to answer than a scrape takes to read; this one leaves
-the processor to what is measured. It has v1's listings, logins and the list of projects,
-and nothing else.
+the CPU to what is measured. It has v1's listings, logins and the list of projects, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ FINISHED = (10, 10, 10, 10, 10, 10, 11, 12, *NEVER_STARTED, 14)
 
 @dataclass
 class Listing:
-    """One project's jobs of a kind: pages without the last jobs, which run."""
+    """One project's jobs of a kind: pages without the running jobs, which come last."""
 
     pages: list[bytes]
     running: list[dict[str, object]]
     total: int
 
     def body(self, number: int) -> bytes:
-        """Return a page; what runs has run as long as it has by now."""
+        """Return a page, with the current durations of running jobs."""
         envelope = {
             "is_success": True,
             "job_total_count": self.total,
@@ -55,11 +55,11 @@ class Listing:
         if number == len(self.pages):
             now = round(time.time() * 1000)
             rows += [
-                _written({**job, "duration": now - job["create_time"]})
+                _encoded({**job, "duration": now - job["create_time"]})
                 for job in self.running
             ]
         listed = b",".join(filter(None, rows))
-        return _written(envelope)[:-1] + b',"jobs":[' + listed + b"]}"
+        return _encoded(envelope)[:-1] + b',"jobs":[' + listed + b"]}"
 
 
 def prepared(kind: str, number: int, seed: int) -> Listing:
@@ -85,13 +85,13 @@ def prepared(kind: str, number: int, seed: int) -> Listing:
         if job["status"] not in NEVER_STARTED:
             job["duration"] = round(random_numbers.lognormvariate(15.0, 1.8))
     pages = [
-        b",".join(map(_written, jobs[start : min(start + PAGE, number - running)]))
+        b",".join(map(_encoded, jobs[start : min(start + PAGE, number - running)]))
         for start in range(0, max(1, number), PAGE)
     ]
     return Listing(pages, jobs[number - running :], number)
 
 
-class Cloud(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection."""
 
     def __init__(
@@ -103,11 +103,11 @@ class Cloud(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Remember where to answer."""
+        """Keep the transport for the answers."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer a request when it is complete, after a while."""
+        """Answer a request when it is complete, after the latency."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         if not end:
@@ -137,12 +137,12 @@ class Cloud(asyncio.Protocol):
 
     def _token(self) -> tuple[bytes, bytes]:
         body = {"token": {"expires_at": "2100-01-01T00:00:00.000000Z"}}
-        return b"201 Created\r\nX-Subject-Token: " + b"t" * 2000, _written(body)
+        return b"201 Created\r\nX-Subject-Token: " + b"t" * 2000, _encoded(body)
 
     def _projects(self) -> tuple[bytes, bytes]:
         ids = sorted({project_id for project_id, _ in self._listings})
         projects = [{"id": one, "name": f"eu-de_{one}", "enabled": True} for one in ids]
-        return b"200 OK", _written({"projects": projects})
+        return b"200 OK", _encoded({"projects": projects})
 
     def _page(self, target: str) -> tuple[bytes, bytes]:
         url = urlsplit(target)
@@ -158,14 +158,14 @@ async def serve(
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Cloud(listings, latency, login), sock=listener
+        lambda: Connection(listings, latency, login), sock=listener
     )
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     async with server:
         await server.serve_forever()
 
 
-def _written(content: dict[str, object]) -> bytes:
+def _encoded(content: dict[str, object]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: the cloud, the exporter, and what they use."""
+"""The processes of a benchmark, cloud and exporter, and their resource use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ projects:
 
 @contextlib.contextmanager
 def process(*arguments: str, output: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python program until the end of the block."""
+    """Run a Python program within a `with` block."""
     other = "stderr" if output == "stdout" else "stdout"
     with subprocess.Popen(
         [sys.executable, *arguments],
@@ -69,7 +69,7 @@ def prepared_cloud(
 def bare_client(
     url: str, projects: int, pages: tuple[int, int], at_once: int
 ) -> Iterator[tuple[Callable[[], float], int]]:
-    """Run the bare client; yields what makes it scrape, and its process ID."""
+    """Run the bare client; yields a function that scrapes, and its process ID."""
     numbers = [str(number) for number in (projects, *pages)]
     program = str(HERE / "bare_client.py")
     flags = ["--at-once", str(at_once)]
@@ -111,26 +111,26 @@ def exporter(
     with process(*arguments, output="stderr") as running:
         for line in running.stderr:
             if found := re.search(r"msg=listening url=(\S+)", line):
-                # A pipe that nobody reads would stop the exporter at some log line.
+                # An unread pipe would block the exporter once it is full.
                 threading.Thread(target=running.stderr.read, daemon=True).start()
                 yield found[1], running.pid
                 return
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    # What clock_getcpuclockid(3) returns; /proc counts in steps of 10 ms.
+    """Return the CPU time that a process has used."""
+    # As clock_getcpuclockid(3) computes it; /proc counts in steps of 10 ms.
     return time.clock_gettime((~pid << 3) | 2)
 
 
 def peak_memory(pid: int) -> float:
-    """Return the most memory that a process has held, in MB."""
+    """Return the peak memory of a process, in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def machine() -> str:
-    """Return what this machine is."""
+    """Return a description of this machine."""
     text = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.+)", text)
     name = model[1] if model else "unknown processor"

@@ -1,9 +1,9 @@
 """
-Times scrapes of the exporter beside a bare client, a plain script and a threaded one.
+Compares scrapes of the exporter with a bare client, a simple script and a threaded one.
 
 The cloud answers each request after 50 ms, in a process of its own. All run in the same
-session on the same cloud. The exporter and the bare client, which does no more than has
-to be done, take turns: processor times are comparable only under the same load.
+session on the same cloud. The exporter and the bare client, which does only what is
+necessary, take turns: CPU times are comparable only under the same load.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class Workload:
 
     @property
     def floor(self) -> float:
-        """Seconds that the round trips alone take, with all 32 slots always full."""
+        """Seconds that the round trips alone take, with all 32 slots always in use."""
         return math.ceil(self.requests / CONCURRENCY) * LATENCY
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one contestant took."""
+    """The result of one program."""
 
     who: str
     cold: float
@@ -91,8 +91,8 @@ def timed(url: str) -> tuple[float, str]:
     return seconds, answer.text
 
 
-def asked(text: str) -> int:
-    """Return how many listing requests an exporter has made."""
+def requests_sent(text: str) -> int:
+    """Return how many listing requests an exporter has sent."""
     found = re.findall(
         r'^modelarts_exporter_api_requests_total\{api="\w+_(?:jobs|job_searches)".* (\S+)$',
         text,
@@ -104,7 +104,7 @@ def asked(text: str) -> int:
 def run_exporter(
     url: str, workload: Workload, runs: int, concurrency: int = CONCURRENCY
 ) -> list[Row]:
-    """Time the exporter and the bare client in turns."""
+    """Measure the exporter and the bare client in turns."""
     with (
         tempfile.TemporaryDirectory() as folder,
         processes.exporter(Path(folder), url, workload.projects, concurrency) as (
@@ -135,7 +135,7 @@ def run_exporter(
             f"exporter, {concurrency} at once",
             cold,
             *map(statistics.median, zip(*scrapes, strict=True)),
-            (asked(last) - asked(first)) // (runs + 2),
+            (requests_sent(last) - requests_sent(first)) // (runs + 2),
             memory,
             ratio,
         ),
@@ -151,14 +151,14 @@ def run_exporter(
 
 
 def measured(pid: int, scrape: Callable[[], float]) -> tuple[float, float]:
-    """Return the seconds of a scrape, and the processor time of its process."""
+    """Return the seconds of a scrape, and the CPU time of its process."""
     before = processes.cpu_seconds(pid)
     seconds = scrape()
     return seconds, processes.cpu_seconds(pid) - before
 
 
 def run_script(url: str, workload: Workload, threads: int, runs: int) -> Row:
-    """Time a script with that many threads."""
+    """Measure a script with that many threads."""
     script = processes.HERE / "script.py"
     arguments = [url, workload.projects, "--threads", threads, "--runs", runs]
     result = subprocess.run(
@@ -194,7 +194,7 @@ def print_rows(workload: Workload, rows: list[Row]) -> None:
 
 
 def compare(workload: Workload, runs: int, *, sequential: bool) -> None:
-    """Time all contestants on a workload."""
+    """Measure all programs on a workload."""
     sizes = (workload.projects, workload.training, workload.visualization)
     with processes.prepared_cloud(*sizes) as (url, _):
         rows = run_exporter(url, workload, runs)
@@ -221,9 +221,9 @@ def memory(jobs: int) -> float:
 
 def history(jobs: int, training_api: str) -> tuple[int, float, float]:
     """
-    Return what a scrape costs with that many training jobs, 60 of which run.
+    Return the cost of a scrape with that many training jobs, 60 of which run.
 
-    These are its requests (the empty list of visualization jobs is one), its seconds
+    That is the requests (one is for the empty list of visualization jobs), the seconds,
     and the exporter's peak memory in MB.
     """
     flags = ("--training-api", training_api, "--unfinished", "60")
@@ -235,14 +235,14 @@ def history(jobs: int, training_api: str) -> tuple[int, float, float]:
             pid,
         ),
     ):
-        # The cloud sorts its jobs at the first.
-        before = asked([timed(metrics) for _ in range(2)][-1][1])
+        # The cloud sorts its jobs at the first request.
+        before = requests_sent([timed(metrics) for _ in range(2)][-1][1])
         seconds, text = timed(metrics)
-        return asked(text) - before, seconds, processes.peak_memory(pid)
+        return requests_sent(text) - before, seconds, processes.peak_memory(pid)
 
 
 def print_history() -> None:
-    """Print what a scrape costs with ever more jobs."""
+    """Print the cost of a scrape with more and more jobs."""
     print("\n| jobs | API | requests | warm s | peak MB |")
     print("| --: | --- | --: | --: | --: |")
     for training_api in ("v1", "v2"):

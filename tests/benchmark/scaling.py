@@ -1,5 +1,5 @@
 """
-One exporter for a thousand projects of ten thousand jobs: at once, and one by one.
+One exporter for a thousand projects of ten thousand jobs: all at once, or one by one.
 
 The simulated cloud answers each request after 50 ms. First everything is scraped at
 once, then every project by itself, spread evenly over a scrape interval, as Prometheus
@@ -39,7 +39,7 @@ async def at_once(url: str) -> tuple[list[float], int, int]:
 async def one_by_one(
     url: str, projects: int, interval: float
 ) -> tuple[list[float], int, int]:
-    """Scrape each project once in an interval; return seconds, failed ones and bytes."""
+    """Scrape each project once per interval; return seconds, failures and bytes."""
     base = url.removesuffix("/metrics")
     taken: list[float] = []
     failed = size = 0

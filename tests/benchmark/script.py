@@ -1,4 +1,4 @@
-"""What one would write in an afternoon: requests, page after page, or in threads."""
+"""A simple script for comparison: requests, page after page, or in threads."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def collect(url: str, project_id: str, token: str, kind: str) -> int:
 
 
 def main() -> None:
-    """Scrape as often as asked for, and print what that took."""
+    """Scrape as often as requested, and print the durations."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("projects", type=int)

@@ -1,4 +1,4 @@
-"""Small changes of a module's source, each of which a test should notice."""
+"""Small changes to a module's source, each of which a test should detect."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Mutant:
 
     @property
     def removed(self) -> str:
-        """The lines that it lacks, without indentation."""
+        """The lines that are removed, without indentation."""
         return self._changed("- ")
 
     @property
     def added(self) -> str:
-        """The lines that it has instead."""
+        """The lines that are added, without indentation."""
         return self._changed("+ ")
 
     @property
@@ -65,7 +65,7 @@ def mutants(module: str, source: str) -> list[Mutant]:
 
 def _mutable(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     for child in node.children:
-        # What only the type checker or the reader sees is no test's business.
+        # What only the type checker or the reader sees cannot fail a test.
         if not isinstance(child, (cst.Annotation, cst.Decorator, cst.ImportFrom)):
             yield child
             yield from _mutable(child)
@@ -88,13 +88,13 @@ def _nothing_returned(node: cst.Return) -> Iterable[cst.CSTNode]:
 
 
 def _assigned(node: cst.Assign) -> Iterable[cst.CSTNode]:
-    # Instead of False, None says the same; True is another mutation.
+    # Where False is assigned, None means the same; True is another mutation.
     if not matchers.matches(node.value, matchers.Name("True") | matchers.Name("False")):
         yield from mutators.operator_assignment(node)
 
 
-# mutmut's own that change texts or drop arguments are left out: the first say little
-# where texts are for people, the second nearly always end as a TypeError.
+# mutmut's own mutations that change texts or drop arguments are left out: the first
+# matter little where texts are for people, the second nearly always end in a TypeError.
 _OPERATORS = [
     (cst.BaseNumber, mutators.operator_number),
     (cst.Name, mutators.operator_name),

@@ -1,8 +1,8 @@
 """
-Tries whether the tests notice changes of the core modules: `make mutants`.
+Tests whether the tests detect changes to the core modules: `make mutants`.
 
-mutmut has the mutations. It does not run them here: it leaves decorated functions out,
-knows neither samples nor reasons for survivors, and forks a process with event loops.
+The mutations are mutmut's, but it does not run them: it leaves decorated functions out,
+has neither samples nor reasons for survivors, and forks a process with event loops.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WANTED = 0.9
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of the project, whose tests one process runs at a time."""
+    """A copy of the project, in which one process runs tests at a time."""
 
     folder: Path
 
@@ -67,11 +67,12 @@ class Copy:
                 return True
 
     def survives(self, mutant: Mutant, limits: list[float]) -> bool:
-        """Return whether no test notices `mutant`: the quick ones first, then all."""
+        """Return whether no test detects `mutant`; the quick tests run first."""
         path = self.folder / "exporter" / f"{mutant.module}.py"
         files = CORE["tests"][mutant.module]
         path.write_text(mutant.mutated)
-        # Compiled files are recognized by the size and the second of their source.
+        # Compiled files are recognized by the size and modification time of their
+        # source.
         second = next(_SECONDS)
         os.utime(path, (second, second))
         try:
@@ -122,7 +123,7 @@ def _try(module: str, copies: list[Copy], options) -> tuple[int, int]:
 
 
 def _limit(module: str, copy: Copy, options: list[str]) -> float:
-    """Return how many seconds the tests of a mutant may take."""
+    """Return the timeout for the tests of a mutant, in seconds."""
     started = time.monotonic()
     if copy.fails(CORE["tests"][module], None, options):
         sys.exit(f"{module}: its tests fail as it is")

@@ -33,7 +33,7 @@ _BUNDLING: Final = (
     "--format=iife",
     "--define:process.env.NODE_ENV='production'",
     "--define:global=window",
-    # An editor of queries, which no panel has.
+    # Grafana's query editor, which no panel has.
     "--external:monaco-editor",
     f"--alias:react-custom-scrollbars-2={FOLDER}/scrollbars.js",
     "--loader:.svg=dataurl",
@@ -43,7 +43,7 @@ _PAGE: Final = "http://grafana.invalid/"
 
 
 def bundle() -> None:
-    """Make one file of the panels and Grafana's components; `npm ci` was before."""
+    """Bundle the panels and Grafana's components in one file, after `npm ci`."""
     made_of = (*FOLDER.glob("*.js*"), _MODULES / ".package-lock.json")
     newest = max(file.stat().st_mtime for file in made_of)
     if BUNDLE.exists() and BUNDLE.stat().st_mtime > newest:
@@ -54,7 +54,7 @@ def bundle() -> None:
 
 @asynccontextmanager
 async def drawing(width: int, scale: float = 1.0) -> AsyncIterator[Page]:
-    """Yield a page that draws with `draw`; `scale` is that of a screen's pixels."""
+    """Yield a page that draws dashboards; `scale` is the device's pixel ratio."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
@@ -72,7 +72,7 @@ async def drawing(width: int, scale: float = 1.0) -> AsyncIterator[Page]:
 
 
 async def draw(page: Page, panels: list[dict], start: float, end: float) -> None:
-    """Draw a dashboard in place of what the page showed."""
+    """Draw a dashboard, instead of the previous one."""
     width = page.viewport_size["width"] - _MARGIN
     board = {"panels": panels, "from": start, "to": end, "width": width}
     await page.evaluate("board => draw(JSON.parse(board))", json.dumps(board))
@@ -85,8 +85,8 @@ async def top_of_row(page: Page, title: str) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A drawn panel: what it is (drawn, empty, failed or undrawable) and what it says."""
+class DrawnPanel:
+    """A drawn panel: its state (drawn, empty, failed or undrawable) and its text."""
 
     number: int
     state: str
@@ -95,13 +95,13 @@ class Seen:
     """Of a table: its titles, and then its cells."""
 
 
-async def seen(page: Page) -> list[Seen]:
+async def drawn_panels(page: Page) -> list[DrawnPanel]:
     """Return what the drawn panels show."""
-    return [Seen(**one) for one in await page.evaluate("() => panels()")]
+    return [DrawnPanel(**one) for one in await page.evaluate("() => panels()")]
 
 
 async def _answer(route: Route) -> None:
-    """Answer a request: for an icon, a font, or the empty page; nothing leaves here."""
+    """Answer a request for an icon, a font or the empty page, without a network."""
     path = route.request.url.removeprefix(_PAGE).partition("?")[0]
     file = _FONTS.get(path) or (_GRAFANA / path).resolve()
     if path and file.is_relative_to(_MODULES) and file.is_file():

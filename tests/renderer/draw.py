@@ -1,7 +1,7 @@
 """
-Draws pictures of the dashboards, as Grafana's own components show an hour of the demo.
+Draws pictures of the dashboards, as Grafana shows an hour of the demo.
 
-With --prometheus, they show a live one instead, all that is in it.
+With --prometheus, they show everything in a live Prometheus instead.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def draw(url: str, view: grafana.View, folder: Path, *, is_demo: bool) -> 
 
 @contextmanager
 def _demo(minutes: float) -> Iterator[tuple[str, float]]:
-    """Run a Prometheus that has scraped the demo; yields its URL and its last moment."""
+    """Run a Prometheus that has scraped the demo; yields its URL and its last time."""
 
     async def history() -> list:
         end = time.time()

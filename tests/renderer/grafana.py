@@ -1,4 +1,4 @@
-"""Asks Prometheus what Grafana asks it for a dashboard: variables, steps, windows of rates."""
+"""Sends the queries of a dashboard as Grafana does: variables, steps, rate windows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEFAULT_SCRAPE_INTERVAL: Final = "15s"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How somebody looks at a dashboard: from when to when, how wide, with what chosen."""
+    """The view of a dashboard: time range, width, and values of variables."""
 
     start: float
     end: float
@@ -31,20 +31,20 @@ class View:
 
 
 class PrometheusClient:
-    """Asks a Prometheus, many queries at a time."""
+    """Sends queries to a Prometheus, up to eight at a time."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self._slots = asyncio.Semaphore(8)
 
     async def ask(self, path: str, **parameters: str | float) -> dict:
-        """Return what is under `data`, or `error`: what Prometheus said."""
+        """Return the answer, with `data` or Prometheus's `error`."""
         async with self._slots:
             answer = await self._client.post(f"/api/v1/{path}", data=parameters)
         return answer.json()
 
     async def values(self, selector: str, label: str, view: View) -> list[str]:
-        """Return a label's values in series of the time that is looked at."""
+        """Return a label's values in series within the view's time range."""
         times = {"start": view.start, "end": view.end}
         answer = await self.ask("series", **{"match[]": selector}, **times)
         return sorted({one[label] for one in answer["data"] if one.get(label)})
@@ -56,7 +56,7 @@ async def answers(board: dict, view: View, prometheus: PrometheusClient) -> list
     panels = [
         {
             "panel": _titled(panel, values),
-            "answers": _asked(panel, view, values, prometheus),
+            "answers": _queries(panel, view, values, prometheus),
         }
         for panel in board["panels"]
     ]
@@ -66,7 +66,7 @@ async def answers(board: dict, view: View, prometheus: PrometheusClient) -> list
 async def _variables(
     board: dict, view: View, prometheus: PrometheusClient
 ) -> dict[str, list[str]]:
-    """Return the values of each variable; that of All is one, if it has its own."""
+    """Return the values of each variable; All may have a value of its own."""
     values: dict[str, list[str]] = {}
     for variable in board["templating"]["list"]:
         if variable["type"] != "query":
@@ -93,7 +93,7 @@ def _titled(panel: dict, values: Mapping[str, Sequence[str]]) -> dict:
     return {**panel, "title": _with_variables(panel["title"], values)}
 
 
-def _asked(
+def _queries(
     panel: dict,
     view: View,
     values: Mapping[str, Sequence[str]],
@@ -130,17 +130,17 @@ async def _answer(
         answer = await prometheus.ask(
             "query_range", query=query, start=start, end=end, step=interval
         )
-    asked = {"target": target, "step": interval, "query": query}
+    query_details = {"target": target, "step": interval, "query": query}
     if answer["status"] != "success":
-        return {**asked, "series": [], "error": f"{answer['error']}: {query}"}
+        return {**query_details, "series": [], "error": f"{answer['error']}: {query}"}
     series = answer["data"]["result"]
     for one in series:
         one["name"] = _legend(target["legendFormat"], one["metric"])
-    return {**asked, "series": series}
+    return {**query_details, "series": series}
 
 
 def step_of(panel: dict, target: dict, view: View) -> float:
-    """Return seconds between points: those of the range that fit, not below the minimum."""
+    """Return the seconds between points, which is at least the minimum."""
     points = panel.get("maxDataPoints") or view.width * panel["gridPos"]["w"] / 24
     wanted = (view.end - view.start) / points
     nice = next((step for step in _NICE_STEPS if step >= wanted), _NICE_STEPS[-1])
@@ -149,12 +149,12 @@ def step_of(panel: dict, target: dict, view: View) -> float:
 
 
 def seconds(duration: str) -> float:
-    """Return how many seconds `15s` or `1m` is."""
+    """Return the seconds of a duration such as `15s` or `1m`."""
     return float(duration[:-1]) * _UNITS[duration[-1]]
 
 
 def _with_variables(text: str, values: Mapping[str, Sequence[str]]) -> str:
-    """Return a query with its variables' values, several of them as a regular expression."""
+    """Return a query with variables replaced; several values become a regex."""
 
     def value(found: re.Match[str]) -> str:
         several = values[found[1] or found[2]]

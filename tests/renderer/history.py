@@ -1,7 +1,7 @@
 """
-An hour of the demo's metrics within seconds: the clock is advanced by hand.
+An hour of the demo's metrics within seconds, on a clock that is advanced by hand.
 
-What goes wrong in it is chosen so that every panel has something to show.
+Its faults are chosen so that every panel has something to show.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STEP: Final = 15.0
 _TIMEOUT: Final = 10.0
 _TEXT: Final = ResponseFormat(Format.TEXT, zipped=False)
 _THROTTLED: Final = Fault(effect=Effect.STATUS, status=429, times=2)
-_REFUSED: Final = Fault(
+_DENIED: Final = Fault(
     effect=Effect.STATUS, status=403, code="ModelArts.0103", api="training_jobs"
 )
 _NOT_OFFERED: Final = Fault(
@@ -47,7 +47,7 @@ _NOT_OFFERED: Final = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What the exporter answered, when, and how long that took."""
+    """The exporter's answer, with its time and duration."""
 
     moment: float
     seconds: float
@@ -55,13 +55,13 @@ class Scrape:
     """Compressed, or the process would seem to need more and more memory."""
 
     def samples(self) -> list[str]:
-        """Return the lines that are no comments."""
+        """Return the lines that are not comments."""
         lines = zlib.decompress(self.body).decode().splitlines()
         return [line for line in lines if not line.startswith("#")]
 
 
 async def scrapes(start: float, end: float) -> AsyncIterator[Scrape]:
-    """Yield scrapes of the demo between two moments."""
+    """Yield scrapes of the demo between two points in time."""
     clock = ManualClock(start)
     cloud = demo_cloud(clock)
     projects = {project.name: project for project in cloud.projects}
@@ -81,7 +81,7 @@ async def scrapes(start: float, end: float) -> AsyncIterator[Scrape]:
 
 
 def _configuration(cloud: SimulatedCloud, url: str) -> Configuration:
-    """Return the demo's, with tokens alone: signatures are of the real time."""
+    """Return the demo's configuration, with tokens only: signatures need real time."""
     demo = demo_configuration(cloud, url)
     by_password = demo.clouds[0]
     projects = tuple(replace(project, cloud=by_password) for project in demo.projects)
@@ -89,7 +89,7 @@ def _configuration(cloud: SimulatedCloud, url: str) -> Configuration:
 
 
 def _grow(project: SimulatedProject) -> None:
-    """Let nobody delete jobs any more, so that the quota will be used up."""
+    """Stop the deletion of jobs, so that the quota will be used up."""
     if (stream := project.training.stream) is not None:
         project.training.stream = replace(stream, keep=None)
 
@@ -103,13 +103,13 @@ def _announce_maintenance(project: SimulatedProject, end: float) -> None:
 def _set_faults(
     cloud: SimulatedCloud, projects: dict[str, SimulatedProject], share: float
 ) -> None:
-    """Throttle a project for a while, and refuse another in the last quarter."""
+    """Throttle a project for a while, and deny another in the last quarter."""
     cloud.faults.clear()
     faults = {"sandbox": _NOT_OFFERED}
     if 0.4 < share < 0.5:
         faults["vision"] = _THROTTLED
     if share > 0.75:
-        faults["ranking"] = _REFUSED
+        faults["ranking"] = _DENIED
     for name, fault in faults.items():
         cloud.faults.add(
             Fault(

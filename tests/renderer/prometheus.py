@@ -23,7 +23,7 @@ _READY_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A scraped exporter: how often, and for how many last seconds it has been dead."""
+    """A scraped exporter: its interval, and how many seconds it has been down."""
 
     interval: float = STEP
     dead: float = 0.0
@@ -34,7 +34,8 @@ def running(folder: Path, history: Sequence[Scrape], target: Target) -> Iterator
     """
     Run a Prometheus with a history as its past; yields its URL.
 
-    A series that was not scraped has no end in it: it ends when the next scrape is due.
+    A series that is missing from a scrape has no stale marker: it ends when the next
+    scrape is due.
     """
     _write_blocks(folder, _openmetrics(history, target))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -68,7 +69,7 @@ def _wait_until_ready(url: str) -> None:
 
 
 def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
-    """Yield what promtool reads: the history, another program, and alerts."""
+    """Yield OpenMetrics text for promtool: the history, another program, and alerts."""
     end = history[-1].moment
     since = end - max(target.dead, 900.0)
     labels = 'cluster="demo",job="modelarts",instance="exporter:10198"'
@@ -77,7 +78,7 @@ def _openmetrics(history: Sequence[Scrape], target: Target) -> Iterator[str]:
         moment = f"{scrape.moment:.3f}"
         is_alive = scrape.moment <= end - target.dead
         yield f"up{{{labels}}} {int(is_alive)} {moment}"
-        # What no panel may show.
+        # No panel may show these.
         yield f"up{{{node}}} 1 {moment}"
         yield f"process_resident_memory_bytes{{{node}}} 9e9 {moment}"
         samples = scrape.samples()
@@ -97,7 +98,7 @@ _DEAD: Final = 'alertname="ModelArtsExporterDown",severity="critical"'
 
 
 def _alerts(samples: Sequence[str]) -> Iterator[str]:
-    """Yield labels of alerts: rules are not evaluated in the past."""
+    """Yield labels of alerts, since rules are not evaluated in the past."""
     for line in samples:
         if line.startswith("modelarts_up{") and line.endswith(" 0.0"):
             own = re.findall(r'(?:project|kind)="[^"]*"', line)
