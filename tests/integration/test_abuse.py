@@ -1,4 +1,4 @@
-"""Greedy clients of a real exporter: what they cost it, and that it serves others."""
+"""Greedy clients of a real exporter: what they cost, and whether others are served."""
 
 import contextlib
 import resource
@@ -31,7 +31,7 @@ OWN_METRICS = b"GET /exporter-metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _many_connections():
-    """Let this process open as many as it may."""
+    """Let this process open as many files as it may."""
     raise_open_files_limit()
 
 
@@ -53,7 +53,7 @@ projects:
 
 @contextlib.contextmanager
 def connected(address, number):
-    """Open connections, one after the other, and close them at the end."""
+    """Open connections one after the other, and close them at the end."""
     host, port = address.split(":")
     with contextlib.ExitStack() as stack:
         yield [
@@ -70,13 +70,13 @@ def a_silent_cloud():
 
 
 def healthy(address, scheme="http", verify=True):
-    """Return whether a new client is told that the exporter is healthy."""
+    """Return whether a new client gets the answer that the exporter is healthy."""
     with httpx.Client(trust_env=False, verify=verify, timeout=20) as client:
         return client.get(f"{scheme}://{address}/-/healthy").status_code == 200
 
 
-def pour(sockets, data, most):
-    """Send `data` again and again, until all are blocked or had `most` bytes."""
+def send_repeatedly(sockets, data, most):
+    """Send `data` repeatedly, until all sockets block or have sent `most` bytes."""
     for one in sockets:
         one.setblocking(False)
     sent = dict.fromkeys(sockets, 0)
@@ -98,7 +98,7 @@ def pour(sockets, data, most):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_clients_that_pipeline_and_never_read(tmp_path, scheme):
-    """Requests wait for the client to read; the memory comes back when it leaves."""
+    """Requests wait until the client reads; the memory is freed when it disconnects."""
     flags = []
     if scheme == "https":
         files = Files(tmp_path)
@@ -111,17 +111,17 @@ def test_clients_that_pipeline_and_never_read(tmp_path, scheme):
         assert healthy(address, scheme, verify)
         before = memory_of(process)
         with connected(address, 40) as sockets:
-            talking = [
+            streams = [
                 one
                 if scheme == "http"
                 else verify.wrap_socket(one, server_hostname="127.0.0.1")
                 for one in sockets
             ]
-            pour(talking[:20], OWN_METRICS * 1500, 4 * MEGABYTE)
-            pour(talking[20:], HEALTH * 1500, 4 * MEGABYTE)
+            send_repeatedly(streams[:20], OWN_METRICS * 1500, 4 * MEGABYTE)
+            send_repeatedly(streams[20:], HEALTH * 1500, 4 * MEGABYTE)
             assert healthy(address, scheme, verify)
             assert memory_of(process, "VmHWM") - before < 100 * MEGABYTE
-            for one in talking:
+            for one in streams:
                 one.close()
         assert healthy(address, scheme, verify)
         wait_until(lambda: memory_of(process) - before < 60 * MEGABYTE)
@@ -129,7 +129,7 @@ def test_clients_that_pipeline_and_never_read(tmp_path, scheme):
 
 
 def test_pipelined_requests_are_all_answered(tmp_path):
-    """Whoever reads gets an answer to each request, in their order."""
+    """A client that reads gets an answer to each request, in order."""
     file = written(tmp_path)
     with (
         an_exporter_process(file, tmp_path / "log") as (_, address),
@@ -150,7 +150,7 @@ def test_pipelined_requests_are_all_answered(tmp_path):
 
 
 def test_silent_connections_to_a_tls_listener(tmp_path):
-    """Handshakes that do not come cost little, and a scraper still gets in."""
+    """Unfinished handshakes cost little, and a scraper is still served."""
     files = Files(tmp_path)
     flag = f"--web.config.file={files.write(TLS)}"
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -166,7 +166,7 @@ def test_silent_connections_to_a_tls_listener(tmp_path):
 
 
 def statuses_of(sockets, number):
-    """Return the statuses that the first `number` sockets to get one were told."""
+    """Return the statuses that the first `number` sockets with an answer got."""
     found = Counter()
     with selectors.DefaultSelector() as selector:
         for one in sockets:
@@ -184,7 +184,7 @@ def statuses_of(sockets, number):
     ("path", "limit"), [("/metrics", MOST_SCRAPES), ("/probe?project=a", MOST_PROBES)]
 )
 def test_scrapes_that_wait_for_a_hanging_project(tmp_path, path, limit):
-    """Beyond the limit they are told to come again; health is answered meanwhile."""
+    """Beyond the limit, scrapes get 503 and Retry-After; other paths still answer."""
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds"
     with (
         a_silent_cloud() as url,
@@ -197,10 +197,10 @@ def test_scrapes_that_wait_for_a_hanging_project(tmp_path, path, limit):
             assert statuses_of(sockets, 500 - limit) == {503: 500 - limit}
             for other in ("/-/healthy", "/-/ready", "/", "/exporter-metrics"):
                 assert client.get(f"http://{address}{other}").status_code == 200
-            refused = client.get(f"http://{address}{path}")
-            assert refused.status_code == 503
-            assert refused.headers["Retry-After"] == "5"
-        # They have left, and their places are free.
+            rejected = client.get(f"http://{address}{path}")
+            assert rejected.status_code == 503
+            assert rejected.headers["Retry-After"] == "5"
+        # They have disconnected, which makes room for others.
         short = {"X-Prometheus-Scrape-Timeout-Seconds": "1"}
         wait_until(
             lambda: (
@@ -210,7 +210,7 @@ def test_scrapes_that_wait_for_a_hanging_project(tmp_path, path, limit):
 
 
 def test_few_file_descriptors(tmp_path):
-    """Idle connections leave some for others, and the log stays short."""
+    """Idle connections leave descriptors for others, and the log stays short."""
     log = tmp_path / "log"
     with (
         an_exporter_process(written(tmp_path), log, descriptors=64) as (_, address),
@@ -222,8 +222,8 @@ def test_few_file_descriptors(tmp_path):
         assert "Traceback" not in log.read_text()
 
 
-def test_the_end_comes_whatever_waits(tmp_path):
-    """SIGTERM: status 0 in five seconds, without a traceback."""
+def test_sigterm_with_waiting_clients(tmp_path):
+    """SIGTERM ends the exporter within five seconds, with status 0 and no traceback."""
     digest = DIGEST.replace("$04$", "$17$")
     users = Files(tmp_path).write(f"basic_auth_users: {{u: '{digest}'}}")
     log = tmp_path / "log"
@@ -237,15 +237,15 @@ def test_the_end_comes_whatever_waits(tmp_path):
             one.sendall(HEALTH)
         for one in sockets[50:100]:
             one.sendall(password)
-        pour(sockets[100:140], HEALTH * 1500, MEGABYTE)
+        send_repeatedly(sockets[100:140], HEALTH * 1500, MEGABYTE)
         assert healthy(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(6) == 0
     assert "Traceback" not in log.read_text()
 
 
-def test_the_end_comes_while_scrapes_wait(tmp_path):
-    """SIGTERM: scrapes of a hanging project and open handshakes do not hold it up."""
+def test_sigterm_with_waiting_scrapes(tmp_path):
+    """Waiting scrapes and open handshakes do not delay the end on SIGTERM."""
     files = Files(tmp_path)
     flag = f"--web.config.file={files.write(TLS)}"
     log = tmp_path / "log"
@@ -257,8 +257,8 @@ def test_the_end_comes_while_scrapes_wait(tmp_path):
     ):
         for _ in range(150):
             (one,) = stack.enter_context(connected(address, 1))
-            talking = context.wrap_socket(one, server_hostname="127.0.0.1")
-            stack.enter_context(talking).sendall(METRICS)
+            stream = context.wrap_socket(one, server_hostname="127.0.0.1")
+            stack.enter_context(stream).sendall(METRICS)
         with connected(address, 50):
             assert healthy(address, "https", context)
             process.send_signal(signal.SIGTERM)

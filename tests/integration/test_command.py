@@ -24,7 +24,7 @@ URL = re.compile(r"url=http://(\S+)/metrics")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, as a process of its own."""
+    """Run the command to its end, as a process."""
     return subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
         capture_output=True,
@@ -50,7 +50,7 @@ def running(*arguments: str):
 
 
 def wait_for(process, pattern: str) -> str:
-    """Return what `pattern` finds in the next line that has it."""
+    """Return what `pattern` matches in the first line with a match."""
     for line in process.stdout:
         if found := re.search(pattern, line):
             return found[1]
@@ -78,13 +78,13 @@ collection: {{timeout: 3s}}
 
 @pytest.fixture(scope="module")
 def cloud():
-    """Run the simulated cloud as its own command."""
+    """Run the simulated cloud by its own command."""
     with running("simulator", "--web.listen-address=127.0.0.1:0") as process:
         yield wait_for(process, r"(http://\S+)/$")
 
 
 def test_version():
-    """`--version` tells the version and the Python that runs it."""
+    """`--version` prints the version and the Python that runs it."""
     result = run("--version")
 
     assert result.returncode == 0
@@ -122,7 +122,7 @@ def test_help_names_every_flag():
 
 
 def test_wrong_usage():
-    """A wrong command line ends with status 2 and says what is wrong."""
+    """A wrong command line ends with status 2 and a message."""
     result = run("chekc")
 
     assert result.returncode == 2
@@ -130,7 +130,7 @@ def test_wrong_usage():
 
 
 def test_a_good_configuration(tmp_path):
-    """`--config.check` says what it read and ends with 0; the cloud is not asked."""
+    """`--config.check` prints what it read and ends with 0; the cloud is not asked."""
     argument = written(tmp_path)
     file = argument.partition("=")[2]
     result = run("--config.check", "--config.strict", argument)
@@ -140,8 +140,8 @@ def test_a_good_configuration(tmp_path):
 
 
 @pytest.mark.parametrize(("flags", "status"), [((), 0), (("--config.strict",), 2)])
-def test_a_doubtful_configuration(tmp_path, flags, status):
-    """Warnings are lines on stderr, and only end with 2 if that is asked for."""
+def test_a_configuration_with_warnings(tmp_path, flags, status):
+    """Warnings are lines on stderr, and only strict checks end with status 2."""
     argument = written(tmp_path)
     file = Path(argument.partition("=")[2])
     text = file.read_text(encoding="utf-8").replace(
@@ -159,7 +159,7 @@ def test_a_doubtful_configuration(tmp_path, flags, status):
 
 
 def test_projects(cloud, tmp_path):
-    """The projects that the credential can read, and those to paste; status 0."""
+    """It prints the readable projects, and a configuration of them; status 0."""
     shown = ended("projects", written(tmp_path, cloud))
     pasted = ended("projects", "--format=yaml", written(tmp_path, cloud))
 
@@ -181,7 +181,7 @@ def test_projects_of_a_cloud_that_cannot_be_reached(tmp_path):
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_check_finds_projects(cloud, tmp_path, output):
-    """It says what becomes of each, and asks those that are found; a name is wrong."""
+    """It prints the fate of each project, and checks the discovered ones."""
     file = Path(written(tmp_path, cloud).partition("=")[2])
     head, _, _ = file.read_text(encoding="utf-8").partition("projects:")
     file.write_text(
@@ -206,8 +206,8 @@ def test_check_finds_projects(cloud, tmp_path, output):
 
 
 @pytest.mark.parametrize("command", [["check", "yaml"], ["projects", "json"]], ids=str)
-def test_a_format_that_a_command_has_not(tmp_path, command):
-    """It is refused before anything is asked."""
+def test_an_unsupported_format(tmp_path, command):
+    """It is rejected before any request is sent."""
     name, output = command
     result = ended(name, f"--format={output}", written(tmp_path))
 
@@ -230,8 +230,8 @@ def test_a_bad_configuration(tmp_path, command):
     assert result.stdout == ""
 
 
-def test_an_address_that_is_taken(cloud, tmp_path):
-    """An address that cannot be listened on is named; status 1."""
+def test_an_address_in_use(cloud, tmp_path):
+    """The address that is in use is named; status 1."""
     address = cloud.removeprefix("http://")
     result = run(written(tmp_path), f"--web.listen-address={address}")
 
@@ -253,7 +253,7 @@ def test_once(cloud, tmp_path):
 
 
 def test_shards(cloud, tmp_path):
-    """Each command asks for the shard's own projects; the first line says which it is."""
+    """Commands use the shard's own projects; the first line names the shard."""
     argument = written(tmp_path, cloud)
     file = Path(argument.partition("=")[2])
     text = file.read_text(encoding="utf-8")
@@ -285,7 +285,7 @@ def test_shards(cloud, tmp_path):
 
 
 def test_once_with_some_metrics(cloud, tmp_path):
-    """`once` prints those that the flags select."""
+    """`once` prints the metrics that the flags select."""
     result = ended(
         "once", "--metrics.allow=modelarts_up,.*_offered", written(tmp_path, cloud)
     )
@@ -298,7 +298,7 @@ def test_once_with_some_metrics(cloud, tmp_path):
 
 
 def test_once_with_failures(cloud, tmp_path):
-    """`once` ends with 1 if something failed, and says what on stderr."""
+    """After a failure, `once` ends with 1 and has the reason on stderr."""
     result = ended("once", written(tmp_path, cloud, password="wrong-password"))
 
     assert result.returncode == 1
@@ -312,7 +312,7 @@ def test_once_with_failures(cloud, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_after_its_scrapes(cloud, tmp_path, number):
-    """A scrape in flight is answered, then the process ends with 0 within 5 s."""
+    """A running scrape is answered, then the process ends with 0 within 5 s."""
     answers = []
     with running(
         written(tmp_path, cloud), "--web.listen-address=127.0.0.1:0"
@@ -351,7 +351,7 @@ def test_a_signal_ends_it_after_its_scrapes(cloud, tmp_path, number):
 
 
 def until_asked(cloud):
-    """Wait until the fault has met a request."""
+    """Wait until the fault has affected a request."""
     deadline = time.monotonic() + 20
     while not httpx.get(f"{cloud}/simulator/faults").json()[0]["met"]:
         assert time.monotonic() < deadline
@@ -360,7 +360,7 @@ def until_asked(cloud):
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
 def test_logs_are_one_event_a_line(cloud, tmp_path, log_format):
-    """Both formats start with the time, and tell level and message."""
+    """Both formats have the time, level and message, in this order."""
     with running(
         written(tmp_path, cloud),
         "--web.listen-address=127.0.0.1:0",

@@ -1,4 +1,4 @@
-"""Completion of the command line, by the real shells."""
+"""Completion of the command line, in the real shells."""
 
 import os
 import re
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = "modelarts-exporter"
 
-# How each is started, and made ready.
+# How each shell is started, and set up.
 SHELLS = {
     "bash": (["bash", "--norc", "-i"], "source ./script"),
     "zsh": (
@@ -26,7 +26,7 @@ SHELLS = {
     ),
 }
 
-# What is typed before Tab, and what that adds.
+# What is typed before Tab, and what Tab adds to it.
 COMPLETED = {
     "che": "ck",
     "completion z": "sh",
@@ -43,7 +43,7 @@ COMPLETED = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with files and a command that prints its words; the shells run there."""
+    """A folder with files and a command that prints its words, for the shells."""
     (tmp_path / "modelarts.yml").touch()
     (tmp_path / "my file").touch()
     program = tmp_path / "bin" / PROGRAM
@@ -57,7 +57,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def script_of(shell):
-    """Return what the command prints for `shell`."""
+    """Return the script that the command prints for `shell`."""
     command = [sys.executable, "-m", "exporter", "completion", shell]
     root = Path(__file__).parents[2]
     return subprocess.run(
@@ -86,7 +86,7 @@ def test_tab(folder, shell):
 
 @pytest.mark.needs("fish")
 def test_fish(folder):
-    """It completes the same; fish says by itself what it would."""
+    """fish completes the same, and prints its suggestions on request."""
     (folder / "script").write_text(script_of("fish"))
     asked = "; ".join(f"complete -C '{PROGRAM} {typed}'" for typed in COMPLETED)
     found = subprocess.run(
@@ -105,7 +105,7 @@ def test_fish(folder):
 
 @pytest.mark.parametrize("arguments", [["completion"], ["check", "bash"]], ids=str)
 def test_a_shell_belongs_to_the_command(arguments):
-    """It is needed there, and refused elsewhere."""
+    """The shell is required for this command, and rejected for others."""
     command = [sys.executable, "-m", "exporter", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""The demo: what it proposes to try works, also with the real Prometheus beside it."""
+"""The demo: its suggestions work, also with a real Prometheus next to it."""
 
 import re
 import signal
@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from programs import asked, free_port, wait_until
+from programs import free_port, query_prometheus, wait_until
 
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_the_demo_proposes():
-    """Each line can be pasted: the project breaks, is down alone, and comes back."""
+def test_what_the_demo_suggests():
+    """Each line can be pasted: the project fails, only it is down, and it recovers."""
     address = f"127.0.0.1:{free_port()}"
     with subprocess.Popen(
         [sys.executable, "-m", "exporter", "demo", f"--web.listen-address={address}"],
@@ -53,7 +53,7 @@ def test_what_the_demo_proposes():
 
 @pytest.mark.needs("prometheus", "prometheus-alertmanager")
 def test_the_demo_with_prometheus_and_alertmanager():
-    """Prometheus scrapes it, has read the shipped rules, and knows the Alertmanager."""
+    """Prometheus scrapes the demo, and has the shipped rules and Alertmanager."""
     ports = {name: free_port() for name in ("exporter", "prometheus", "alertmanager")}
     flags = [f"--{name}=127.0.0.1:{port}" for name, port in ports.items()]
     prometheus = f"http://127.0.0.1:{ports['prometheus']}"
@@ -61,7 +61,9 @@ def test_the_demo_with_prometheus_and_alertmanager():
         [sys.executable, "deploy/demo_stack.py", *flags], cwd=ROOT
     ) as stack:
         try:
-            wait_until(lambda: asked(prometheus, "count(modelarts_up == 1) > 10"))
+            wait_until(
+                lambda: query_prometheus(prometheus, "count(modelarts_up == 1) > 10")
+            )
             rules = httpx.get(f"{prometheus}/api/v1/rules").json()["data"]["groups"]
             known = httpx.get(f"{prometheus}/api/v1/alertmanagers").json()["data"]
         finally:
@@ -74,7 +76,7 @@ def test_the_demo_with_prometheus_and_alertmanager():
 
 
 def test_the_demo_without_prometheus(tmp_path):
-    """It says what to install."""
+    """Without Prometheus, the demo says what to install."""
     done = subprocess.run(
         [sys.executable, "deploy/demo_stack.py"],
         cwd=ROOT,

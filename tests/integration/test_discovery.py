@@ -1,4 +1,4 @@
-"""Service discovery of projects, by the real Prometheus."""
+"""Service discovery of projects, with the real Prometheus."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ from exporter.simulator import (
 @pytest.mark.needs("prometheus")
 async def test_prometheus_discovers_every_project_once(tmp_path):
     """
-    Two exporters, service discovery, the real Prometheus: each project exactly once.
+    Two exporters with service discovery and Prometheus have each project exactly once.
 
     Once with the exporter's shards, and once with Prometheus's own hashmod.
     """
@@ -94,7 +94,7 @@ def _compare(folder, file, projects):
 @pytest.mark.timeout(300)
 @pytest.mark.needs("prometheus")
 async def test_an_account_with_200_projects(tmp_path):
-    """All are scraped; one that is added is, too, and one that is deleted no more."""
+    """All are scraped, also one that is added, and no longer one that is deleted."""
     projects = [
         SimulatedProject(f"eu-de_p{number:03}", f"{number:032x}")
         for number in range(1, 201)
@@ -144,7 +144,8 @@ scrape_configs:
             wait_until(lambda: not query(f'up{{instance="{gone}"}}'))
             assert collected() == names
             assert len(query('up{job="projects"}')) == len(names)
-            # Nothing else has failed; a busy machine may have been too slow.
+            # Nothing else has failed, except that a busy machine may have been too
+            # slow.
             others = f'project!="{gone}", reason!="timeout"'
             assert not query(f"modelarts_collection_errors_total{{{others}}} > 0")
 

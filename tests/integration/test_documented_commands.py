@@ -1,10 +1,11 @@
 """
 Every command in the documents works.
 
-A block of commands runs in a folder that has the documents' files, against a simulated
-cloud. A comment above it says where that cannot be: `<!-- needs: kubernetes -->`. Programs
-that serve have `<!-- runs: until stopped -->`. `make` is only asked what it would do, since
-CI runs its targets by themselves, except in a block that runs until it is stopped.
+A block of commands runs in a folder with the documents' files, against a simulated
+cloud. Where that is impossible, a comment above it says why: `<!-- needs: kubernetes
+-->`. Programs that serve have `<!-- runs: until stopped -->`. `make` only prints what
+it would do, since CI runs its targets directly, except in a block that runs until it is
+stopped.
 """
 
 import os
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 BIN = Path(sys.prefix) / "bin"
 COMMANDS = blocks("sh")
-# Where a test cannot provide it.
+# What a test cannot provide.
 NOT_HERE = {"docker", "kubernetes", "network", "root", "terminal"}
 PROGRAMS = {
     "alertmanager": ("amtool", "prometheus-alertmanager"),
@@ -38,14 +39,14 @@ PROGRAMS = {
 
 
 def with_marker(marker):
-    """Return the blocks with a marker as a test's parameters, the same commands once."""
+    """Return the blocks with a marker as test parameters, without duplicates."""
     found = {block.text: block for block in COMMANDS if block.marker == marker}
     return pytest.mark.parametrize("block", found.values(), ids=str)
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
 def test_what_a_block_needs_is_known(block):
-    """A marker with a slip in it would let its block go untested."""
+    """A misspelled marker would leave its block untested."""
     known = {f"needs: {name}" for name in NOT_HERE | PROGRAMS.keys()}
 
     assert block.marker in known | {None, "runs: until stopped"}
@@ -66,7 +67,7 @@ def cloud():
 
 @pytest.fixture(scope="module")
 def folder(cloud, tmp_path_factory):
-    """Return a folder like a clone's, with the files that the documents let one write."""
+    """Return a folder like a clone's, with the files that the documents describe."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("dashboards", "deploy", "requirements"):
         (folder / name).symlink_to(ROOT / name)
@@ -76,7 +77,7 @@ def folder(cloud, tmp_path_factory):
     certificate = trustme.CA().issue_cert("localhost")
     certificate.cert_chain_pems[0].write_to_path(folder / "server.crt")
     certificate.private_key_pem.write_to_path(folder / "server.key")
-    # As documented, but of a cloud that is there.
+    # As documented, but for the cloud that is running.
     simulated = (ROOT / "deploy/compose/simulated.yml").read_text()
     file = folder / "modelarts.yml"
     file.write_text(simulated.replace("http://simulator:10199", cloud))
@@ -115,7 +116,7 @@ def run(text, folder, make):
 
 
 def ends_well(process):
-    """Assert that commands end with status 0, or show what they printed."""
+    """Assert that commands end with status 0, or show their output."""
     with process:
         try:
             output, _ = process.communicate(timeout=100)
@@ -127,7 +128,7 @@ def ends_well(process):
 
 @with_marker(None)
 def test_commands(block, folder, exporter):
-    """Commands that need nothing but the exporter."""
+    """Commands that need nothing but the exporter succeed."""
     text = block.text.replace("localhost:10198", exporter)
 
     ends_well(run(text, folder, "--dry-run"))
@@ -135,7 +136,7 @@ def test_commands(block, folder, exporter):
 
 @with_marker("runs: until stopped")
 def test_commands_that_serve(block, folder):
-    """Each serves until Ctrl-C."""
+    """Each of them serves until Ctrl-C."""
     anywhere = "--web.listen-address=127.0.0.1:0"
     for line in block.text.splitlines():
         command = re.sub(
@@ -152,7 +153,7 @@ def test_commands_that_serve(block, folder):
 
 
 def until_address(process):
-    """Return the first line of a program's output that has its address."""
+    """Return the first output line of a program that has its address."""
     lines = iter(process.stdout.readline, "")
     return next(line for line in lines if "http://" in line)
 
@@ -160,7 +161,7 @@ def until_address(process):
 @pytest.mark.needs("promtool")
 @with_marker("needs: promtool")
 def test_commands_of_prometheus(block, folder):
-    """Prometheus's tool accepts the documents' files."""
+    """promtool accepts the documents' files."""
     ends_well(run(block.text, folder, "--dry-run"))
 
 
@@ -174,7 +175,7 @@ def test_commands_of_helm(block, folder):
 @pytest.mark.needs("amtool", "prometheus-alertmanager")
 @with_marker("needs: alertmanager")
 def test_commands_of_alertmanager(block, folder, tmp_path):
-    """Alertmanager has the alert afterwards."""
+    """The alert reaches Alertmanager."""
     configuration = (folder / "alertmanager.yml").read_text()
     with an_alertmanager(tmp_path, configuration) as address:
         wait_until(lambda: httpx.get(f"http://{address}/-/ready").is_success)

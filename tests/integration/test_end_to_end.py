@@ -1,7 +1,7 @@
 """
 From the cloud to a webhook: simulator, exporter, the real Prometheus and Alertmanager.
 
-Rules run as they are shipped, but for their times, which are cut to seconds.
+The rules are the shipped ones, with seconds instead of minutes.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import pytest
 from dashboard_files import DASHBOARDS, ROOT, TARGETS, with_values
 from harness import configuration, exporting, simulated
 from msgspec.structs import replace
-from programs import a_prometheus_at, an_alertmanager, asked, wait_until
+from programs import a_prometheus_at, an_alertmanager, query_prometheus, wait_until
 from webhook import a_webhook
 
 from exporter.collectors.registry import REGISTRY
@@ -36,14 +36,14 @@ from exporter.simulator.state import Placement
 
 
 pytestmark = pytest.mark.needs("prometheus", "prometheus-alertmanager")
-# What this cloud does not do: another test draws these with data.
+# This cloud has no data for these; another test draws them with data.
 DRAWN_WITH_DATA = ("modelarts-exporter: Not offered",)
 
 
 RULES = ROOT / "deploy/prometheus/rules"
 TEAMS = {"full": "vision", "broken": "speech"}
 PRODUCTS = ("pools", "notebooks", "services", "lite_servers", "scheduled_events")
-# Nothing is wrong with the last.
+# The last one has no problem.
 PROJECTS = (
     "full",
     "failing",
@@ -55,7 +55,7 @@ PROJECTS = (
 )
 
 
-def hurried(text):
+def in_seconds(text):
     """Return rules whose times are seconds instead of minutes."""
     text = re.sub(r"for: \d+m", "for: 2s", text)
     text = text.replace("interval: 1m", "interval: 1s")
@@ -63,7 +63,7 @@ def hurried(text):
 
 
 def a_cloud():
-    """Return a cloud in which something is wrong everywhere."""
+    """Return a cloud with every kind of problem."""
     cloud = simulated(*PROJECTS, clock=RealClock(1.0))
     now = cloud.clock.now()
     by_name = {project.name: project for project in cloud.projects}
@@ -94,12 +94,12 @@ def a_cloud():
 
 
 def add_products(by_name):
-    """Give two projects what the demo has besides jobs."""
+    """Give two projects the demo's products besides jobs."""
     demo = {project.name: project for project in demo_cloud().projects}
-    for name, like in (("modern", "vision"), ("failing", "speech")):
+    for name, demo_project in (("modern", "vision"), ("failing", "speech")):
         project = by_name[name]
         for product in PRODUCTS:
-            setattr(project, product, getattr(demo[like], product))
+            setattr(project, product, getattr(demo[demo_project], product))
     by_name["failing"].pools = demo["translation"].pools
     modern = by_name["modern"]
     pool = modern.pools.pools[0]
@@ -107,7 +107,7 @@ def add_products(by_name):
     job = modern.training.create_job(8, created=now - 600)
     job.flavor = GPU_FLAVOR
     job.placement = Placement(pool.pool_id, pool.name, 8, "nvidia.com/gpu")
-    # The demo's event is not in this state at all times.
+    # The demo's event is only in this state at times.
     waiting = ScheduledEvent(state="inquiring", pool=pool.pool_id, not_before=now + 600)
     modern.scheduled_events = ScheduledEvents([waiting])
     by_name["failing"].services.v1.append(Service(status="concerning"))
@@ -136,10 +136,10 @@ def with_teams(configured):
     return dataclasses.replace(configured, projects=projects)
 
 
-async def life(by_name, cloud):
-    """Let jobs fail and end, and requests be throttled, until the test has seen enough."""
+async def change_jobs(by_name, cloud):
+    """Let jobs fail and end, and requests be throttled, until the test ends."""
     throttled = by_name["throttled"].project_id
-    refusal = Fault(effect=Effect.STATUS, status=429, project_id=throttled, times=0)
+    throttling = Fault(effect=Effect.STATUS, status=429, project_id=throttled, times=0)
     while True:
         now = cloud.clock.now()
         for name, statuses in (("failing", (11, 11, 11, 10)), ("modern", (10, 11))):
@@ -148,19 +148,19 @@ async def life(by_name, cloud):
                 jobs.finish_job(jobs.create_job(8, created=now - 30), status, now)
             while len(jobs.jobs) > 90:
                 jobs.delete_job(next(job for job in jobs.jobs if job.ended))
-        # One at a time: many that wait for the first scrape would slow down all others.
-        if refusal.times == 0:
-            refusal = replace(refusal, times=1)
-            cloud.faults.add(refusal)
+        # One at a time: several, waiting for the first scrape, would delay all others.
+        if throttling.times == 0:
+            throttling = replace(throttling, times=1)
+            cloud.faults.add(throttling)
         await asyncio.sleep(1)
 
 
 @pytest.mark.timeout(240)
 async def test_from_the_cloud_to_a_webhook(tmp_path):
-    """Alerts arrive with their labels and words, and queries of dashboards find data."""
+    """Alerts arrive with labels and texts, and queries of dashboards find data."""
     cloud, by_name = a_cloud()
     for file in RULES.glob("*.yml"):
-        (tmp_path / file.name).write_text(hurried(file.read_text()))
+        (tmp_path / file.name).write_text(in_seconds(file.read_text()))
     with a_webhook() as (webhook, hook):
         alertmanager = f"""\
 route: {{receiver: test, group_by: [...], group_wait: 1s, group_interval: 1s}}
@@ -179,7 +179,7 @@ receivers:
             )
             configured = with_products(with_teams(configured))
             async with exporting(configured) as exporter:
-                living = asyncio.create_task(life(by_name, cloud))
+                changing = asyncio.create_task(change_jobs(by_name, cloud))
                 try:
                     with an_alertmanager(tmp_path, alertmanager) as manager:
                         prometheus = f"""\
@@ -191,17 +191,19 @@ scrape_configs:
     static_configs: [{{targets: ["{exporter.url.removeprefix("http://")}"]}}]
 """
                         with a_prometheus_at(tmp_path, prometheus) as url:
-                            await asyncio.to_thread(_look, webhook, url, cloud, by_name)
+                            await asyncio.to_thread(
+                                _check, webhook, url, cloud, by_name
+                            )
                 finally:
-                    living.cancel()
+                    changing.cancel()
 
 
-def _look(webhook, url, cloud, by_name):
+def _check(webhook, url, cloud, by_name):
     _alerts_arrive(webhook)
     _queries_find_data(url)
     _failures_resolve_nothing(webhook, cloud, by_name)
     _rules_are_healthy(url)
-    # The waiting job is given up, so that there is no reason to complain any more.
+    # The waiting job is deleted, so the alert is resolved.
     full = by_name["full"].training
     full.delete_job(full.jobs[-1])
     wait_until(lambda: webhook.resolved("ModelArtsRunningQuotaFull", "full"))
@@ -267,7 +269,9 @@ def _queries_find_data(url):
     }
 
     def are_found():
-        for name in [name for name, expr in missing.items() if asked(url, expr)]:
+        for name in [
+            name for name, expr in missing.items() if query_prometheus(url, expr)
+        ]:
             del missing[name]
         return not missing
 
@@ -280,28 +284,30 @@ def _queries_find_data(url):
         singles = [
             project
             for project in PROJECTS
-            if asked(url, with_values(expr, "modelarts", project=project))
+            if query_prometheus(url, with_values(expr, "modelarts", project=project))
         ]
         assert singles, name
     for board in DASHBOARDS.values():
         for variable in board["templating"]["list"][1:]:
             query = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"])
-            found = asked(url, with_values(query[1]))
+            found = query_prometheus(url, with_values(query[1]))
             assert found
-            if variable["name"] != "cluster":  # There is one.
+            if variable["name"] != "cluster":  # There is only one cluster.
                 assert all(query[2] in one["metric"] for one in found), variable["name"]
 
 
 def _rules_are_healthy(url):
-    """None matches many with many, for instance, whatever has happened so far."""
+    """No rule fails, for instance because it matches many series with many."""
     groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
 
     assert len(rules) > 70
     assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
     names = {rule["name"] for rule in rules if rule["type"] == "recording"}
-    found = {name for name in names if asked(url, f"last_over_time({name}[1h])")}
-    # No label of a project says this here, no pool fails, and all products are collected.
+    found = {
+        name for name in names if query_prometheus(url, f"last_over_time({name}[1h])")
+    }
+    # Here, no project has these labels, no pool fails, and all products are collected.
     assert names - found <= {
         "project:modelarts_label_max_job_duration_seconds:max",
         "project:modelarts_label_max_job_wait_seconds:max",
@@ -312,7 +318,7 @@ def _rules_are_healthy(url):
 
 
 def _failures_resolve_nothing(webhook, cloud, by_name):
-    """While the API fails, an alert about the project fires on, with another beside it."""
+    """While the API fails, an alert about the project goes on firing."""
     fault = Fault(
         effect=Effect.STATUS,
         status=403,
@@ -325,11 +331,11 @@ def _failures_resolve_nothing(webhook, cloud, by_name):
         assert webhook.firing("ModelArtsJobRunsLong", "full")
     wait_until(lambda: webhook.resolved("ModelArtsProjectNotCollected", "full"))
     assert webhook.firing("ModelArtsRunningQuotaFull", "full")
-    told = webhook.alerts["ModelArtsRunningQuotaFull", "full"]
-    assert {one["status"] for one in told} == {"firing"}
+    notifications = webhook.alerts["ModelArtsRunningQuotaFull", "full"]
+    assert {one["status"] for one in notifications} == {"firing"}
 
 
-def test_the_real_rules_are_hurried():
-    """No time of minutes is left, apart from those that nothing here waits for."""
+def test_the_shipped_rules_are_in_seconds():
+    """Only times that no test here waits for are still in minutes."""
     for file in RULES.glob("*.yml"):
-        assert not re.search(r"for: \d+m|\[1h\]|\[15m\]", hurried(file.read_text()))
+        assert not re.search(r"for: \d+m|\[1h\]|\[15m\]", in_seconds(file.read_text()))

@@ -1,9 +1,9 @@
 """
-The files and the expectations of exporter-toolkit's own tests, row by row.
+The files and expectations of exporter-toolkit's own tests, row by row.
 
-The files are not copied: Go downloads the module, and checks its checksum. Rows have the
-names that they have in `web/tls_config_test.go`. Two of the 27 of `TestServerBehaviour`
-end otherwise, and say why.
+The files are not copied: Go downloads the module, and verifies its checksum. Rows have
+their names from `web/tls_config_test.go`. Two of the 27 of `TestServerBehaviour` end
+differently, and say why.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def testdata(tmp_path_factory):
 
 
 class End(Enum):
-    """What a row ends with."""
+    """How a row ends."""
 
     ANSWER = auto()
     NO_CONNECTION = auto()
@@ -63,7 +63,7 @@ class End(Enum):
 
 @dataclass
 class Row:
-    """What a client does with an exporter that has a file, and how it ends."""
+    """What a client does with an exporter that uses a file, and how it ends."""
 
     name: str
     file: str
@@ -194,8 +194,8 @@ BEHAVIOUR = [
         End.NO_START,
         says="only these can be set",
     ),
-    # Python's ssl checks every certificate that it asks for. What is left of "any" is
-    # the client CA's, and the file names none.
+    # Python's ssl verifies every certificate that it requests. All that is left of
+    # "any" is the client CA's, and the file names none.
     Row(
         "valid tls config yml and tls client with RequireAnyClientCert (present "
         "certificate)",
@@ -295,7 +295,7 @@ USERS = [
 ]
 
 OTHERS = [
-    # Files that stand beside the others, and that no test of the toolkit reads.
+    # More files in the folder, which no test of the toolkit reads.
     Row(
         "RequireAnyClientCert with the key inline",
         "tls_config_noAuth.requireanyclientcertkeyinline.good.yml",
@@ -347,10 +347,10 @@ async def running(file):
 
 
 def client_of(row, testdata):
-    """Return a client as the toolkit's test has it."""
+    """Return a client as in the toolkit's test."""
     context = ssl.create_default_context(cafile=testdata / "server.crt")
-    # The server's own certificate is trusted, and not the authority's: that is for "any"
-    # usage, which Go's clients take and OpenSSL's do not.
+    # Only the server's own certificate is trusted, since the authority's is for "any"
+    # usage, which Go's clients accept and OpenSSL's do not.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if row.max_version is not None:
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -367,7 +367,7 @@ def client_of(row, testdata):
 
 
 async def answered(client, url, auth=None):
-    """Return the answer, once it is another than that passwords are being checked."""
+    """Return the answer, after retries while passwords are being checked."""
     async with asyncio.timeout(60):
         while (answer := await client.get(url, auth=auth)).status_code == 503:
             pass
@@ -403,7 +403,7 @@ async def end_of(row, testdata):
     "row", [*BEHAVIOUR, *USERS, *OTHERS], ids=lambda row: row.name.replace(" ", "-")
 )
 async def test_server_behaviour(testdata, row):
-    """`TestServerBehaviour` and `TestUsers`, and the files that neither reads."""
+    """`TestServerBehaviour`, `TestUsers`, and the files that neither of them reads."""
     if row.end is not End.NO_START:
         assert await end_of(row, testdata) is row.end
         return
@@ -413,18 +413,18 @@ async def test_server_behaviour(testdata, row):
     assert row.says in line
 
 
-def test_how_many_rows_end_as_there():
-    """All rows are here; that two end otherwise is on purpose."""
+def test_which_rows_end_differently():
+    """All rows are here, and only two of them end differently."""
     assert len(BEHAVIOUR) == 27
     assert len([row for row in BEHAVIOUR if row.toolkit is not None]) == 2
-    # None of them opens what the toolkit keeps closed.
+    # Each of them rejects what the toolkit accepts, never the reverse.
     everything = [*BEHAVIOUR, *USERS, *OTHERS]
     assert {row.end for row in everything if row.toolkit} == {End.NO_START}
 
 
 @pytest.mark.parametrize(("file", "says"), YAML_FILES, ids=str)
 def test_yaml_files(testdata, file, says):
-    """`TestYAMLFiles`: what is refused, and that the reason is told."""
+    """`TestYAMLFiles`: which files are rejected, and with what reason."""
     if says is None:
         load_web_configuration(str(testdata / file))
         return
@@ -434,7 +434,7 @@ def test_yaml_files(testdata, file, says):
 
 
 def test_every_file_is_read(testdata):
-    """No file of the toolkit's is left out."""
+    """No file of the toolkit is left out."""
     files = {
         path.name for path in testdata.iterdir() if path.suffix in {".yml", ".yaml"}
     }
@@ -445,7 +445,7 @@ def test_every_file_is_read(testdata):
 
 
 async def test_config_reloading(testdata, tmp_path):
-    """`TestConfigReloading`: a client gets in when its certificate is not needed."""
+    """`TestConfigReloading`: a client is served once it needs no certificate."""
     shutil.copytree(testdata, tmp_path / "testdata", copy_function=shutil.copyfile)
     folder = tmp_path / "testdata"
     folder.chmod(0o700)
@@ -459,7 +459,7 @@ async def test_config_reloading(testdata, tmp_path):
 
 
 async def test_basic_auth_cache(testdata):
-    """`TestBasicAuthCache`: 300 at once, right and wrong ones mixed."""
+    """`TestBasicAuthCache`: 300 requests at once, with right and wrong passwords."""
     async with (
         running(testdata / "web_config_users_noTLS.good.yml") as address,
         httpx.AsyncClient(trust_env=False, timeout=60) as client,
@@ -480,7 +480,7 @@ async def test_basic_auth_cache(testdata):
         assert [answer.status_code for answer in answers] == expected
 
 
-async def test_passwords_of_nobody(testdata):
+async def test_passwords_of_unknown_users(testdata):
     """`TestBasicAuthWithFakepassword` and `TestByPassBasicAuthVuln` (CVE-2022-46146)."""
     fake = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
     alice = "alice$2y$12$1DpfPeqF9HzHJt.EWswy1exHluGfbhnn3yXhR7Xes6m3WJqFg0Wby"
@@ -499,7 +499,7 @@ async def test_passwords_of_nobody(testdata):
 
 
 async def test_http_headers(testdata):
-    """`TestHTTPHeaders`: the headers of the file go out as they are."""
+    """`TestHTTPHeaders`: the headers of the file are sent unchanged."""
     async with (
         running(testdata / "web_config_headers.good.yml") as address,
         httpx.AsyncClient(trust_env=False) as client,

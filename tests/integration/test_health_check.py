@@ -1,4 +1,4 @@
-"""The image's health check: it finds the exporter's port, and asks it."""
+"""The image's health check, which finds the exporter's port, and asks it."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ CONFIGURATION = Path(__file__).parents[2] / "deploy/compose/simulated.yml"
 
 @pytest.fixture(params=["127.0.0.1:{}", ":{}", "0.0.0.0:{}"])
 def address(request):
-    """Return an address to listen on, in the forms that a port is given in."""
+    """Return an address to listen on, in each form that has a port."""
     return request.param.format(free_port())
 
 
@@ -34,7 +34,7 @@ def check(process):
 
 
 def demo(*flags):
-    """Start the demo as a process of its own."""
+    """Start the demo as a process."""
     return subprocess.Popen(
         [sys.executable, "-m", "exporter", "demo", *flags],
         stdout=subprocess.PIPE,
@@ -43,7 +43,7 @@ def demo(*flags):
 
 
 def test_a_health_check_follows_the_port(address):
-    """Whatever the exporter listens on; it is not healthy once it has stopped listening."""
+    """It finds any port, and fails once the exporter no longer listens."""
     with demo("--web.listen-address", address) as process:
         try:
             next(line for line in process.stdout if "Press" in line)
@@ -61,7 +61,7 @@ def test_a_health_check_follows_the_port(address):
     ],
 )
 def test_a_health_check_follows_the_prefix(flags):
-    """Whichever flag it comes from."""
+    """It finds the prefix in whichever flag has it."""
     address = f"--web.listen-address=127.0.0.1:{free_port()}"
     with demo(address, *flags) as process:
         try:
@@ -73,7 +73,7 @@ def test_a_health_check_follows_the_prefix(flags):
 
 
 def test_a_health_check_with_tls(tmp_path):
-    """It does not need the certificate's authority: it asks nobody but the exporter."""
+    """It does not verify the certificate, since it connects to the exporter only."""
     web = Files(tmp_path).write(TLS)
     flags = [f"--config.file={CONFIGURATION}", f"--web.config.file={web}"]
     address = f"--web.listen-address=127.0.0.1:{free_port()}"
@@ -91,7 +91,7 @@ def test_a_health_check_with_tls(tmp_path):
 
 
 def test_a_health_check_of_another_port():
-    """Nothing answers there: the reason is the connection's."""
+    """If nothing listens on the port, the message is the connection's error."""
     with subprocess.Popen(
         [
             sys.executable,
@@ -110,7 +110,7 @@ def test_a_health_check_of_another_port():
 
 
 def test_a_health_check_of_no_process():
-    """It says so."""
+    """Without a process, it says so."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
         status, message = check(process)

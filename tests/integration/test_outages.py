@@ -1,8 +1,8 @@
 """
 What a webhook receives while the exporter is restarted, replaced, reloaded and killed.
 
-Simulator, exporter, the real Prometheus and Alertmanager; the rules as they are shipped,
-but that a minute is a second.
+Simulator, exporter, the real Prometheus and Alertmanager; the rules are the shipped
+ones, but a minute is a second.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import pytest
 
 from dashboard_files import ROOT
 from harness import configuration, exporting, simulated
-from programs import a_prometheus_at, an_alertmanager, asked, wait_until
+from programs import a_prometheus_at, an_alertmanager, query_prometheus, wait_until
 from webhook import a_webhook
 
 from exporter.simulator import RealClock, serve
@@ -33,13 +33,13 @@ ALERTS = ("ModelArtsJobRunsLong", "ModelArtsNoJobCanBeCreated")
 def in_seconds(text):
     """Return rules in which a minute is a second."""
     text = re.sub(r"(for: |interval: |\[)(\d+)m", r"\1\2s", text)
-    # Nothing here is about how long it has to be true.
+    # No test here is about these durations.
     text = text.replace(" for: 15s", " for: 2s")
     return text.replace('_seconds{job=~".*modelarts.*"} < 300', "_seconds < 5")
 
 
 def a_cloud():
-    """Return a cloud of two projects, in which a job hangs and no other can be created."""
+    """Return a cloud with two full projects, each with a job that hangs."""
     cloud = simulated("stays", "leaves", clock=RealClock(1.0))
     for project in cloud.projects:
         jobs = project.training
@@ -49,15 +49,15 @@ def a_cloud():
 
 
 class Target:
-    """What Prometheus scrapes: one exporter after the other, under the same name."""
+    """The target of Prometheus: one exporter after the other, under the same name."""
 
     def __init__(self, folder):
-        """With the file that Prometheus reads again when it changes."""
+        """Use a file in `folder`, which Prometheus reads again when it changes."""
         self.file = folder / "targets.json"
         self.pods = 0
 
-    def becomes(self, exporter):
-        """Scrape an exporter, as a pod of another name."""
+    def switch_to(self, exporter):
+        """Scrape an exporter, as a pod with a new name."""
         self.pods += 1
         address = exporter.url.removeprefix("http://")
         labels = {"pod": f"exporter-{self.pods}"}
@@ -68,7 +68,7 @@ class Target:
 
 @pytest.mark.timeout(240)
 async def test_outages(tmp_path):
-    """Nothing is said to be over that is not, and what is removed is."""
+    """Only alerts that are over are resolved, including those of a removed project."""
     cloud = a_cloud()
     for file in (ROOT / "deploy/prometheus/rules").glob("*.yml"):
         (tmp_path / file.name).write_text(in_seconds(file.read_text()))
@@ -102,36 +102,36 @@ async def _outages(configured, target, url, webhook):
         return all(webhook.firing(name, project) for name in ALERTS)
 
     def resolved():
-        """Return what was said to be over, of projects."""
+        """Return the notifications of resolved alerts about projects."""
         return [
             (key, alert)
-            for key, told in webhook.alerts.items()
-            for alert in told
+            for key, notifications in webhook.alerts.items()
+            for alert in notifications
             if key[1] and alert["status"] == "resolved"
         ]
 
     def evaluated(seconds):
-        """Return a condition: Prometheus has evaluated for so long since now."""
-        then = float(asked(url, "time()")[1])
-        return lambda: float(asked(url, "time()")[1]) > then + seconds
+        """Return a condition: Prometheus has evaluated rules for some seconds."""
+        then = float(query_prometheus(url, "time()")[1])
+        return lambda: float(query_prometheus(url, "time()")[1]) > then + seconds
 
     now = configured
     async with contextlib.AsyncExitStack() as last:
         async with contextlib.AsyncExitStack() as second:
             async with exporting(configured) as first:
-                target.becomes(first)
+                target.switch_to(first)
                 await until(lambda: fires("stays") and fires("leaves"))
-            # It ended, and starts again a little later.
-            await until(lambda: asked(url, "up == 0"))
+            # It has stopped, and starts again a little later.
+            await until(lambda: query_prometheus(url, "up == 0"))
             started = await second.enter_async_context(exporting(configured))
-            target.becomes(started)
-            await until(lambda: asked(url, "up == 1"))
-            # The next one is there before this one ends.
+            target.switch_to(started)
+            await until(lambda: query_prometheus(url, "up == 1"))
+            # The next one starts before this one stops.
             replacing = await last.enter_async_context(
                 exporting(configured, load=lambda: now)
             )
-            target.becomes(replacing)
-            await until(lambda: asked(url, 'up{pod="exporter-3"} == 1'))
+            target.switch_to(replacing)
+            await until(lambda: query_prometheus(url, 'up{pod="exporter-3"} == 1'))
         await until(evaluated(6))
         assert resolved() == []
         # A project is removed.
@@ -140,12 +140,12 @@ async def _outages(configured, target, url, webhook):
         (await replacing.client.post(f"{replacing.url}/-/reload")).raise_for_status()
         await until(lambda: all(webhook.resolved(name, "leaves") for name in ALERTS))
         assert {key[1] for key, _alert in resolved()} == {"leaves"}
-    # It is killed.
+    # The exporter is killed.
     await until(lambda: webhook.firing("ModelArtsExporterDown"))
     assert {key[1] for key, _alert in resolved()} == {"leaves"}
-    told = [alert for name in ALERTS for alert in webhook.alerts[name, "stays"]]
-    assert {alert["labels"]["cloud"] for alert in told} == {"otc"}
-    words = told[0]["annotations"]["description"]
+    alerts = [alert for name in ALERTS for alert in webhook.alerts[name, "stays"]]
+    assert {alert["labels"]["cloud"] for alert in alerts} == {"otc"}
+    words = alerts[0]["annotations"]["description"]
     page = first.url
-    # Without series of jobs.
+    # Its series of jobs are gone.
     assert f"The status page, {page}/, names it." in words

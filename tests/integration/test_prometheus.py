@@ -17,7 +17,7 @@ from exporter.collectors.jobs.statuses import V1_STATUSES
 pytestmark = pytest.mark.needs("prometheus", "promtool")
 
 
-# One for all tests here: the demo stands still, and nothing changes it.
+# One demo for all tests here, since nothing changes it.
 @pytest.fixture(scope="module")
 def demo():
     """Run the demo; return the addresses of the exporter and of the cloud."""
@@ -28,7 +28,7 @@ def demo():
             "exporter",
             "demo",
             "--web.listen-address=127.0.0.1:0",
-            # So slow that the cloud stands still while it is looked at.
+            # So slow that the cloud does not change during the tests.
             "--simulator.speed=0.000001",
         ],
         stdout=subprocess.PIPE,
@@ -56,17 +56,17 @@ scrape_configs:
     static_configs: [{{targets: ["{demo[0]}"]}}]
 """,
     ) as query:
-        # Two scrapes, so that counters are there with a first and a second value; on a
-        # busy machine, the first may be too slow.
+        # Two scrapes, so that counters have a first and a second value; the first one
+        # may be too slow on a busy machine.
         wait_until(lambda: query("count_over_time(up[1m]) >= 2"))
         wait_until(lambda: query("min(modelarts_up) == 1"))
         yield query
 
 
-def test_prometheus_stores_what_is_true(demo, prometheus):
-    """`up` is 1, and Prometheus's counts are the simulated cloud's own."""
+def test_prometheus_stores_the_clouds_counts(demo, prometheus):
+    """`up` is 1, and the counts in Prometheus are the simulated cloud's."""
     truth = httpx.get(f"http://{demo[1]}/simulator/jobs").json()
-    # This one is discovered: it has its name in the cloud.
+    # This one is discovered, and has its name in the cloud.
     truth["eu-de_sandbox"] = truth.pop("sandbox")
     up = prometheus("up")
     jobs = {
@@ -106,7 +106,7 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
             ): float(result["value"][1])
             for result in prometheus(f"modelarts_{name}")
         }
-        # Of the other training API, which has no jobs here, there is no truth.
+        # The other training API has no jobs here, and nothing to compare.
         assert {one: stored.get(one) for one in expected} == expected
     assert {result["value"][1] for result in prometheus("modelarts_up")} == {"1"}
     assert not prometheus('{__name__=~"modelarts_.*", exported_job!=""}')
@@ -116,7 +116,7 @@ def test_prometheus_stores_what_is_true(demo, prometheus):
 
 
 def test_quantiles_of_durations(prometheus):
-    """The gauge histogram answers `histogram_quantile` as it is, without a rate."""
+    """`histogram_quantile` works on the gauge histogram directly, without a rate."""
     results = prometheus(
         "histogram_quantile(0.5, sum by (project, le) "
         '(modelarts_job_duration_seconds_bucket{phase="succeeded", kind="training"}))'
@@ -130,7 +130,7 @@ def test_quantiles_of_durations(prometheus):
 
 @pytest.mark.parametrize("name", ["docs/metrics.md"])
 def test_the_documents_queries_find_something(prometheus, name):
-    """Every query that is documented finds something in the demo, or a fault."""
+    """Every documented query finds something in the demo."""
     text = (Path(__file__).parents[2] / name).read_text()
     queries = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
 
@@ -140,8 +140,8 @@ def test_the_documents_queries_find_something(prometheus, name):
         assert found, query
 
 
-def test_promtool_has_nothing_to_say(demo):
-    """`promtool check metrics` is silent."""
+def test_promtool_finds_no_problem(demo):
+    """`promtool check metrics` has no output."""
     text = httpx.get(f"http://{demo[0]}/metrics", headers={"Accept": "text/plain"}).text
     result = subprocess.run(
         ["promtool", "check", "metrics"],

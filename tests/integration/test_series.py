@@ -1,4 +1,4 @@
-"""How many series a project costs, as the real Prometheus stores them."""
+"""How many series a project has, as the real Prometheus stores them."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
 
 
 def a_cloud():
-    """Return a cloud with projects that have nothing, or one busy kind."""
+    """Return a cloud whose projects have no jobs, or one busy kind."""
     cloud = simulated("empty", "old", "current", *COLLECTORS)
     _, old, current, _, notebooks, services = cloud.projects
     current.training_api = "v2"
@@ -63,7 +63,7 @@ def fill(jobs: Jobs, now):
 
 
 def some_notebooks(now):
-    """Return notebooks of all statuses, and running ones of three flavors."""
+    """Return notebooks of all statuses, with running ones of three flavors."""
     lease = Lease(now - 9000)
     found = [
         Notebook(status=status.name.upper(), lease=lease)
@@ -75,8 +75,8 @@ def some_notebooks(now):
     ]
 
 
-async def test_a_project_costs_few_series(tmp_path):
-    """Prometheus stores no more than the budget, which is what the document says."""
+async def test_a_project_has_few_series(tmp_path):
+    """Prometheus stores no more series than the documented budget."""
     cloud = a_cloud()
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
@@ -88,7 +88,7 @@ async def test_a_project_costs_few_series(tmp_path):
             )
             for project in configured.projects
         ]
-        # Other collectors cost series of the exporter itself, too.
+        # Other collectors add series of the exporter itself.
         usual = replace(configured, projects=tuple(projects[:3]))
         other = replace(configured, projects=tuple(projects[3:]))
         async with exporting(usual) as one, exporting(other) as two:
@@ -112,14 +112,14 @@ async def test_a_project_costs_few_series(tmp_path):
             "services of every status and two types, all of v1, and nothing else",
             80,
         ),
-        # Those of Python and of the process differ a little.
+        # The numbers for Python and the process differ a little.
         (EXPORTER, "the exporter itself, with one cloud", 150),
     ):
         assert found[name] <= documented[words] <= most, (name, found)
 
 
 def stored(folder, usual, other):
-    """Return how many series a Prometheus has of each project and of the exporter."""
+    """Return the numbers of series of each project and of the exporter."""
     with a_prometheus(
         folder,
         f"""\

@@ -31,7 +31,7 @@ count by (job, cloud) (modelarts_project_info{discovered="true"})
 
 @dataclass
 class Shards:
-    """Processes on one configuration, each at an address of its own."""
+    """Processes with one configuration, each at an address of its own."""
 
     file: str
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Shards:
         assert any("listening" in line for line in process.stderr)
 
     def stop(self, address):
-        """End a shard as Kubernetes does, and wait until it has ended."""
+        """Stop a shard as Kubernetes does, and wait until it has ended."""
         process = self.processes.pop(address)
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
@@ -63,7 +63,7 @@ class Shards:
         process.stderr.close()
 
     def close(self):
-        """End them all."""
+        """Stop all shards."""
         for address in list(self.processes):
             self.stop(address)
 
@@ -71,13 +71,13 @@ class Shards:
 @pytest.mark.timeout(300)
 @pytest.mark.needs("prometheus")
 async def test_prometheus_has_every_project_once(tmp_path):
-    """Also while a shard is restarted; with a fourth shard, a quarter moves to it."""
+    """Also during a restart of a shard; a fourth shard gets a quarter of them."""
     projects = [
         SimulatedProject(name, f"{number:032x}") for number, name in enumerate(NAMES)
     ]
     async with serve(account_of(projects)) as url:
         file = tmp_path / "modelarts.yml"
-        # One project by its ID, one by its name, the others are discovered.
+        # One project by its ID, one by its name; the others are discovered.
         file.write_text(
             CONFIGURATION.format(url=url)
             + f"""\
@@ -110,7 +110,7 @@ scrape_configs:
             found = [one["metric"] for one in query(COLLECTED)]
             return {one["project"]: one["instance"] for one in found}
 
-        def whole():
+        def is_complete():
             found = owners()
             return found if found.keys() == set(NAMES) else None
 
@@ -119,7 +119,7 @@ scrape_configs:
 
         for index, address in enumerate(addresses[:3]):
             shards.start(address, index, 3)
-        three = wait_until(whole)
+        three = wait_until(is_complete)
 
         shards.stop(addresses[1])
         wait_until(lambda: is_down("exporter-1"))
@@ -127,7 +127,7 @@ scrape_configs:
         assert wait_until(lambda: owners() == left)
         assert query(MISSING)
         shards.start(addresses[1], 1, 3)
-        assert wait_until(whole) == three
+        assert wait_until(is_complete) == three
         wait_until(lambda: not query(MISSING))
 
         for address in addresses[:3]:
@@ -135,8 +135,8 @@ scrape_configs:
         wait_until(lambda: not owners())
         for index, address in enumerate(addresses):
             shards.start(address, index, 4)
-        four = wait_until(whole)
-        # Not at any moment since the start.
+        four = wait_until(is_complete)
+        # Not at any time since the start.
         assert query(f"max_over_time(({TWICE})[10m:1s])") == []
         assert query(f"max_over_time(({TWICE.replace('> 1', '> 0')})[10m:1s])")
 

@@ -1,4 +1,4 @@
-"""The documents' site: it builds, links lead somewhere, and it asks no other host."""
+"""The documents' site: it builds, its links are valid, and it loads no other host."""
 
 import json
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site; a link or an anchor that does not exist fails."""
+    """Build the site, which fails if a link or an anchor does not exist."""
     folder = tmp_path_factory.mktemp("site")
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", f"--site-dir={folder}"],
@@ -28,7 +28,7 @@ def site(tmp_path_factory):
 
 
 def test_every_document_is_a_page(site):
-    """And nothing else: the programs beside the documents are not published."""
+    """Programs next to the documents are not published."""
     documents = {
         path.relative_to(ROOT / "docs").with_suffix("")
         for path in ROOT.glob("docs/**/*.md")
@@ -39,7 +39,7 @@ def test_every_document_is_a_page(site):
     assert not list(site.rglob("*.py"))
 
 
-def test_the_site_asks_no_other_host(site):
+def test_the_site_loads_no_other_host(site):
     """No font, script, style or picture comes from elsewhere."""
     for page in site.rglob("*.html"):
         text = page.read_text()
@@ -52,7 +52,7 @@ def test_the_site_asks_no_other_host(site):
 
 
 def test_links_that_leave_the_documents_lead_to_the_repository(site):
-    """Such as those to rules and dashboards."""
+    """Links to rules and dashboards, for instance, lead to the repository."""
     text = (site / "monitoring.html").read_text()
 
     assert "/modelarts-exporter/blob/main/deploy/prometheus/rules" in text
@@ -60,7 +60,7 @@ def test_links_that_leave_the_documents_lead_to_the_repository(site):
 
 
 def test_the_search_finds_symptoms(site):
-    """Its index has the headings of the troubleshooting page."""
+    """The search index has the headings of the troubleshooting page."""
     index = json.loads((site / "search/search_index.json").read_text())
     titles = {entry["title"] for entry in index["docs"]}
 

@@ -19,14 +19,14 @@ from exporter.simulator import Effect, Fault, ManualClock, demo_cloud, serve
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
 PICTURE = os.environ.get("STATUS_PAGE_PICTURE")
-# The reader has asked for the refresh, and can end it with a link.
+# The reader has requested the refresh, and can end it with a link.
 RULES = {"meta-refresh": {"enabled": False}}
 OPENED = "/?project=vision&project=eu-de_sandbox&refresh=300"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def few():
-    """Run an exporter of the demo's cloud, one project of which hangs; yields its URL."""
+    """Run an exporter of the demo's cloud, with one hanging project; yields its URL."""
     cloud = demo_cloud(ManualClock(), seed=2)
     cloud.faults.add(Fault(effect=Effect.HANG, project_id=cloud.projects[4].project_id))
     async with (
@@ -39,7 +39,7 @@ async def few():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def many():
-    """Run an exporter of 200 projects, some of which have problems; yields its URL."""
+    """Run an exporter of 200 projects, some of them with problems; yields its URL."""
     cloud = simulated("good", "full", "bad", "worse")
     for _ in range(5):
         cloud.projects[1].training.create_job(8, created=cloud.clock.now() - 1e6)
@@ -71,7 +71,7 @@ async def browser():
 
 async def examined(browser, url, width, scheme, rules=RULES):
     """
-    Return the page's title, if nothing is wrong with it.
+    Return the page's title, after checking it.
 
     It has to be accessible by axe-core's rules, with nothing blocked, and nothing wider
     than the screen.
@@ -105,7 +105,7 @@ async def examined(browser, url, width, scheme, rules=RULES):
 @pytest.mark.parametrize("width", [360, 1100, 2560])
 async def test_with_few_projects(scheme, width, few, browser):
     """
-    In each width and theme, with details.
+    The page is accessible in each width and theme, with details open.
 
     With `STATUS_PAGE_PICTURE=path`, the middle one in light is written there, without
     details: the README's picture.
@@ -122,7 +122,7 @@ async def test_with_few_projects(scheme, width, few, browser):
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1600, "light")])
 async def test_with_200_projects(width, scheme, many, browser):
-    """A long table is as good as a short one; it has the same colors."""
+    """A long table is as accessible as a short one, with the same colors."""
     rules = RULES | {"color-contrast": {"enabled": False}}
     title = await examined(browser, many, width, scheme, rules=rules)
 
@@ -130,7 +130,7 @@ async def test_with_200_projects(width, scheme, many, browser):
 
 
 async def test_with_the_keyboard_alone(few, browser):
-    """A filter is typed and sent; a project's details are opened, and keep the filter."""
+    """A filter can be typed and sent; opening a project's details keeps it."""
     page = await browser.new_page()
     await page.goto(few)
     await page.get_by_label("Filter").focus()

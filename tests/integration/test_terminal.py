@@ -1,4 +1,4 @@
-"""Commands on a terminal: progress, colors and Ctrl-C; and in a pipe, without them."""
+"""Commands on a terminal, with progress, colors and Ctrl-C, and without one."""
 
 import contextlib
 import re
@@ -35,7 +35,7 @@ def cloud():
 
 @pytest.fixture
 def arguments(cloud, tmp_path):
-    """Return the flag that names a configuration for that cloud."""
+    """Return the flag with a configuration for that cloud."""
     file = tmp_path / "modelarts.yml"
     file.write_text(f"""\
 clouds:
@@ -55,7 +55,7 @@ collection: {{timeout: 30s}}
 
 @contextlib.contextmanager
 def faulty(cloud, **fault):
-    """Inject a fault for the length of the block."""
+    """Inject a fault within a `with` block."""
     httpx.post(f"{cloud}/simulator/faults", json=fault).raise_for_status()
     try:
         yield
@@ -63,7 +63,7 @@ def faulty(cloud, **fault):
         httpx.delete(f"{cloud}/simulator/faults").raise_for_status()
 
 
-# A command, the request that is slow, and what the last line says meanwhile.
+# A command, the request that is slow, and the progress during it.
 PROGRESS = {
     "check": (["check"], "training_jobs", rf"checking \d+ collections: \d+ of \d+ .*{CLOCK}"),
     "json": (["check", "--format=json"], "training_jobs", r"checking \d+ collections: \d+ of"),
@@ -75,7 +75,7 @@ PROGRESS = {
 
 @pytest.mark.parametrize("name", PROGRESS)
 def test_progress(cloud, arguments, name):
-    """The last line says what is done, and is gone at the end; the rest is as in a pipe."""
+    """The last line shows the progress, and is gone at the end."""
     command, api, pattern = PROGRESS[name]
     with (
         faulty(cloud, effect="delay", seconds=1, times=2, api=api),
@@ -93,7 +93,7 @@ def test_progress(cloud, arguments, name):
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_the_table_of_projects_appears_above_the_progress(cloud, arguments, output):
-    """It comes while nothing is counted yet; with JSON, it is not for the output."""
+    """The table comes before the counts; with JSON it is not part of the output."""
     file = Path(arguments[0].partition("=")[2])
     text = file.read_text().replace("projects:", "    discovery: {}\nprojects:")
     file.write_text(text)
@@ -111,7 +111,7 @@ def test_the_table_of_projects_appears_above_the_progress(cloud, arguments, outp
 
 
 def test_a_file_gets_no_progress(cloud, arguments, tmp_path):
-    """The standard output is the same whether the terminal shows progress or not."""
+    """A redirected standard output has no progress, even if the terminal shows it."""
     file = tmp_path / "out"
     to_file = ["sh", "-c", f'"$@" > {file}', "sh"]
     with (
@@ -129,8 +129,8 @@ def test_a_file_gets_no_progress(cloud, arguments, tmp_path):
 @pytest.mark.parametrize(
     "environment", [{"TERM": "dumb"}, {"TERM": ""}], ids=["dumb", "none"]
 )
-def test_a_terminal_that_knows_no_control_sequences(cloud, arguments, environment):
-    """It gets plain lines."""
+def test_a_terminal_without_control_sequences(cloud, arguments, environment):
+    """A terminal without control sequences gets plain lines."""
     with (
         faulty(cloud, effect="delay", seconds=1, times=2, api="training_jobs"),
         on_terminal([*COMMAND, "check", *arguments], **environment) as terminal,
@@ -143,7 +143,7 @@ def test_a_terminal_that_knows_no_control_sequences(cloud, arguments, environmen
 
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_colors(cloud, arguments, no_color):
-    """What fails is red, what works is green; none with NO_COLOR."""
+    """Failures are red and successes green; there are no colors with NO_COLOR."""
     with (
         faulty(cloud, effect="status", status=403, code="ModelArts.0203", api="visualization_jobs"),
         on_terminal([*COMMAND, "check", *arguments], NO_COLOR=no_color) as terminal,
@@ -161,7 +161,7 @@ def test_colors(cloud, arguments, no_color):
 
 @pytest.mark.parametrize("command", ["check", "once", "projects"])
 def test_an_interrupt(cloud, arguments, command):
-    """Ctrl-C ends it by the signal, without a traceback, and leaves a clean line."""
+    """Ctrl-C ends the command by the signal, with a clean line and no traceback."""
     api, pattern = PROGRESS[command][1:]
     with (
         faulty(cloud, effect="hang", api=api),
@@ -178,7 +178,7 @@ def test_an_interrupt(cloud, arguments, command):
 
 
 def test_messages_appear_above_the_progress(cloud, arguments):
-    """A log message has a line of its own."""
+    """A log message is on a line of its own."""
     with (
         faulty(cloud, effect="status", status=500, api="visualization_jobs"),
         faulty(cloud, effect="delay", seconds=2, times=2, api="training_jobs"),
@@ -193,7 +193,7 @@ def test_messages_appear_above_the_progress(cloud, arguments):
 
 
 def test_a_narrow_terminal(cloud, arguments):
-    """The last line is cut, and so is one line still."""
+    """The progress is cut off, and stays on one line."""
     with (
         faulty(cloud, effect="delay", seconds=1, times=2, api="training_jobs"),
         on_terminal([*COMMAND, "once", *arguments], columns=12) as terminal,
@@ -205,8 +205,8 @@ def test_a_narrow_terminal(cloud, arguments):
     assert max(map(len, redrawn)) <= 12
 
 
-def test_a_server_loads_nothing_of_it():
-    """The library that draws is for people, and the simulated cloud for tests and the demo."""
+def test_a_server_does_not_load_it():
+    """Progress is loaded for people only, the simulator for tests and the demo."""
     program = "import sys, exporter.cli; print(*sys.modules, sep='\\n')"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -25,7 +25,7 @@ def files(tmp_path):
 
 @pytest.mark.needs("prometheus")
 async def test_prometheus_scrapes_over_tls_with_a_password(files, tmp_path):
-    """The real Prometheus, with basic auth over TLS."""
+    """Prometheus scrapes with basic authentication over TLS."""
     text = TLS + f"basic_auth_users: {{prometheus: '{DIGEST}'}}\n"
     (tmp_path / "password").write_text(PASSWORD)
     async with guarded(files, text) as one:
@@ -48,7 +48,7 @@ scrape_configs:
 
 @pytest.mark.needs("promtool")
 def test_the_documented_example(files):
-    """The documentation's example is read, here and by Prometheus's own tool."""
+    """The documented example is accepted, here and by promtool."""
     text = (ROOT / "docs/web-configuration.md").read_text()
     yaml = re.search(r"```yaml[^\n]*\n(.*?)```", text, re.DOTALL)[1]
     for suffix, new in (("pem", "crt"), ("key", "key")):
@@ -58,6 +58,6 @@ def test_the_documented_example(files):
     found = load_web_configuration(files.write(yaml))
     assert list(found.users) == ["prometheus"]
     assert found.rate_limit is not None
-    # Debian's promtool is older than the rate limit.
+    # Debian's promtool does not have the rate limit yet.
     older = files.write(yaml.replace("rate_limit", "# rate_limit"))
     subprocess.run(["promtool", "check", "web-config", older], check=True)
