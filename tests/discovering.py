@@ -41,7 +41,7 @@ clouds:
       max_projects: 600
       defaults: {{collectors: [visualization_jobs]}}
 """
-"""For an exporter process that discovers the projects of an account."""
+"""The configuration of an exporter that discovers the projects of an account."""
 
 
 def account_of(projects):

@@ -121,7 +121,7 @@ LIES = {
         ],
     ),
 }
-"""What an API may say instead: of a page, with its number and the size asked for."""
+"""What an API may answer instead: functions of a page, its number and the page size."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class MovingJobs:
     lie: str = "none"
     always: set | None = None
     always_had: dict = field(default_factory=dict)
-    """The jobs that had a status all along, by its name."""
+    """The jobs that have had a status all along, by its name."""
 
     ever_had: dict = field(default_factory=dict)
     ever: set = field(default_factory=set)

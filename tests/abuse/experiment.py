@@ -19,7 +19,7 @@ from tests.soak.process import Exporter, Figures, command, running_exporter
 
 
 MAX_MEMORY = 2500.0
-"""MB, above which the exporter is ended: the machine has others."""
+"""In MB; above this, the exporter is killed to protect the machine."""
 
 HEALTH_SECONDS = 10.0
 HEALTH_INTERVAL_SECONDS = 0.1

@@ -163,7 +163,7 @@ async def _idle(experiment: Experiment) -> None:
 
 @fault("passwords", "600 wrong passwords in 0.1 s, a right user scrapes")
 async def passwords(folder: Path) -> Outcome:
-    """Scrape meanwhile as a known user, and as one who logs in for the first time."""
+    """Scrape at the same time as a known user, and as a new one."""
     users = ", ".join(f"{name}: {_hash(name, 10)}" for name in ("old", "new"))
     web = folder / "web.yml"
     web.write_text(f"basic_auth_users: {{{users}}}\n")

@@ -36,7 +36,7 @@ CASES = [
     ),
     Case("only v2 is offered", "ModelArtsProjectNotCollected", NO_V1, {30: 0}),
     Case(
-        "v1 fails, and then is not offered any more",
+        "v1 fails, and is then no longer offered",
         "ModelArtsProjectNotCollected",
         {UP: "0x30 stale", v2(UP): "1x60"},
         {16: 1, 32: 0},
@@ -73,7 +73,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "v2 fails meanwhile",
+        "v2 fails",
         "ModelArtsRunningQuotaFull",
         {UP: "1x60", v2(UP): "1x20 0x40"}
         | {RUNNING: "8x60", WAITING: "3x60", QUOTA: "8x60"}
@@ -103,7 +103,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "v2's quota alone cannot be asked for meanwhile",
+        "only v2's quota fails",
         "ModelArtsCapacityCritical",
         NO_V1
         | {v2(CREATED): "96x90", v2(REMAINING): "4x20 stale"}
@@ -111,7 +111,7 @@ CASES = [
         {10: 1, 30: 1, 50: 1, 65: 0},
     ),
     Case(
-        "v2's quota alone cannot be asked for meanwhile",
+        "only v2's quota fails",
         "ModelArtsNoJobCanBeCreated",
         NO_V1
         | {v2(CREATED): "96x90", v2(REMAINING): "0x20 stale _x40 7x30"}
@@ -119,13 +119,13 @@ CASES = [
         {10: 1, 30: 1, 55: 1, 63: 0},
     ),
     Case(
-        "v2 has a quota no more",
+        "v2 no longer has a quota",
         "ModelArtsNoJobCanBeCreated",
         NO_V1 | {v2(REMAINING): "0x20 stale", v2(ERRORS): "0x60", ERRORS: "0+1x60"},
         {10: 1, 22: 0},
     ),
     Case(
-        "v1 fails meanwhile, v2 does not",
+        "v1 fails, v2 does not",
         "ModelArtsCapacityCritical",
         {UP: "1x20 0x40", CREATED: "96x20 stale", REMAINING: "4x20 stale"}
         | {v2(UP): "1x60", v2(CREATED): "5x60", v2(REMAINING): "95x60"},
@@ -194,7 +194,7 @@ CASES = [
         {17: 1, 45: 1, 63: 0},
     ),
     Case(
-        "v1 fails meanwhile, v2 has a short one",
+        "v1 fails, v2 has a short one",
         "ModelArtsJobRunsLong",
         {UP: "1x20 0x40", LONGEST: "200000x20 stale"}
         | {v2(UP): "1x60", v2(LONGEST): "100x60"},
@@ -215,7 +215,7 @@ CASES = [
         {77: 1, 95: 1, 103: 0},
     ),
     Case(
-        "v1 fails meanwhile, v2 has a new one",
+        "v1 fails, v2 has a new one",
         "ModelArtsJobsWaitLong",
         {UP: "1x80 0x40", OLDEST: "0x80 stale"}
         | {v2(UP): "1x120", v2(OLDEST): "4200x120"},

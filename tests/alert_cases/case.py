@@ -52,4 +52,4 @@ class Case:
     fires: dict[int, int]
 
     labels: str = ""
-    """Matchers of the labels that all of them have."""
+    """Matchers of the labels that all fired alerts have."""

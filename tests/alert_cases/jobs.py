@@ -34,19 +34,19 @@ CASES = [
         {30: 0, 59: 0},
     ),
     Case(
-        "nobody waits",
+        "no job waits",
         "ModelArtsRunningQuotaFull",
         {UP: "1x60", RUNNING: "8x60", WAITING: "0x60", QUOTA: "8x60"},
         {30: 0, 59: 0},
     ),
     Case(
-        "nothing may run",
+        "no job may run",
         "ModelArtsRunningQuotaFull",
         {UP: "1x60", RUNNING: "0x60", WAITING: "3x60", QUOTA: "0x60"},
         {10: 0, 17: 1},
     ),
     Case(
-        "nothing may run, and nobody waits",
+        "no job may run, and none waits",
         "ModelArtsRunningQuotaFull",
         {UP: "1x60", RUNNING: "0x60", WAITING: "0x60", QUOTA: "0x60"},
         {30: 0},
@@ -58,7 +58,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsRunningQuotaFull",
         {
             UP: "1x20 0x30 1x30",
@@ -81,19 +81,19 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "until the worse one has fired, and beside it",
+        "the critical alert fires, too",
         "ModelArtsCapacityHigh",
         {UP: "1x60", CREATED: "90x30 96x30", REMAINING: "10x30 4x30"},
         {17: 1, 33: 1, 40: 1},
     ),
     Case(
-        "nothing can exist",
+        "no job can exist",
         "ModelArtsCapacityHigh",
         {UP: "1x60", CREATED: "0x60", REMAINING: "0x60"},
         {30: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsCapacityHigh",
         {
             UP: "1x20 0x40",
@@ -116,7 +116,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsCapacityCritical",
         {UP: "1x20 0x40", CREATED: "96x20 stale", REMAINING: "4x20 stale"},
         {10: 1, 50: 1},
@@ -129,7 +129,7 @@ CASES = [
         {3: 0, 7: 1, 43: 0},
     ),
     Case(
-        "nothing exists, and nothing may",
+        "no job exists, and none may",
         "ModelArtsNoJobCanBeCreated",
         {UP: "1x60", CREATED: "0x60", REMAINING: "0x60"},
         {30: 0},
@@ -141,7 +141,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsNoJobCanBeCreated",
         {UP: "1x20 0x40", REMAINING: "0x20 stale"},
         {10: 1, 50: 1},
@@ -203,7 +203,7 @@ CASES = [
         {90: 0, 120: 0},
     ),
     Case(
-        "missing meanwhile",
+        "missing in between",
         "ModelArtsQuotaLowered",
         {QUOTA: "10x70 stale _x60 10x60"},
         {85: 0, 140: 0},
@@ -246,7 +246,7 @@ CASES = [
         {59: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsJobRunsLong",
         {UP: "1x20 0x40", LONGEST: "200000x20 stale"},
         {18: 1, 58: 1},
@@ -259,7 +259,7 @@ CASES = [
         {20: 0, 39: 1},
     ),
     Case(
-        "a threshold of its own that is shorter",
+        "a shorter threshold of its own",
         "ModelArtsJobRunsLong",
         {UP: "1x60", LONGEST: "130000x60", info(A_DAY_AND_A_HALF): "1x60"},
         {17: 1},
@@ -276,13 +276,13 @@ CASES = [
         dict.fromkeys(range(20, 60, 3), 0),
     ),
     Case(
-        "the threshold of its own is taken away",
+        "its own threshold is removed",
         "ModelArtsJobRunsLong",
         {UP: "1x60", LONGEST: "400000x60", info(FIVE_DAYS): "1x30 stale"},
         {30: 0, 50: 1},
     ),
     Case(
-        "a threshold that is none",
+        "an invalid threshold",
         "ModelArtsJobRunsLong",
         {UP: "1x60", LONGEST: "200000x60"}
         | {info('label_max_job_duration="5 days"'): "1x60"},
@@ -301,7 +301,7 @@ CASES = [
         {59: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsJobsWaitLong",
         {UP: "1x80 0x40", OLDEST: "0x80 stale"},
         {78: 1, 115: 1},

@@ -51,7 +51,7 @@ CASES = [
         {5: 0, 15: 1, 45: 0},
     ),
     Case(
-        "has the name that people know",
+        "has its display name",
         "ModelArtsPoolUnhealthy",
         WELL | {FAILED: "1x40"},
         {15: 1},
@@ -59,7 +59,7 @@ CASES = [
     ),
     Case("running", "ModelArtsPoolUnhealthy", WELL | {RUNNING: "1x60"}, {30: 0}),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsPoolUnhealthy",
         DOWN | {FAILED: "1x40 stale"},
         {30: 1, 100: 1},
@@ -79,7 +79,7 @@ CASES = [
         {30: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsPoolNodesAbnormal",
         DOWN | {ABNORMAL: "1x40 stale"},
         {30: 1, 100: 1},
@@ -112,7 +112,7 @@ CASES = [
         {20: 0, 40: 1, 65: 0},
     ),
     Case(
-        "nobody waits",
+        "no workload waits",
         "ModelArtsPoolFull",
         WELL | {CAPACITY: "32x100", ALLOCATED: "32x100", QUEUED: "0x100"},
         {60: 0},
@@ -150,7 +150,7 @@ CASES = [
         {60: 0},
     ),
     Case(
-        "the request for the usage fails meanwhile",
+        "the request for the usage fails",
         "ModelArtsPoolFull",
         WELL
         | {
@@ -175,7 +175,7 @@ CASES = [
         {58: 0},
     ),
     Case(
-        "nothing queues any more, while something fails",
+        "the queue empties while another request fails",
         "ModelArtsPoolQueueLong",
         WELL | {OLDEST: "0x80 stale", QUEUED: "2x80 0x80", ERRORS: "0+1x200"},
         {75: 1, 85: 0},
@@ -200,7 +200,7 @@ CASES = [
         {120: 0},
     ),
     Case(
-        "nobody waits",
+        "no workload waits",
         "ModelArtsPoolFragmented",
         WELL | {CAPACITY: "32x160", ALLOCATED: "8x160", QUEUED: "0x160"},
         {120: 0},
@@ -236,7 +236,7 @@ CASES = [
         {370: 0},
     ),
     Case(
-        "nobody knows",
+        "unknown usage",
         "ModelArtsPoolIdle",
         WELL | {AVAILABLE: "2x400"},
         {370: 0},

@@ -50,7 +50,7 @@ def simple(alert, series, kind, wait):
         Case("none", alert, {up: f"1x{late}", series: f"0x{late}"}, {late: 0}),
         Case("missing", alert, {up: f"1x{late}"}, {late: 0}),
         Case(
-            "the API fails meanwhile",
+            "the API fails",
             alert,
             {up: f"1x{late} 0x20", series: f"2x{late} stale"},
             {late: 1, late + 18: 1},
@@ -89,7 +89,7 @@ CASES = [
         {725: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsNotebooksWithoutAutoStop",
         {UP["notebook"]: "1x300 0x100 1x330", ENDLESS: "1x300 stale _x99 1x330"},
         {700: 0, 725: 1},
@@ -113,7 +113,7 @@ CASES = [
         {95: 0},
     ),
     Case(
-        "the API fails meanwhile",
+        "the API fails",
         "ModelArtsNotebooksLeftStopped",
         {
             UP["notebook"]: "1x70 0x50",
@@ -143,7 +143,7 @@ for _alert, _since in (
         ),
         Case("missing", _alert, {UP["service"]: "1x60"}, {55: 0}),
         Case(
-            "the API fails meanwhile",
+            "the API fails",
             _alert,
             {UP["service"]: "1x40 0x20", _since: "0x40 stale"},
             {38: 1, 58: 1},
@@ -159,19 +159,19 @@ CASES += [
         {60: 0, 78: 1, 110: 0},
     ),
     Case(
-        "as the pool tells it",
+        "workloads that the pool reports",
         "ModelArtsMaintenanceHitsRunningJobs",
         {NEXT: "7200x60", WORKLOADS: "2x60"},
         {20: 1},
     ),
     Case(
-        "nothing runs there",
+        "no job runs there",
         "ModelArtsMaintenanceHitsRunningJobs",
         {NEXT: "7200x60", WORKLOADS: "0x60"},
         {50: 0},
     ),
     Case(
-        "it is of no pool",
+        "an event without a pool",
         "ModelArtsMaintenanceHitsRunningJobs",
         {NEXT_OF_NONE: "7200x60", NODES: "3x60", NODES.replace('"p"', '""'): "3x60"},
         {50: 0},

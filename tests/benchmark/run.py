@@ -30,7 +30,7 @@ import requests
 LATENCY = 0.05
 CONCURRENCY = 32
 PYTHONS_THREADS = min(32, (os.cpu_count() or 1) + 4)
-"""What `ThreadPoolExecutor()` takes by itself."""
+"""The default of `ThreadPoolExecutor()`."""
 
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "60"}
 
@@ -71,7 +71,7 @@ class Row:
     requests: int
     memory: float
     ratio: float | None = None
-    """Its processor time in relation to the bare client's, measured in turns."""
+    """Its CPU time in relation to the bare client's, measured in turns."""
 
 
 WORKLOADS = [

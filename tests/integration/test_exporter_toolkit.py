@@ -77,10 +77,10 @@ class Row:
     certificate: str = ""
     requests: int = 1
     says: str = ""
-    """What the one line says that keeps it from starting."""
+    """What the only line of the error has to contain."""
 
     toolkit: End | None = None
-    """How it ends with the toolkit, if that is otherwise."""
+    """How the row ends with the toolkit, if that differs."""
 
 
 AES128 = "ECDHE-RSA-AES128-GCM-SHA256"

@@ -29,7 +29,7 @@ COLLECTORS = {
     "notebooks": ("notebooks",),
     "services": ("services",),
 }
-"""Of the projects that do not have the default ones."""
+"""The collectors of projects that do not have the default ones."""
 
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
 

@@ -37,7 +37,7 @@ ALL = ["--hypothesis-profile=mutants"]
 _SECONDS = itertools.count(1)
 
 WANTED = 0.9
-"""The part of the mutants that tests have to notice, apart from the equivalent ones."""
+"""The part of the mutants that tests have to detect, apart from the equivalent ones."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class DrawnPanel:
     state: str
     text: str
     rows: list[list[str]]
-    """Of a table: its titles, and then its cells."""
+    """Of a table: its column titles, followed by its cells."""
 
 
 async def drawn_panels(page: Page) -> list[DrawnPanel]:

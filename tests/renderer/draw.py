@@ -32,11 +32,11 @@ ROOT: Final = Path(__file__).parent.parent.parent
 _WIDTH: Final = 1040
 _CHOSEN: Final = {"modelarts-project": {"project": ["vision"]}}
 _SHORT: Final = "modelarts-fleet"
-"""The dashboard of which there also is a picture without what comes from a row on."""
+"""This dashboard also has a picture that ends above a row."""
 
 _UNTIL: Final = "Quotas"
 _SCALE: Final = 1.5
-"""So that text is sharp where a page shows pictures smaller than they are."""
+"""Keeps text sharp where a page shows pictures smaller than they are."""
 
 
 async def draw(url: str, view: grafana.View, folder: Path, *, is_demo: bool) -> None:

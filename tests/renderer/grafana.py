@@ -15,7 +15,7 @@ import httpx
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NICE_STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600)
 _DEFAULT_SCRAPE_INTERVAL: Final = "15s"
-"""What a data source has whose own is not set."""
+"""The default of a data source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class View:
     width: int = 1400
     chosen: Mapping[str, Sequence[str]] | None = None
     scrape_interval: str = _DEFAULT_SCRAPE_INTERVAL
-    """That of the data source."""
+    """The one that is set in the data source."""
 
 
 class PrometheusClient:

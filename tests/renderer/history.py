@@ -52,7 +52,7 @@ class Scrape:
     moment: float
     seconds: float
     body: bytes
-    """Compressed, or the process would seem to need more and more memory."""
+    """Compressed, since otherwise the process would use more and more memory."""
 
     def samples(self) -> list[str]:
         """Return the lines that are not comments."""

@@ -55,7 +55,7 @@ class Clients:
     def __init__(self, url: str, file: Path, projects: list[str]) -> None:
         self.observations = Observations()
         self.disconnecting = threading.Event()
-        """Set while some clients go away before their answer."""
+        """Set while some clients disconnect before their answer."""
 
         self._url = url
         self._file = file

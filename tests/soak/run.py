@@ -39,21 +39,21 @@ from tests.soak.troubles import TROUBLES, Trouble
 
 PROJECTS = 60
 SLOTS = 12
-"""Requests in flight, for some two hundred that a scrape needs."""
+"""A scrape needs some two hundred requests."""
 
 SCRAPE_SECONDS = 10.0
-"""The timeout of the scrapes that have to be whole: Prometheus's own."""
+"""The timeout of the scrapes that have to be complete: Prometheus's default."""
 
 FIRST_SCRAPE_SECONDS = 60.0
 SLOW_MACHINE_FACTOR = 4.0
-"""On a machine where the first scrape takes long, all may take so much longer."""
+"""On a machine whose first scrape is slow, all may take as many times longer."""
 
 SCRAPE_INTERVAL_SECONDS = 1.0
 MAX_SCRAPES = 2
-"""After a trouble the next scrape but one has to be whole."""
+"""After a trouble, the second scrape has to be complete."""
 
 MIN_TROUBLE_SECONDS = 3.3
-"""Seconds: longer than the longest scrape timeout of the other scrapers."""
+"""Longer than the longest scrape timeout of the other scrapers."""
 
 MAX_TROUBLE_SECONDS = 10.0
 SETTLE_SECONDS = 2.0
@@ -170,14 +170,14 @@ class Soak:
         }
         started = time.monotonic()
         for number in range(1, MAX_SCRAPES + 1):
-            begun = time.monotonic()
+            attempt_started = time.monotonic()
             incomplete = what_is_missing(
                 self._clients.scrape(self._scrape_seconds), truth
             )
             if not incomplete:
                 break
             if number < MAX_SCRAPES:
-                rest = begun + SCRAPE_INTERVAL_SECONDS - time.monotonic()
+                rest = attempt_started + SCRAPE_INTERVAL_SECONDS - time.monotonic()
                 time.sleep(max(0.0, rest))
         took = time.monotonic() - started
         self.recoveries.record(trouble, number, took, incomplete)

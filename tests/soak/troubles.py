@@ -18,7 +18,7 @@ ODD = ("html", "truncated", "not_successful", "endless", "repeating", "redirect"
 @dataclass(frozen=True)
 class Trouble:
     """
-    A kind of trouble, with the faults that the cloud has meanwhile.
+    A kind of trouble, with the faults that the cloud has during it.
 
     With `changes`, new faults are drawn several times a second. Clients may disconnect,
     and all projects may have to log in again.

@@ -39,7 +39,7 @@ class RecordingHandler:
     def __init__(self, loop):
         self.loop = loop
         self.answers = {}
-        """The answer by the last part of the path; the default is a success."""
+        """Answers by the last part of the path; the default is a success."""
 
         self.sent = []
         """Times, paths and attempts."""

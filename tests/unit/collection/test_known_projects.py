@@ -123,7 +123,7 @@ class KnownProjectsMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.known = KnownProjects("eu-de")
-        self.believed = []
+        self.trusted = []
         self.unbelieved = 0
 
     @rule(listed=ROWS, times=st.integers(1, 5))
@@ -133,30 +133,30 @@ class KnownProjectsMachine(RuleBasedStateMachine):
             had_some = bool(self._expected())
             self.known = self.known.after(listed)
             if usable(listed) or not had_some:
-                self.believed.append(listed)
+                self.trusted.append(listed)
                 self.unbelieved = 0
             elif self.unbelieved == 3:
-                self.believed = [listed]
+                self.trusted = [listed]
                 self.unbelieved = 0
             else:
                 self.unbelieved += 1
 
-    @precondition(lambda self: self.believed)
+    @precondition(lambda self: self.trusted)
     @rule()
     def list_the_same_again(self):
         """A list that repeats often enough is final."""
-        listed = self.believed[-1]
+        listed = self.trusted[-1]
         self.list_projects(listed, 2)
         if usable(listed):
             assert self.known.projects == tuple(sorted(listed))
             assert not self.known.missing
 
     def _expected(self):
-        if not self.believed:
+        if not self.trusted:
             return {}
-        last, before = usable(self.believed[-1]), {}
-        if len(self.believed) > 1:
-            before = usable(self.believed[-2])
+        last, before = usable(self.trusted[-1]), {}
+        if len(self.trusted) > 1:
+            before = usable(self.trusted[-2])
         names = {each.name for each in last.values()}
         kept = {
             key: each
@@ -170,7 +170,7 @@ class KnownProjectsMachine(RuleBasedStateMachine):
         """The projects, the doubt and the first list agree with the model."""
         assert collectable(self.known) == set(self._expected().values())
         assert self.known.doubted == self.unbelieved
-        assert (self.known.projects is None) is (not self.believed)
+        assert (self.known.projects is None) is (not self.trusted)
         ids = [each.project_id for each in self.known.projects or ()]
         assert len(ids) == len(set(ids))
 

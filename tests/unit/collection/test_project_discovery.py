@@ -249,7 +249,7 @@ async def test_other_patterns_after_a_reload():
 
         assert found.names == ["eu-de_vision"]
         assert found.discovery.selection == preview
-        await found.pauses.begun()
+        await found.pauses.started()
         assert len(found.cloud.asked("auth_projects")) == 2
     assert len(found.reported) == 1
 

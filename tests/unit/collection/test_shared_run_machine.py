@@ -74,7 +74,7 @@ class Poll:
         self.progress = progress
         self.answer = asyncio.get_running_loop().create_future()
         self.ended = None
-        """How the machine let it end."""
+        """How the machine ended the poll."""
 
         self.outlasted_a_scrape = False
 

@@ -58,7 +58,7 @@ IDS = {
     "numbers beyond 64 bits": lambda job: str(2**64 + job),
     "both": lambda job: job if job % 2 else str(UUID(int=job)),
 }
-"""What IDs look like."""
+"""Functions that make IDs of different kinds."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class MovingList:
     ids: str = "numbers"
     requests: int = 0
     unchanged_for: int = 0
-    """How many pages were answered since the list has changed."""
+    """How many pages were answered since the list last changed."""
 
     async def fetch(self, query, number, size):
         """Answer when the test says so."""

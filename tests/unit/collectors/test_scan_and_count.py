@@ -46,11 +46,11 @@ class Api:
         self.hints = PagingHints(size)
         self.requested = []
         self.batches = []
-        """Numbers of pages that were asked for together."""
+        """The numbers of pages that were requested together."""
 
         self.pending = 0
         self.change = lambda query, number, page: page
-        """What becomes of an answer; it may change the jobs for the next ones."""
+        """Returns the answer for a page; it may change the jobs for later answers."""
 
     async def fetch(self, query, number, size):
         """Answer a page once all pages requested together have been requested."""
@@ -459,7 +459,7 @@ MISCOUNTING = {
         lambda jobs, page: replace(page, rows=[*page.rows, *page.rows], total=2),
     ),
 }
-"""What an API may answer to a query that shows that it does not count as expected."""
+"""Answers to a query that show that the API does not count as expected."""
 
 
 @pytest.mark.parametrize("why", MISCOUNTING)

@@ -22,7 +22,7 @@ from exporter.collectors.phases import Phase
 WAITING, RUNNING, SUCCEEDED, FAILED = (V1_STATUSES[code] for code in (7, 8, 10, 11))
 START = 1_600_000_000_000
 NOW = 1_700_000_000.0
-"""Long after the start."""
+"""A time long after the start."""
 
 
 def row(number, status, created=0, duration=None):

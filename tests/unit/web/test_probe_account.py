@@ -56,8 +56,18 @@ async def test_every_request_and_then_the_metrics():
     assert re.search(r"^Visualization jobs: 1 jobs after", account, re.MULTILINE)
     listed = rows(account, LISTING)
     assert len(listed) == len(cloud.asked("training_jobs"))
-    for begun, waited, took, attempt, operation, status, code, request_id, _ in listed:
-        assert min(int(begun), int(waited), int(took)) >= 0
+    for (
+        started,
+        waited,
+        took,
+        attempt,
+        operation,
+        status,
+        code,
+        request_id,
+        _,
+    ) in listed:
+        assert min(int(started), int(waited), int(took)) >= 0
         assert (attempt, operation, status, code) == ("1", "training_jobs", "200", "-")
         assert re.fullmatch("[0-9a-f]{32}", request_id)
     # The login that both kinds wait for is shown for each.
@@ -110,11 +120,11 @@ async def test_a_probe_that_joins_a_run_shows_the_requests_of_the_run():
     """Requests that were sent before the probe joined the run are shown, too."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.HANG, api="visualization_jobs"))
-    begun = asyncio.Event()
-    cloud.before_answer = lambda *_: begun.set()
+    started = asyncio.Event()
+    cloud.before_answer = lambda *_: started.set()
     async with exporting_from(cloud) as exporter:
         first = asyncio.create_task(exporter.scrape(30))
-        await begun.wait()
+        await started.wait()
         account, _ = await explained(
             exporter,
             "&kind=visualization",

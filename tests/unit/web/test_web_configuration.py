@@ -390,7 +390,7 @@ async def test_a_rate_limit(files):
         assert await status(one, auth=("u", PASSWORD)) == 200
 
 
-MISTAKES = [
+ERRORS = [
     ("tls_server_config: {cert_file: server.pem}", "missing: key_file, or key"),
     ("tls_server_config: {key_file: server.key}", "missing: cert_file, or cert"),
     (
@@ -472,7 +472,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=range(len(MISTAKES)))
+@pytest.mark.parametrize(("text", "expected"), ERRORS, ids=range(len(ERRORS)))
 def test_errors(files, text, expected):
     """An error says where it is and what to do, and repeats no password."""
     files.issue("other", "127.0.0.1")
