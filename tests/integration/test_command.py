@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from commands import ended
+from programs import a_simulator
 
 
 pytestmark = pytest.mark.slow
@@ -79,8 +80,8 @@ collection: {{timeout: 3s}}
 @pytest.fixture(scope="module")
 def cloud():
     """Run the simulated cloud by its own command."""
-    with running("simulator", "--web.listen-address=127.0.0.1:0") as process:
-        yield wait_for(process, r"(http://\S+)/$")
+    with a_simulator() as url:
+        yield url
 
 
 def test_version():

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from commands import ended
+from programs import a_simulator
 from terminals import on_terminal
 
 
@@ -26,11 +27,8 @@ CLOCK = r"00:0\d"
 @pytest.fixture(scope="module")
 def cloud():
     """Run the simulated cloud."""
-    command = [*COMMAND, "simulator", "--web.listen-address=127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        urls = (re.search(r"(http://\S+)/$", line) for line in process.stdout)
-        yield next(url[1] for url in urls if url)
-        process.kill()
+    with a_simulator() as url:
+        yield url
 
 
 @pytest.fixture
