@@ -2,7 +2,6 @@
 
 import gc
 import io
-import logging
 import traceback
 
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from harness import (
     simulated,
     with_cloud,
 )
+from unchanged_logging import unchanged_logging
 
 from exporter.config import AccessKeyAuth, PasswordAuth, Secret
 from exporter.logs import LogFormat, LogLevel, configure
@@ -70,11 +70,9 @@ async def test_no_secret_is_shown(log_format, auth):
     """
     cloud = simulated("a")
     cloud.identity.keys.append(Key("TEMPORARY", SECRET_KEY, SECURITY_TOKEN))
-    root, stream = logging.getLogger(), io.StringIO()
-    handlers, level = root.handlers, root.level
-    configure(LogLevel.DEBUG, log_format, stream)
-    pages = []
-    try:
+    stream, pages = io.StringIO(), []
+    with unchanged_logging():
+        configure(LogLevel.DEBUG, log_format, stream)
         async with serve(cloud) as url:
             proxy = Secret(f"http://user:{PROXY_PASSWORD}@127.0.0.1:9")
             base = configuration(cloud, url, _auth(auth), timeout=0.5)
@@ -87,9 +85,6 @@ async def test_no_secret_is_shown(log_format, auth):
             async with exporting(base) as exporter:
                 await exporter.scrape()
                 pages.append(_shown())
-    finally:
-        root.handlers = handlers
-        root.setLevel(level)
 
     tokens = cloud.identity.tokens
     assert tokens or "password" not in auth or "wrong" in auth
