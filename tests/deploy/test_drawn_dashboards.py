@@ -71,7 +71,7 @@ async def drawn(page, url, view):
                 numbered = {one["panel"]["id"]: one["panel"] for one in panels}
                 found += [
                     (uid, numbered[seen.number], seen)
-                    for seen in await browser.seen(page)
+                    for seen in await browser.drawn_panels(page)
                 ]
     return found
 
