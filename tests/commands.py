@@ -1,4 +1,4 @@
-"""The command line in the tests' own process: another takes most of a second to start."""
+"""Runs the command line in the tests' process, since starting one is slow."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ from exporter.cli import main
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a command has printed, and the status that it ended with."""
+    """The output and exit status of a command."""
 
     returncode: int
     stdout: str

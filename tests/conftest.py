@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and hooks for all tests."""
 
 import gc
 import io
@@ -19,9 +19,9 @@ from exporter.logs import LogFormat, LogLevel, configure
 
 
 settings.register_profile("default", deadline=None)
-# Chosen with --hypothesis-profile=quick.
+# Selected with --hypothesis-profile=quick.
 settings.register_profile(QUICK, deadline=None, max_examples=10)
-# For `make mutants`, to which it matters only whether a test fails.
+# For `make mutants`, which only needs to know whether a test fails.
 UNSHRUNK = {
     "deadline": None,
     "derandomize": True,
@@ -31,28 +31,28 @@ settings.register_profile("mutants", **UNSHRUNK)
 settings.register_profile(f"mutants-{QUICK}", max_examples=10, **UNSHRUNK)
 settings.load_profile("default")
 
-# Tests and what they import are many objects that stay: to look at them often takes a
-# sixth of the time.
+# Tests and their imports are many long-lived objects: checking them often takes a sixth
+# of the time.
 gc.set_threshold(50_000, 20, 50)
 
-# Or structlog prints whatever is logged, in colors.
+# Otherwise structlog prints all log messages, in colors.
 configure(LogLevel.WARN, LogFormat.LOGFMT)
-# Each step of the tests' own requests.
+# It logs each step of the tests' own requests.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-# Or httpx searches all paths for this module, which is not installed, at each request.
+# Otherwise httpx looks for this module, which is not installed, at each request.
 sys.modules.setdefault("sniffio", None)
 
 SLOW = ("slow", "needs")
-"""Marks of tests that take long."""
+"""Marks of slow tests."""
 
 
 def pytest_collection_modifyitems(items):
     """
-    Begin with what takes longest, so that no process is left alone with it at the end.
+    Run the slowest modules first, so that no process is left alone with one at the end.
 
-    Modules stay whole, for what their tests share. Each process first gets one of as many
-    equal parts of all tests, in this order, and begins with slow ones that way.
+    The tests of a module stay together, since they share fixtures. Each process first
+    gets an equal part of all tests, in this order, so it begins with slow ones.
     """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     modules = [list(tests) for _, tests in itertools.groupby(items, _module)]
@@ -62,9 +62,9 @@ def pytest_collection_modifyitems(items):
     for process in range(processes):
         own = [test for tests in slow[process::processes] for test in tests]
         equal_part = (len(items) - len(ordered)) // (processes - process)
-        room = max(0, equal_part - len(own))
-        ordered += own + quick[:room]
-        del quick[:room]
+        remaining = max(0, equal_part - len(own))
+        ordered += own + quick[:remaining]
+        del quick[:remaining]
     items[:] = ordered + quick
 
 
@@ -94,7 +94,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="session", autouse=True)
 def few_authorities(tmp_path_factory):
-    """Trust one authority by default: to load all that there are takes 40 ms each time."""
+    """Trust one authority by default, since loading all of them takes 40 ms."""
     file = tmp_path_factory.mktemp("authorities") / "ca.pem"
     trustme.CA().cert_pem.write_to_path(file)
     with pytest.MonkeyPatch.context() as patch:
@@ -105,7 +105,7 @@ def few_authorities(tmp_path_factory):
 
 @pytest.fixture
 def logged():
-    """Return a function that gives the lines logged since it was last called."""
+    """Return a function that returns the lines logged since its last call."""
     stream = io.StringIO()
 
     def lines():
@@ -117,5 +117,5 @@ def logged():
     with unchanged_logging():
         configure(LogLevel.DEBUG, LogFormat.LOGFMT, stream)
         yield lines
-        # Is reported if the test fails.
+        # pytest shows this if the test fails.
         sys.stderr.write("\n".join(lines()))

@@ -1,4 +1,4 @@
-"""A simulated cloud, an exporter on it, and scrapes of that, all over real HTTP."""
+"""A simulated cloud, an exporter that collects it, and scrapes over real HTTP."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SECURITY_TOKEN = "canary-security-token-55de"
 def simulated(
     *names: str, clock: Clock | None = None, training_api: str = "v1"
 ) -> SimulatedCloud:
-    """Return a cloud with projects of those names: each has a few jobs of each kind."""
+    """Return a cloud with projects of these names, each with jobs of each kind."""
     clock = clock or ManualClock()
     projects = []
     for index, name in enumerate(names, 1):
@@ -119,7 +119,7 @@ Labels = frozenset[tuple[str, str]]
 @functools.lru_cache(100_000)
 def labels_of(text: str) -> Labels:
     """
-    Return the labels of `{name="value"}`: all scrapes have most in common.
+    Return the labels of `{name="value"}`, cached since scrapes repeat most of them.
 
     The parser of prometheus_client takes five times as long.
     """
@@ -132,11 +132,11 @@ def labels_of(text: str) -> Labels:
 
 @dataclass
 class Scrape:
-    """What a scrape answered; it is read where a test looks."""
+    """The answer to a scrape, parsed as far as a test reads it."""
 
     response: httpx.Response
     _lines: dict[str, list[str]] = field(init=False)
-    """What follows the name, by name."""
+    """Labels and values as text, by the metric's name."""
 
     def __post_init__(self):
         self._lines = defaultdict(list)
@@ -163,9 +163,9 @@ class Scrape:
 
     def value(self, name: str, **labels: str) -> float | None:
         """
-        Return the value of one series, named with all its labels.
+        Return the value of one series, given with all its labels.
 
-        Without `api_version`, it is the only one that there is.
+        `api_version` may be left out if there is only one.
         """
         wanted = labels.items()
         found = [
@@ -178,7 +178,7 @@ class Scrape:
         return found[0] if found else None
 
     def series(self, name: str, **labels: str) -> dict[Labels, float]:
-        """Return all series of a name that have those labels."""
+        """Return all series of a name that have these labels."""
         return {
             found: value
             for found, value in self._named(f"modelarts_{name}").items()
@@ -213,14 +213,14 @@ class Scrape:
 
 @dataclass
 class Running:
-    """An exporter that runs, and how to scrape it."""
+    """A running exporter that can be scraped."""
 
     url: str
     client: httpx.AsyncClient
     collector: object
 
     async def scrape(self, seconds: float | None = None, **headers: str) -> Scrape:
-        """Scrape it, as Prometheus with a scrape timeout of `seconds`."""
+        """Scrape, as a Prometheus with a scrape timeout of `seconds`."""
         if seconds is not None:
             headers["X-Prometheus-Scrape-Timeout-Seconds"] = str(seconds)
         response = await self.client.get(f"{self.url}/metrics", headers=headers)
@@ -239,15 +239,14 @@ async def exporting(
     **client,
 ):
     """
-    Run an exporter for an `async with` block; it reloads what `load` returns.
+    Run an exporter within an `async with` block; `load` returns what it reloads.
 
-    `web` is its web configuration, `registry` has the products that it collects, and
-    `clock` tells it the time; it answers at `paths`. `client` are more arguments for the
-    HTTP client.
+    `web` is its web configuration, `registry` has its products, `clock` returns its
+    time, and `paths` are its paths. `client` are more arguments for the HTTP client.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         scheme = "https" if web is not None and web.has_tls else "http"
-        # Loading the authorities that are trusted by default takes 40 ms.
+        # Loading the default authorities takes 40 ms.
         client.setdefault("verify", scheme == "https")
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         async with open_exporter(
@@ -268,7 +267,7 @@ async def exporting(
 
 @contextlib.asynccontextmanager
 async def exporting_from(cloud: SimulatedCloud, auth=None, change=None, **collection):
-    """Run a simulated cloud, and an exporter on it."""
+    """Run a simulated cloud, and an exporter that collects it."""
     async with serve(cloud) as url:
         configured = configuration(cloud, url, auth, **collection)
         if change is not None:

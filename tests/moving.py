@@ -101,7 +101,7 @@ def same_jobs(page, number, size):
     return replace(page, rows=rows)
 
 
-LIES = {
+WRONG_ANSWERS = {
     "none": lambda page, number, size: page,
     "more": lambda page, number, size: replace(page, total=page.total + 95),
     "one more": lambda page, number, size: replace(page, total=page.total + 1),
@@ -137,7 +137,7 @@ class MovingJobs:
     totals: set = field(default_factory=set)
     now: float = NOW
     deleted: set = field(default_factory=set)
-    lie: str = "none"
+    wrong_answer: str = "none"
     always: set | None = None
     always_had: dict = field(default_factory=dict)
     """The jobs that have had a status all along, by its name."""
@@ -190,4 +190,8 @@ class MovingJobs:
             for job in found[(number - 1) * size : number * size]
         ]
         page = Page(rows, len(found), self.now)
-        return LIES[self.lie](page, number, size) if not query.name else page
+        return (
+            WRONG_ANSWERS[self.wrong_answer](page, number, size)
+            if not query.name
+            else page
+        )

@@ -1,4 +1,4 @@
-"""The Compose stack's Alertmanager: who is notified, and of what not twice."""
+"""The Compose stack's Alertmanager: who is notified, and which alerts are inhibited."""
 
 import re
 import subprocess
@@ -15,8 +15,8 @@ CONFIGURATION = ROOT / "deploy/compose/alertmanager.yml"
 
 
 @pytest.mark.needs("amtool")
-def test_alertmanagers_own_tool_accepts_it():
-    """Without a complaint."""
+def test_amtool_accepts_it():
+    """amtool accepts the configuration."""
     command = ["amtool", "check-config", CONFIGURATION]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
@@ -24,7 +24,7 @@ def test_alertmanagers_own_tool_accepts_it():
 
 
 def test_the_documented_routes():
-    """They are the ones that are tested."""
+    """The documented routes are the tested ones."""
     text = (ROOT / "docs/monitoring.md").read_text()
     found = re.search(r"<!-- The tests route.*?```yaml\n(.*?)```", text, re.DOTALL)[1]
 
@@ -46,7 +46,7 @@ def test_the_documented_routes():
     ids=["a team", "another team", "no team", "the exporter"],
 )
 def test_alerts_are_routed_by_team(labels, receiver):
-    """To the team of the project; what has none goes to who runs the exporter."""
+    """Alerts go to the project's team, or else to those who run the exporter."""
     subprocess.run(
         [
             *("amtool", "config", "routes", "test"),
@@ -59,13 +59,13 @@ def test_alerts_are_routed_by_team(labels, receiver):
 
 
 def suppressed(url, alerts):
-    """Return which of the alerts an Alertmanager suppresses, by their places."""
+    """Return the indices of the alerts that an Alertmanager suppresses."""
     found = [
         one["labels"]
         for one in httpx.get(url).json()
         if one["status"]["state"] == "suppressed"
     ]
-    return {place for place, labels in enumerate(alerts) if labels in found}
+    return {index for index, labels in enumerate(alerts) if labels in found}
 
 
 def project(alert, **labels):
@@ -93,7 +93,7 @@ ABSENT = {"alertname": "ModelArtsExporterAbsent"}
 FULL = project("PoolFull", pool="1")
 
 
-# What fires, of which the first few suppress those that follow, and what stays.
+# The alerts that inhibit, those that are inhibited, and those that are not.
 @pytest.mark.parametrize(
     ("causes", "consequences", "others"),
     [
@@ -156,7 +156,7 @@ FULL = project("PoolFull", pool="1")
 @pytest.mark.slow
 @pytest.mark.needs("prometheus-alertmanager")
 def test_one_cause_is_one_notification(tmp_path, causes, consequences, others):
-    """The consequence is suppressed, for what has the same cause alone."""
+    """An alert is inhibited only by an alert with the same cause."""
     alerts = [*causes, *consequences, *others]
     places = range(len(causes), len(causes) + len(consequences))
     posted = [{"labels": labels} for labels in alerts]
@@ -171,7 +171,7 @@ def test_one_cause_is_one_notification(tmp_path, causes, consequences, others):
 @pytest.mark.slow
 @pytest.mark.needs("prometheus-alertmanager")
 def test_a_failing_cloud_is_one_notification(tmp_path):
-    """Its projects are in one group."""
+    """Alerts about its projects are in one group."""
     posted = [
         {"labels": project("ProjectNotCollected", project=f"p{number}", cloud=cloud)}
         for number in range(10)

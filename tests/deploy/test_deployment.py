@@ -1,4 +1,4 @@
-"""What is shipped to run it: units, compose files, Prometheus's configurations, a wheel."""
+"""What is shipped for deployment: units, Compose files, image, wheel and workflows."""
 
 import re
 import subprocess
@@ -20,12 +20,12 @@ from exporter.simulator import DEMO_USER, demo_cloud
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = [DEPLOY / "docker-compose.yml", DEPLOY / "docker-compose.real.yml"]
-# Files that are the user's own.
+# The user's own files.
 YOURS = {DEPLOY / "modelarts.yml", DEPLOY / "secrets"}
 
 
 def run(*arguments, **more):
-    """Run a program, and return what it printed."""
+    """Run a program, and return its output."""
     return subprocess.run(
         list(map(str, arguments)), check=True, capture_output=True, text=True, **more
     ).stdout
@@ -36,7 +36,7 @@ def run(*arguments, **more):
     "name", ["prometheus/prometheus.yml", "compose/prometheus.yml"]
 )
 def test_prometheus_configurations(name, tmp_path):
-    """Prometheus's own tool accepts them, with the rules that they name."""
+    """promtool accepts them, with the rules that they include."""
     text = (DEPLOY / name).read_text()
     text = re.sub(
         r"- .*rules/modelarts", f"- {DEPLOY}/prometheus/rules/modelarts", text
@@ -50,7 +50,7 @@ def test_prometheus_configurations(name, tmp_path):
 
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
 def test_a_compose_file(file):
-    """It has the form of the Compose specification, and every mounted file is there."""
+    """The file follows the Compose specification, and every mounted file exists."""
     checker = Path(sys.executable).parent / "check-jsonschema"
     run(checker, "--builtin-schema", "vendor.compose-spec", file)
     mounted = [
@@ -65,7 +65,7 @@ def test_a_compose_file(file):
 
 
 def test_the_stacks_services():
-    """A simulated cloud, the exporter, Prometheus, Alertmanager, Grafana."""
+    """A simulated cloud, the exporter, Prometheus, Alertmanager and Grafana."""
     services = yaml.safe_load(COMPOSE[0].read_text())["services"]
 
     assert set(services) == {
@@ -97,15 +97,15 @@ def test_the_stacks_configuration():
 
 @pytest.mark.needs("systemd-analyze")
 def test_the_unit_is_hardened():
-    """systemd rates it below 2, of 10 for no protection."""
+    """systemd rates it below 2, where 10 means no protection."""
     unit = DEPLOY / "systemd/modelarts-exporter.service"
     rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
 
     assert float(re.search(r"Overall exposure level for \S+: ([\d.]+)", rating)[1]) < 2
 
 
-def test_hadolint_has_nothing_to_say():
-    """About the Dockerfile."""
+def test_hadolint_finds_no_problem():
+    """hadolint accepts the Dockerfile."""
     assert run(Path(sys.executable).parent / "hadolint", ROOT / "Dockerfile") == ""
 
 
@@ -120,15 +120,15 @@ def test_the_images_build_is_locked():
     assert re.search(r"^USER \d+:\d+$", text, re.MULTILINE)
 
 
-def link_locked(folder):
-    """Link into a folder what is locked, as it is installed here: `make` checks the hashes."""
+def link_locked_packages(folder):
+    """Link the installed locked packages into a folder; `make` has checked their hashes."""
     lock = (ROOT / "requirements/runtime.txt").read_text()
     for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
-        # Those for other systems are not installed.
+        # Packages for other systems are not installed.
         for one in metadata.distributions(name=name):
             assert one.version == version
             for file in one.files:
-                # Programs are elsewhere.
+                # Scripts are outside of the folder.
                 if ".." not in file.parts:
                     link = folder / file
                     link.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def link_locked(folder):
 
 
 def test_the_wheel_works_in_a_clean_environment(tmp_path):
-    """Built, installed with nothing else but what is locked, and run."""
+    """The wheel is built, installed with the locked dependencies only, and run."""
     run(
         sys.executable,
         "-m",
@@ -151,8 +151,8 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path):
     venv.create(tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
     (packages,) = (tmp_path / "venv/lib").glob("python*/site-packages")
-    link_locked(packages)
-    # Which fails if anything is missing. Only what is run is compiled, when it is.
+    link_locked_packages(packages)
+    # Fails if a dependency is missing. Modules are compiled when they are run.
     pip = (sys.executable, "-m", "pip", "--python", python)
     run(*pip, "install", "-q", "--no-index", "--no-compile", wheel)
     program = tmp_path / "venv/bin/modelarts-exporter"
@@ -162,13 +162,13 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path):
     file.write_text((DEPLOY / "compose/simulated.yml").read_text())
     run(program, "--config.check", f"--config.file={file}", cwd=tmp_path)
     assert (tmp_path / "venv/share/man/man1/modelarts-exporter.1").exists()
-    # Files beside the code are there, too.
+    # Data files next to the code are installed, too.
     code = "import asyncio; from exporter.web.status_page import render, headers; headers()"
     run(python, "-c", code, cwd=tmp_path)
 
 
-def test_the_workflow_runs_what_has_to_pass():
-    """And nothing of its own."""
+def test_the_workflow_runs_ci():
+    """The workflow runs `.ci/run`, and nothing else."""
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     steps = workflow["jobs"]["ci"]["steps"]
 
@@ -179,14 +179,14 @@ WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
 @pytest.mark.needs("actionlint")
-def test_actionlint_has_nothing_to_say():
-    """About the workflows, which do not run here."""
+def test_actionlint_finds_no_problem():
+    """actionlint accepts the workflows, which do not run here."""
     assert run("actionlint", *WORKFLOWS) == ""
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_actions_are_pinned_by_digest(file):
-    """With the version beside it, which Renovate reads; our own workflow is no action."""
+    """The version is next to it, for Renovate; our own workflow is no action."""
     uses = re.findall(r"uses: (.*)", file.read_text())
 
     assert uses
@@ -197,7 +197,7 @@ def test_actions_are_pinned_by_digest(file):
 
 
 def test_images_are_pinned_by_digest():
-    """The base of ours, those of the stack, and that of the workflow's container."""
+    """The base of our image, those of the stack, and the workflow's container."""
     images = re.findall(
         r"^ARG BASE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
@@ -210,7 +210,7 @@ def test_images_are_pinned_by_digest():
         assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)
 
 
-def test_the_renewal_of_what_is_pinned():
-    """The configuration of Renovate has the form of its schema."""
+def test_the_configuration_of_renovate():
+    """Renovate's configuration follows its schema."""
     checker = Path(sys.executable).parent / "check-jsonschema"
     run(checker, "--builtin-schema", "vendor.renovate", ROOT / "renovate.json")

@@ -1,7 +1,8 @@
 """
-The dashboards as a person sees them, drawn by Grafana's own components.
+The dashboards as people see them, drawn by Grafana's own components.
 
-Heatmaps and state timelines are boxes with their names: no published package draws them.
+Heatmaps and state timelines are boxes with their names, since no published package
+draws them.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ from exporter.logs import LogFormat, LogLevel, configure
 pytestmark = [
     pytest.mark.needs("npm", "chromium", "prometheus", "promtool", browser.ESBUILD),
     pytest.mark.slow,
-    # An hour's quarter is simulated, and nineteen dashboards are drawn: half a minute.
+    # A quarter of an hour is simulated, and nineteen dashboards are drawn, in half a
+    # minute.
     pytest.mark.timeout(600),
 ]
 
@@ -35,7 +37,7 @@ TARGETS = {
     "minute": Target(interval=60),
     "dead": Target(dead=360),
 }
-# What only some project has is shown by one of these.
+# Panels that only some projects have data for are drawn for one of these.
 CHOSEN = {"modelarts-project": ["vision", "translation", "ranking", "speech"]}
 SHOWS = {
     "s": r"\d (ns|µs|ms|s|mins?|hours?|days?|weeks?)\b",
@@ -46,7 +48,7 @@ SHOWS = {
     "none": r"\d|up|down|good",
     "string": r"",
 }
-# These ask about a time range, or are right to be there when the exporter is dead.
+# These query a time range, or are right to show data when the exporter is dead.
 ALIVE_WHEN_DEAD = {"Exporter", "Firing alerts", "Failed in a day", "Projects"}
 
 
@@ -57,7 +59,7 @@ async def collected():
 
 
 async def drawn(page, url, view):
-    """Draw all dashboards; returns each panel with what is seen of it."""
+    """Draw all dashboards; return each panel with what it shows."""
     found = []
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         prometheus = grafana.PrometheusClient(client)
@@ -78,7 +80,7 @@ async def drawn(page, url, view):
 
 @pytest.fixture(scope="module")
 def history():
-    """Return scrapes of the demo; and make the bundle."""
+    """Bundle the components; return scrapes of the demo."""
     configure(LogLevel.ERROR, LogFormat.LOGFMT, io.StringIO())
     browser.bundle()
     return asyncio.run(collected())
@@ -86,7 +88,7 @@ def history():
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory, history):
-    """Return what is seen with each target. One browser draws all: to start it is dear."""
+    """Return what the panels show with each target, drawn by one browser."""
     end = history[-1].moment
 
     async def all_drawn():
@@ -128,7 +130,7 @@ def wrong_units(panel, shown):
 
 @pytest.mark.parametrize("interval", ["quarter-minute", "minute"])
 def test_every_panel_has_data(seen, interval):
-    """At either scrape interval, in the unit that is declared."""
+    """Every panel has data in its declared unit, at either scrape interval."""
     found = seen[interval]
 
     failed = [shown.text for _, _, shown in found if shown.state == "failed"]
@@ -149,7 +151,7 @@ def test_every_panel_has_data(seen, interval):
 
 
 def test_a_dead_exporter_is_seen(seen):
-    """It is down, its alert fires, and no number of before it died looks like one of now."""
+    """The exporter is down, its alert fires, and no panel shows old numbers."""
     found = seen["dead"]
 
     assert not [shown.text for _, _, shown in found if shown.state == "failed"]
@@ -174,9 +176,9 @@ def by_minute(tmp_path_factory, history):
 @pytest.mark.parametrize(("points", "tolerance"), [(2, 0.02), (10, 0.3)])
 def test_finished_jobs_add_up_at_any_zoom(by_minute, history, points, tolerance):
     """
-    The bars of a range are as many as the counter grew within it.
+    The bars of a range add up to the growth of the counter in it.
 
-    Bars as short as a scrape interval are smoothed, so that the ends of the range blur.
+    Bars as short as a scrape interval are smoothed, which blurs the ends of the range.
     """
     board = DASHBOARDS["modelarts-fleet"]
     (panel,) = [one for one in board["panels"] if one["title"] == "Finished jobs"]
@@ -196,7 +198,7 @@ def test_finished_jobs_add_up_at_any_zoom(by_minute, history, points, tolerance)
                 await prometheus.ask("query", query=counter, time=moment)
                 for moment in (view.start, view.end)
             ]
-        # The first bar is of the time before.
+        # The first bar is for the time before.
         bars = [
             v for one in answer["series"] for t, v in one["values"] if t > view.start
         ]

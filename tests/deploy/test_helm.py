@@ -1,4 +1,4 @@
-"""The Helm chart: what it makes, what it refuses, and that both are of use."""
+"""The Helm chart: what it renders, what it rejects, and whether the result works."""
 
 import base64
 import json
@@ -44,14 +44,14 @@ PLAIN = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
 
 
 def plain_manifests():
-    """Return the manifests for those without Helm."""
+    """Return the plain manifests, for clusters without Helm."""
     texts = [file.read_text() for file in PLAIN]
     return [one for text in texts for one in yaml.load_all(text, yaml.CSafeLoader)]
 
 
 @pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
-def test_helm_has_nothing_to_say(values):
-    """`helm lint --strict` accepts the chart with each of the examples' values."""
+def test_helm_lint(values):
+    """`helm lint --strict` accepts the chart with each example's values."""
     subprocess.run(
         ["helm", "lint", "--strict", "--quiet", f"--values={values}", CHART], check=True
     )
@@ -60,8 +60,8 @@ def test_helm_has_nothing_to_say(values):
 @pytest.mark.parametrize(
     "values", [*EXAMPLES, None], ids=lambda file: file.stem if file else "plain"
 )
-def test_kubernetes_would_take_it(values):
-    """Every manifest has the form of its kind, without fields that there are not."""
+def test_manifests_are_valid(values):
+    """Every manifest follows the schema of its kind, without unknown fields."""
     manifests = rendered(values) if values else plain_manifests()
 
     assert len(manifests) >= 3
@@ -69,8 +69,8 @@ def test_kubernetes_would_take_it(values):
         validate(manifest)
 
 
-def test_a_field_that_there_is_not_is_found():
-    """The check of custom resources can fail."""
+def test_an_unknown_field_is_found():
+    """The validation of custom resources can fail."""
     (monitor,) = of_kind(rendered(CHART / "ci/operator-values.yaml"), "ServiceMonitor")
     monitor["spec"]["endpoints"][0]["scrapeTimeOut"] = "1s"
 
@@ -78,8 +78,8 @@ def test_a_field_that_there_is_not_is_found():
         validate(monitor)
 
 
-def test_what_is_made_was_made_anew():
-    """Rules, dashboards and schema of the chart, and the plain manifests."""
+def test_generated_files_are_up_to_date():
+    """Generated rules, dashboards, schema and plain manifests are up to date."""
     files = {path: text for make in MAKERS for path, text in make().items()}
 
     assert len(files) >= 9
@@ -87,21 +87,21 @@ def test_what_is_made_was_made_anew():
 
 
 def test_the_version():
-    """The chart installs the exporter that it is shipped with."""
+    """The chart installs the exporter of its own version."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
     assert chart["appVersion"] == f"v{__version__}"
 
 
 def workload(manifests):
-    """Return what makes the exporter's pods: a Deployment, or a StatefulSet of shards."""
+    """Return the manifest with the exporter's pods: a Deployment or a StatefulSet."""
     (found,) = of_kind(manifests, "Deployment") + of_kind(manifests, "StatefulSet")
     return found
 
 
 @pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
 def test_pods_are_restricted(values):
-    """They follow the Pod Security Standard *restricted*, and have no token."""
+    """Pods follow the Pod Security Standard *restricted*, and have no token."""
     for manifest in rendered(values):
         if manifest["kind"] not in {"Deployment", "StatefulSet", "Pod"}:
             continue
@@ -122,7 +122,7 @@ def test_pods_are_restricted(values):
 
 @pytest.mark.parametrize("values", EXAMPLES, ids=lambda file: file.stem)
 def test_selectors_select(values):
-    """Service, policy, budget and monitor mean the exporter's pod, and no other."""
+    """Service, policy, budget and monitor select the exporter's pod, and no other."""
     manifests = rendered(values)
     exporter = workload(manifests)
     (service,) = of_kind(manifests, "Service")
@@ -134,7 +134,7 @@ def test_selectors_select(values):
     for one in of_kind(manifests, "NetworkPolicy"):
         selectors.append(one["spec"]["podSelector"]["matchLabels"])
         (ingress,) = one["spec"]["ingress"]
-        # The name of the container's port, whatever the Service's number is.
+        # The name of the container's port, whatever the Service's port is.
         assert ingress["ports"] == [{"port": "http", "protocol": "TCP"}]
     for one in of_kind(manifests, "PodDisruptionBudget"):
         selectors.append(one["spec"]["selector"]["matchLabels"])
@@ -151,7 +151,7 @@ def test_selectors_select(values):
         assert monitor["spec"]["endpoints"][0]["port"] == "http"
 
 
-def laid_out(folder, manifests, existing):
+def write_pod_files(folder, manifests, existing):
     """Write the pod's files as the kubelet does; return the exporter's arguments."""
     exporter = workload(manifests)
     spec = exporter["spec"]["template"]["spec"]
@@ -202,7 +202,7 @@ def test_the_pods_files_are_a_configuration(name, tmp_path, certificate, monkeyp
         if name == "plain"
         else rendered(CHART / f"ci/{name}-values.yaml")
     )
-    arguments = laid_out(tmp_path, manifests, existing)
+    arguments = write_pod_files(tmp_path, manifests, existing)
     monkeypatch.setenv("HUAWEI_ACCESS_KEY", "key")
     monkeypatch.setenv("OTC_ACCESS_KEY", "key")
     monkeypatch.setenv("PROXY_URL", "http://u:p@proxy:3128")
@@ -213,14 +213,14 @@ def test_the_pods_files_are_a_configuration(name, tmp_path, certificate, monkeyp
 
 @pytest.fixture(scope="module")
 def certificate():
-    """Return a certificate and its key, as a Secret has them."""
+    """Return a certificate and its key, as in a Secret."""
     issued = trustme.CA().issue_cert("exporter.example.org")
     chain = "".join(one.bytes().decode() for one in issued.cert_chain_pems)
     return {"tls.crt": chain, "tls.key": issued.private_key_pem.bytes().decode()}
 
 
 def test_values_stay_what_they_are():
-    """Digits stay text and a million stays a number, through two kinds of YAML."""
+    """Digits stay text and a million stays a number, through two YAML parsers."""
     (found,) = of_kind(
         rendered(
             CHART / "ci/operator-values.yaml",
@@ -279,8 +279,8 @@ def test_values_stay_what_they_are():
         (['prometheusRule.thresholds={"maxJobDays": "5d"}'], "maxJobDays"),
     ],
 )
-def test_what_is_refused(settings, words):
-    """Values with an error make nothing, and the words say where; none is a secret."""
+def test_invalid_values(settings, words):
+    """Invalid values render nothing; the message says where, and has no secret."""
     with pytest.raises(HelmError) as refused:
         rendered(settings=[f"config={MINIMAL}", *settings])
 
@@ -289,7 +289,7 @@ def test_what_is_refused(settings, words):
 
 
 def test_no_projects_to_probe():
-    """A configuration that the chart cannot see has no projects to make Probes of."""
+    """A configuration that the chart cannot see has no projects for Probes."""
     settings = ['existingConfig.name="a"', "probe.enabled=true"]
     with pytest.raises(
         HelmError, match=r"probe\.projects: the chart knows no projects"
@@ -314,7 +314,7 @@ def test_secrets_are_in_secrets():
 
 
 def test_a_change_replaces_the_pod():
-    """Of the configuration and of a credential: the pod's template differs."""
+    """A change of the configuration or a credential changes the pod's template."""
 
     def template(*settings):
         values = CHART / "ci/operator-values.yaml"
@@ -337,7 +337,7 @@ def test_a_change_replaces_the_pod():
     ],
 )
 def test_all_paths_follow_the_prefix(settings, prefix):
-    """Those of the kubelet and of Prometheus; the flags are the exporter's."""
+    """The kubelet and Prometheus use the prefix of the exporter's flags."""
     manifests = rendered(
         CHART / "ci/probes-values.yaml",
         settings=[f'web.{key}="{value}"' for key, value in settings.items()],
@@ -362,7 +362,7 @@ SHARDS = CHART / "ci/shards-values.yaml"
 
 
 def test_each_pod_knows_its_shard():
-    """By its name's ordinal, as many as there are; none waits for another."""
+    """The ordinal in a pod's name is its shard, and pods start in parallel."""
     manifests = rendered(SHARDS)
     (found,) = of_kind(manifests, "StatefulSet")
     (service,) = of_kind(manifests, "Service")
@@ -383,7 +383,7 @@ def test_each_pod_knows_its_shard():
 
 
 def test_shards_are_on_several_nodes_and_evicted_one_by_one():
-    """Unless the values say where they are."""
+    """Shards are spread over nodes, unless the values say otherwise."""
     manifests = rendered(SHARDS)
     template = workload(manifests)["spec"]["template"]
     (budget,) = of_kind(manifests, "PodDisruptionBudget")
@@ -403,7 +403,7 @@ def test_shards_are_on_several_nodes_and_evicted_one_by_one():
 
 
 def test_prometheus_has_an_instance_for_each_shard():
-    """Each keeps its name when its pod is replaced; without shards it is the release."""
+    """A shard's instance survives its pod; without shards, it is the release."""
 
     def instance(*values):
         (monitor,) = of_kind(rendered(*values), "ServiceMonitor")
@@ -422,8 +422,8 @@ def test_prometheus_has_an_instance_for_each_shard():
     }
 
 
-def test_each_shard_is_asked_for_its_projects():
-    """Service discovery asks each pod, at the port of the pod: the Service maps none."""
+def test_each_shard_serves_its_projects():
+    """Service discovery asks each pod at its own port, which no Service maps."""
     manifests = rendered(
         SHARDS, settings=["scrapeConfig.enabled=true", "service.port=80"]
     )
@@ -449,26 +449,26 @@ def rules_in(folder):
 
 
 def shipped_rules():
-    """Return the groups of rules that are shipped, by name."""
+    """Return the shipped groups of rules, by name."""
     return rules_in(ROOT / "deploy/prometheus/rules")
 
 
-def made_rules(*settings):
-    """Return the groups that the chart makes, by name."""
+def rendered_rules(*settings):
+    """Return the groups of rules that the chart renders, by name."""
     settings = [f"config={MINIMAL}", "prometheusRule.enabled=true", *settings]
     (made,) = of_kind(rendered(settings=settings), "PrometheusRule")
     return {group["name"]: group["rules"] for group in made["spec"]["groups"]}
 
 
 def test_the_rules_are_those_that_are_tested():
-    """Apart from links to a Grafana that is not known, and to the status page."""
+    """Only links to Grafana and to the status page differ from the tested rules."""
     shipped = shipped_rules()
     for rules in shipped.values():
         for rule in rules:
             rule.get("annotations", {}).pop("dashboard_url", None)
 
     page = Chosen()["status_page_url"]
-    assert made_rules(f"prometheusRule.statusPageUrl={json.dumps(page)}") == shipped
+    assert rendered_rules(f"prometheusRule.statusPageUrl={json.dumps(page)}") == shipped
 
 
 @pytest.mark.parametrize(
@@ -488,10 +488,10 @@ def test_the_rules_are_those_that_are_tested():
     ids=["service", "prefix", "external", "shards"],
 )
 def test_the_status_page_that_alerts_name(settings, page):
-    """The Service's, or the one of the pod that has the project; a URL of one's own wins."""
+    """The URL is the Service's, that of the project's pod, or a configured one."""
     (alert,) = (
         rule
-        for rule in made_rules(*settings)["modelarts-jobs"]
+        for rule in rendered_rules(*settings)["modelarts-jobs"]
         if rule["alert"] == "ModelArtsJobRunsLong"
     )
 
@@ -499,7 +499,7 @@ def test_the_status_page_that_alerts_name(settings, page):
 
 
 def test_thresholds_are_values(tmp_path):
-    """The chart makes of its values what `make rules` makes of its flags."""
+    """The chart renders from values what `make rules` writes from flags."""
     thresholds = {"maxJobDuration": "5d", "throttledRequests": 0, "hold": "1h"}
     waits = {"ModelArtsPoolIdle": "12h"}
     addresses = {
@@ -508,7 +508,7 @@ def test_thresholds_are_values(tmp_path):
         "runbookUrl": "https://runbooks.example.org/",
         "exporterJobs": "exporter",
     }
-    made = made_rules(
+    made = rendered_rules(
         f"prometheusRule.thresholds={json.dumps(thresholds)}",
         f"prometheusRule.for={json.dumps(waits)}",
         *(f"prometheusRule.{key}={json.dumps(url)}" for key, url in addresses.items()),
@@ -546,7 +546,7 @@ def test_thresholds_are_values(tmp_path):
     ],
 )
 def test_a_threshold_with_an_error(tmp_path, flag, words):
-    """It is named, and nothing is written."""
+    """An invalid threshold is named, and nothing is written."""
     program = [sys.executable, "-m", "deploy.rules", f"--output={tmp_path}/rules"]
     done = subprocess.run(
         [*program, flag],
@@ -561,9 +561,9 @@ def test_a_threshold_with_an_error(tmp_path, flag, words):
     assert not (tmp_path / "rules").exists()
 
 
-def test_rules_of_ones_own():
+def test_custom_rules():
     """Alerts can be left out, labeled and linked."""
-    made = made_rules(
+    made = rendered_rules(
         'prometheusRule.disabled=["ModelArtsThrottled"]',
         'prometheusRule.additionalRuleLabels={"team": "platform", "severity": "page"}',
         'prometheusRule.dashboardUrl="https://grafana.example.org/"',
@@ -587,14 +587,14 @@ def test_rules_of_ones_own():
 
 
 def test_labels_that_alerts_take_from_a_project():
-    """`team`, or those that are named: each is looked up as `team` is in the rules."""
+    """`team`, or other labels, are looked up as `team` is in the rules."""
     (shipped,) = {
         rule["labels"]["team"]
         for rules in shipped_rules().values()
         for rule in rules
         if "team" in rule.get("labels", {})
     }
-    made = made_rules('prometheusRule.projectLabels=["floor", "owner"]')
+    made = rendered_rules('prometheusRule.projectLabels=["floor", "owner"]')
     labels = {
         rule["alert"]: rule["labels"]
         for rules in made.values()
@@ -613,7 +613,7 @@ def test_labels_that_alerts_take_from_a_project():
 
 @pytest.mark.needs("promtool")
 def test_prometheus_accepts_the_rules(tmp_path):
-    """With everything changed that can be."""
+    """promtool accepts the rules with every value changed."""
     (made,) = of_kind(rendered(CHART / "ci/operator-values.yaml"), "PrometheusRule")
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump(made["spec"]))
@@ -625,7 +625,7 @@ def test_prometheus_accepts_the_rules(tmp_path):
 
 
 def test_the_dashboards():
-    """They are the ones that are tested, where the sidecar looks for them."""
+    """The rendered dashboards are the tested ones, with the sidecar's label."""
     maps = of_kind(rendered(CHART / "ci/operator-values.yaml"), "ConfigMap")
     found = [one for one in maps if "grafana_dashboard" in one["metadata"]["labels"]]
 
@@ -639,7 +639,7 @@ def test_the_dashboards():
 
 
 def test_dashboards_for_other_series(tmp_path):
-    """With the values' label of clusters, scrape jobs and interval, as `build.py` makes them."""
+    """Labels of clusters and jobs and the interval are set as `build.py` sets them."""
     program = [sys.executable, ROOT / "dashboards/build.py", f"--out={tmp_path}"]
     flags = ["--cluster-label=k8s_cluster", r"--job=model\.arts", "--interval=5m"]
     subprocess.run([*program, *flags], check=True)
@@ -670,7 +670,7 @@ def test_dashboards_for_other_series(tmp_path):
 
 
 def relabeling(rules):
-    """Return the Operator's relabelings as Prometheus has them."""
+    """Return the Operator's relabelings in Prometheus's format."""
     names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
     return [
         {names.get(key, key): value for key, value in rule.items()} for rule in rules
@@ -715,13 +715,13 @@ def discovery_job(scrape_config, address):
 @pytest.mark.needs("prometheus")
 @pytest.mark.parametrize("how", ["probe", "scrapeConfig"])
 def test_prometheus_scrapes_each_project(how, tmp_path, exporter):
-    """The real one, configured as the Operator would: each project has its own target."""
+    """Each project is a target of a Prometheus configured as the Operator does."""
     projects, address = exporter
     names = {one["name"] for one in projects}
     if how == "scrapeConfig":
-        # Found by the exporter, which the chart cannot know.
+        # Discovered by the exporter, so the chart cannot know it.
         names.add("eu-de_sandbox")
-    # Helm gets no secret to write into a ConfigMap.
+    # Helm gets no secret that it could write into a ConfigMap.
     shown = {"projects": projects}
     manifests = rendered(
         settings=[f"config={json.dumps(shown)}", f"{how}.enabled=true"]

@@ -1,4 +1,4 @@
-"""What becomes of alerts while the exporter is restarted, killed or replaced."""
+"""Alerts while the exporter is restarted, killed or replaced."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from programs import promtool
 from rule_files import GROUPS
 
 
-# Alerts first: in Prometheus, too, they may see what was recorded a minute ago.
+# Alerts first: in Prometheus, they may also see recorded values of a minute ago.
 ORDER = sorted(
     (group["name"] for group in GROUPS), key=lambda name: name.endswith("recording")
 )
@@ -18,8 +18,7 @@ OLD = 'job="modelarts", instance="10.0.0.1:10198", pod="exporter-a"'
 NEW = 'job="modelarts", instance="10.0.0.2:10198", pod="exporter-b"'
 PROJECT = 'project="a", kind="training", api_version="v1"'
 POOL = 'project="a", pool="pool-1"'
-# What an exporter has that is asked about one project, in which much is wrong: a series,
-# and its value.
+# The series of an exporter with problems in one project, and their values.
 NUMBERS = {
     f"modelarts_up{{$, {PROJECT}}}": "1",
     'modelarts_up{$, project="a", kind="pool", api_version="v2"}': "1",
@@ -36,7 +35,7 @@ NUMBERS = {
     'modelarts_notebooks{$, project="a", status="creating", phase="pending"}': "2",
     "modelarts_exporter_build_info{$}": "1",
 }
-# They fire after 40 minutes at the latest.
+# They fire within 40 minutes.
 FIRING = {
     "ModelArtsRunningQuotaFull",
     "ModelArtsCapacityHigh",
@@ -51,10 +50,10 @@ START = 160  # scrapes
 
 def scraped(target, *phases, numbers=NUMBERS):
     """
-    Return the series of a target: for so many scrapes it is as each phase says.
+    Return the series of a target, which is in each state for a number of scrapes.
 
-    `up`: all is there; `down`: `up` is 0, nothing else is there; `gone`: not even `up`;
-    `empty`: only the exporter's own metrics are there.
+    `up`: all series exist; `down`: `up` is 0, and nothing else exists; `gone`: not even
+    `up` exists; `empty`: only the exporter's own metrics exist.
     """
     series = {f"up{{{target}}}": ""}
     for name in numbers:
@@ -75,7 +74,7 @@ def scraped(target, *phases, numbers=NUMBERS):
 
 
 def fired(expected, at, *, exporter_down=False):
-    """Return what is to be found after so many scrapes: these alerts, with their labels."""
+    """Return a test that exactly these alerts fire after so many scrapes."""
     labels = {
         name: f'alertname="{name}", cloud="otc", team="vision"' for name in expected
     }
@@ -91,22 +90,22 @@ def fired(expected, at, *, exporter_down=False):
 
 
 def minutes(number):
-    """Return how many scrapes there are in some minutes."""
+    """Return the number of scrapes in some minutes."""
     return number * 4
 
 
 def fails_most_of_the_time(seconds):
-    """Return the series of a project that fails for 48 of 62 seconds, and what is to be found."""
+    """Return the series of a project that fails for 48 of 62 seconds, and the expectations."""
     moments = range(0, 90 * 60, 15)
     ups = ["0" if at >= 1200 and at % 62 < 48 else "1" for at in moments]
     scrapes = [
         up if at % seconds == 0 else "_" for at, up in zip(moments, ups, strict=True)
     ]
-    there = re.sub("[01]", "1", " ".join(scrapes))
+    present = re.sub("[01]", "1", " ".join(scrapes))
     series = {
         f"modelarts_up{{{OLD}, {PROJECT}}}": " ".join(scrapes),
-        f"up{{{OLD}}}": there,
-        f"modelarts_exporter_build_info{{{OLD}}}": there,
+        f"up{{{OLD}}}": present,
+        f"modelarts_exporter_build_info{{{OLD}}}": present,
     }
     expected = [
         {
@@ -188,7 +187,7 @@ CASES = {
         scraped(OLD, ("up", START), ("empty", minutes(40))),
         [
             fired(FIRING, START - 1),
-            # It fires on for a little, as each alert does when its condition is over.
+            # It goes on for a little, as each alert does after its condition.
             fired(set(), START + minutes(7)),
             fired(set(), AFTER),
         ],
@@ -236,9 +235,9 @@ CASES = {
 @pytest.mark.needs("promtool")
 def test_outages(tmp_path):
     """
-    What is true goes on to fire, what is gone does not.
+    Only alerts whose cause is gone stop firing.
 
-    Each case has a scrape job of its own, so that a single evaluation of the rules serves all.
+    Each case has a scrape job of its own, so that the rules are evaluated only once.
     """
     test = {
         "interval": "15s",
@@ -261,7 +260,7 @@ def test_outages(tmp_path):
             for one in expected
         ],
     }
-    # Annotations would take a third of the time, and no case asks for them.
+    # Annotations would take a third of the time, and no case needs them.
     groups = [
         group | {"rules": [rule | {"annotations": {}} for rule in group["rules"]]}
         for group in GROUPS

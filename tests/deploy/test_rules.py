@@ -1,4 +1,4 @@
-"""Every alert: firing, not firing just below, resolving, and with data missing."""
+"""Every alert: firing, not firing just below its threshold, resolving, without data."""
 
 import json
 import re
@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.needs("promtool")
 def test_promtool_accepts_the_rules():
-    """They are read without a warning."""
+    """promtool accepts the rules without a warning."""
     promtool("check", "rules", "--lint=all", "--lint-fatal", *FILES)
 
 
 def rules_of(alert):
-    """Return an alert's rule, and the recorded ones that it is made of."""
+    """Return an alert's rule, and the recording rules that it needs."""
     wanted = [next(rule for rule in ALERTS if rule["alert"] == alert)]
     for rule in wanted:
         wanted += [
@@ -34,19 +34,19 @@ def rules_of(alert):
     return [*(rule for rule in RECORDED.values() if rule in wanted), wanted[0]]
 
 
-# Of these, one exporter's series matter to another's alerts.
+# These alerts depend on series of more than one exporter.
 ACROSS_JOBS = {"ModelArtsExporterAbsent", "ModelArtsCollectionSlow"}
 
 
 def run_cases(cases, folder):
     """
-    Let Prometheus's own tool run the cases of one alert, with the rules that it needs.
+    Run the cases of one alert in promtool, with the rules that it needs.
 
-    Each case has scrape jobs of its own, so that a single evaluation of the rules serves all.
-    The alert ends with its condition, so that cases need not wait for that.
+    Each case has scrape jobs of its own, so that the rules are evaluated only once.
+    `keep_firing_for` is 0, so that the cases need not wait for it.
     """
     *recorded, alert = rules_of(cases[0].alert)
-    # Annotations would take a third of the time, and no case asks for them.
+    # Annotations would take a third of the time, and no case needs them.
     alert = {**alert, "keep_firing_for": "0s", "annotations": {}}
     (folder / "rules.yml").write_text(
         json.dumps({"groups": [{"name": "rules", "rules": [*recorded, alert]}]})
@@ -68,13 +68,13 @@ def run_cases(cases, folder):
                 }
                 for case in group
                 for minute, number in case.fires.items()
-                # Those with these labels, and all: none has others.
+                # With these labels, and in total: there are no others.
                 for labels in {case.labels, ""}
             ],
         }
         for group in groups
     ]
-    # What is recorded lasts for five minutes: within hours, less than that is often enough.
+    # Recorded series last for five minutes, so for long cases a shorter interval is enough.
     lasts_hours = max(minute for case in cases for minute in case.fires) > 300
     whole = {
         "rule_files": ["rules.yml"],
@@ -87,7 +87,7 @@ def run_cases(cases, folder):
 
 
 def with_own_job(series, case):
-    """Return a series with the name of a case in its job."""
+    """Return a series with the case's name in its job."""
     return re.sub(r'job="(.*?)"', rf'job="\1/{case.name}"', series)
 
 
@@ -112,9 +112,9 @@ def with_team(case, team):
 @pytest.mark.parametrize("alert", [rule["alert"] for rule in ALERTS])
 def test_when_an_alert_fires(alert, tmp_path):
     """
-    As the cases say, with the team of the project's configuration.
+    Alerts fire as the cases say, with the team of the project's configuration.
 
-    A case that fires does so, too, where nothing is known of the project but its numbers.
+    A case that fires also does so without the project's info.
     """
     cases = [case for case in CASES if case.alert == alert]
     firing = next(case for case in cases if any(case.fires.values()))
@@ -124,12 +124,12 @@ def test_when_an_alert_fires(alert, tmp_path):
         else with_team(replace(case, series=case.series | {INFO: "1x900"}), "vision")
         for case in cases
     ]
-    unknown = with_team(replace(firing, name="nothing is known of it"), "unknown")
+    unknown = with_team(replace(firing, name="no project info"), "unknown")
     run_cases([*configured, unknown], tmp_path)
 
 
-def test_every_alert_has_every_sort_of_case():
-    """It fires and resolves somewhere, and does not where data are missing or below."""
+def test_every_alert_has_every_kind_of_case():
+    """Each alert has cases in which it fires, resolves, and does not fire."""
     for rule in ALERTS:
         cases = [case for case in CASES if case.alert == rule["alert"]]
         assert len(cases) >= 3, rule["alert"]
@@ -139,8 +139,8 @@ def test_every_alert_has_every_sort_of_case():
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
-def test_what_an_alert_says(rule):
-    """Labels and annotations as the mixins' linter wants them, and where to go on."""
+def test_labels_and_annotations(rule):
+    """Labels and annotations follow the mixins' linter, with links."""
     annotations = rule["annotations"]
 
     assert re.fullmatch(r"ModelArts[A-Za-z]{1,31}", rule["alert"])
@@ -154,7 +154,7 @@ def test_what_an_alert_says(rule):
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_every_alert_has_a_runbook(rule):
-    """Meaning, impact, diagnosis with queries, mitigation."""
+    """A runbook has meaning, impact, diagnosis with queries, and mitigation."""
     text = (ROOT / f"docs/runbooks/{rule['alert']}.md").read_text()
 
     assert text.startswith(f"# {rule['alert']}\n")
@@ -164,7 +164,7 @@ def test_every_alert_has_a_runbook(rule):
 
 
 def test_recording_rules_are_named_by_level_metric_and_operation():
-    """And groups are small, as the mixins' linter wants them."""
+    """Groups are small, as the mixins' linter requires."""
     for group in GROUPS:
         assert len(group["name"]) <= 40
         assert len(group["rules"]) <= 20
@@ -186,7 +186,7 @@ def test_every_alert_is_documented():
 
 @pytest.mark.needs("promtool")
 def test_prometheus_reads_the_queries_of_runbooks(tmp_path):
-    """They can be pasted as they are."""
+    """The queries can be pasted as they are."""
     queries = [
         query
         for file in (ROOT / "docs").rglob("*.md")
@@ -203,7 +203,7 @@ def test_prometheus_reads_the_queries_of_runbooks(tmp_path):
 
 
 def documented_labels():
-    """Return the labels of each metric, as the document's tables have them."""
+    """Return the labels of each metric in the documents' tables."""
     text = (ROOT / "docs/metrics.md").read_text()
     rows = re.findall(
         r"^\| (`modelarts_.*?) \| [a-z ]+ \| (.*?) \|", text, re.MULTILINE
@@ -216,8 +216,8 @@ def documented_labels():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: next(iter(rule.values())))
-def test_what_a_rule_looks_at_is_documented(rule):
-    """Its metrics, with the labels that it selects, or what another rule records."""
+def test_metrics_of_a_rule_are_documented(rule):
+    """Metrics and labels in a rule are documented, or recorded by another rule."""
     documented = documented_labels()
     selectors = re.findall(
         r"(?<![:\w\"])((?:[a-z_]+:)?modelarts_\w+(?::\w+)?)\b(?:\{(.*?)\})?", str(rule)

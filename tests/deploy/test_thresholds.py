@@ -28,16 +28,16 @@ def thresholds(expression):
 
 @pytest.mark.parametrize("alert", SHARED, ids=lambda alert: alert.name)
 def test_a_rule_has_the_threshold(alert):
-    """An alert has a rule with its severity, its threshold and a runbook."""
+    """An alert's rule has its severity, its threshold and a runbook."""
     rule = RULES[alert.name]
     comparisons = thresholds(rule["expr"])
 
     assert rule["labels"]["severity"] == alert.severity
-    # A state that is 1 where it is so, instead of a number above 0.
+    # A state is 1 if it applies, instead of a number above 0.
     assert float(alert.threshold) in comparisons or comparisons == {1.0}
     assert rule["annotations"]["runbook_url"].endswith(f"/{alert.name}.md")
 
 
 def test_projects_can_have_their_own_by_the_same_labels():
-    """Those that the rules know, and no others."""
+    """The labels are those that the rules use, and no others."""
     assert {alert.label for alert in SHARED} - {""} == OWN

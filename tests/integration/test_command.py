@@ -160,7 +160,7 @@ def test_a_configuration_with_warnings(tmp_path, flags, status):
 
 
 def test_projects(cloud, tmp_path):
-    """It prints the readable projects, and a configuration of them; status 0."""
+    """`projects` prints the readable projects and a configuration of them; status 0."""
     shown = ended("projects", written(tmp_path, cloud))
     pasted = ended("projects", "--format=yaml", written(tmp_path, cloud))
 
@@ -182,7 +182,7 @@ def test_projects_of_a_cloud_that_cannot_be_reached(tmp_path):
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_check_finds_projects(cloud, tmp_path, output):
-    """It prints the fate of each project, and checks the discovered ones."""
+    """`check` prints the fate of each project, and checks the discovered ones."""
     file = Path(written(tmp_path, cloud).partition("=")[2])
     head, _, _ = file.read_text(encoding="utf-8").partition("projects:")
     file.write_text(
@@ -208,7 +208,7 @@ def test_check_finds_projects(cloud, tmp_path, output):
 
 @pytest.mark.parametrize("command", [["check", "yaml"], ["projects", "json"]], ids=str)
 def test_an_unsupported_format(tmp_path, command):
-    """It is rejected before any request is sent."""
+    """An unsupported format is rejected before any request is sent."""
     name, output = command
     result = ended(name, f"--format={output}", written(tmp_path))
 

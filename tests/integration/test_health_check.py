@@ -43,7 +43,7 @@ def demo(*flags):
 
 
 def test_a_health_check_follows_the_port(address):
-    """It finds any port, and fails once the exporter no longer listens."""
+    """The check finds any port, and fails once the exporter no longer listens."""
     with demo("--web.listen-address", address) as process:
         try:
             next(line for line in process.stdout if "Press" in line)
@@ -61,7 +61,7 @@ def test_a_health_check_follows_the_port(address):
     ],
 )
 def test_a_health_check_follows_the_prefix(flags):
-    """It finds the prefix in whichever flag has it."""
+    """The check finds the prefix in whichever flag has it."""
     address = f"--web.listen-address=127.0.0.1:{free_port()}"
     with demo(address, *flags) as process:
         try:
@@ -73,7 +73,7 @@ def test_a_health_check_follows_the_prefix(flags):
 
 
 def test_a_health_check_with_tls(tmp_path):
-    """It does not verify the certificate, since it connects to the exporter only."""
+    """The certificate is not verified, since only the exporter is asked."""
     web = Files(tmp_path).write(TLS)
     flags = [f"--config.file={CONFIGURATION}", f"--web.config.file={web}"]
     address = f"--web.listen-address=127.0.0.1:{free_port()}"

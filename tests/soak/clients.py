@@ -176,7 +176,7 @@ class Clients:
             lambda good: good.rpartition("  - {")[0],
             lambda good: re.sub(r"(requests): \d+", r"\1: 16", good),
             lambda good: re.sub(r"page_size: \d+", "page_size: 25", good),
-            lambda good: f"{good}mistake: 1\n",
+            lambda good: f"{good}unknown: 1\n",
         ]
         while not self._ended.wait(chance.uniform(2.0, 6.0)):
             with self._changing:

@@ -68,7 +68,7 @@ REGISTRY_MODULE = "collectors.registry"
     ids=str,
 )
 def test_documented_configurations(block, tmp_path):
-    """They are complete configurations, except for the reader's own secrets."""
+    """Documented configurations are complete, except for the reader's own secrets."""
     (tmp_path / "otc-password").write_text("secret")
     file = tmp_path / "modelarts.yml"
     file.write_text(block.text)
@@ -263,7 +263,7 @@ def test_modules_are_short(package):
 
 
 def test_the_policies_have_the_actions_that_the_exporter_names():
-    """Whoever uses the policy gets every permission that advice names."""
+    """The policies have every permission that advice names."""
     named = {
         action
         for path in PACKAGE.rglob("*.py")
@@ -284,7 +284,7 @@ def test_the_policies_have_the_actions_that_the_exporter_names():
 
 
 def test_the_quick_starts_policy():
-    """It has the actions of the default collectors, and no others."""
+    """The policy has the actions of the default collectors, and no others."""
     (policy,) = (
         json.loads(block.text)
         for block in blocks("json")

@@ -1,7 +1,7 @@
 """
-Whatever comes from outside: configuration files, answers, requests.
+Input from outside: configuration files, answers and requests.
 
-Each test tries a few hundred inputs; `make fuzz EXAMPLES=100000` tries as many as that.
+Each test tries a few hundred inputs; `make fuzz EXAMPLES=100000` tries that many.
 """
 
 import asyncio
@@ -112,17 +112,17 @@ def dumped(document):
 
 
 def loaded(folder, text, read):
-    """Read a file; a refusal has words, a place, and no secret."""
+    """Read a file; an error has a location and a message, without secrets."""
     file = folder / "file.yml"
     file.write_bytes(
         text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     )
-    lines = mistakes(str(file), read)
+    lines = errors_in(str(file), read)
     assert all(line.startswith(str(file)) and "\n" not in line for line in lines)
     assert "canary-7f3a91" not in "".join(lines)
 
 
-def mistakes(file, read):
+def errors_in(file, read):
     """Return the errors of a file."""
     try:
         read(file)
@@ -135,7 +135,7 @@ def mistakes(file, read):
 @given(st.data())
 @pytest.mark.slow
 def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
-    """Any value at any place is taken or refused with words."""
+    """Any value in any place is accepted, or rejected with a message."""
     path = data.draw(st.sampled_from(paths(DOCUMENT)))
     text = dumped(replaced(DOCUMENT, path, data.draw(JSON)))
 
@@ -154,7 +154,7 @@ def test_configurations_with_something_else_somewhere(tmp_path_factory, data):
 )
 @pytest.mark.slow
 def test_configurations_that_are_anything(tmp_path_factory, text):
-    """Any bytes are refused with words, in both kinds of files."""
+    """Any bytes are rejected with a message, in both kinds of files."""
     folder = tmp_path_factory.getbasetemp()
     loaded(folder, text, lambda file: load(file, {}, REGISTRY.names))
     loaded(folder, text, load_web_configuration)
@@ -165,9 +165,9 @@ def test_configurations_that_are_anything(tmp_path_factory, text):
     st.integers(0, len(MINIMAL)), st.text(alphabet="{}[]:-,&*!|>'\"#\n a", max_size=3)
 )
 @pytest.mark.slow
-def test_configurations_with_a_slip(tmp_path_factory, place, slip):
-    """A character too many, anywhere."""
-    text = MINIMAL[:place] + slip + MINIMAL[place:]
+def test_configurations_with_an_extra_character(tmp_path_factory, place, character):
+    """A character too many is accepted, or rejected with a message."""
+    text = MINIMAL[:place] + character + MINIMAL[place:]
     loaded(
         tmp_path_factory.getbasetemp(),
         text,
@@ -244,8 +244,8 @@ SERVED_WITH_TLS = (
     WEB.map(dumped) | st.text(max_size=60),
 )
 @pytest.mark.slow
-async def test_no_web_configuration_opens_a_door(tmp_path_factory, before, text):
-    """Whatever a file becomes while the exporter runs: no stranger gets in but to health."""
+async def test_no_web_configuration_opens_the_exporter(tmp_path_factory, before, text):
+    """Whatever a file becomes at run time, only health is open to strangers."""
     folder = tmp_path_factory.getbasetemp() / "web"
     if not folder.exists():
         folder.mkdir()
@@ -264,13 +264,13 @@ async def test_no_web_configuration_opens_a_door(tmp_path_factory, before, text)
             answer = await client.get("/metrics")
             assert answer.status_code in {401, 429, 500}
         assert (await client.get("/-/healthy")).status_code == 200
-    mistakes = ""
+    message = ""
     try:
         load_web_configuration(str(file))
     except ConfigurationError as error:
-        mistakes = str(error)
-    # Each is an error that was thought of.
-    assert "please report this" not in mistakes
+        message = str(error)
+    # Each of them is an expected error.
+    assert "please report this" not in message
 
 
 V2_ITEM = st.fixed_dictionaries(
@@ -329,7 +329,7 @@ V2_ITEM = st.fixed_dictionaries(
 )
 @pytest.mark.slow
 def test_searches(answer):
-    """Whatever v2 answers, it adds up or is no search."""
+    """Any answer of v2 adds up, or is no search."""
     try:
         search = v2_search.decode(json.dumps(answer).encode())
     except msgspec.DecodeError:
@@ -344,7 +344,7 @@ def test_searches(answer):
         assert job.resources is None or job.resources.nodes > 0
 
 
-# A few at a time: all take a tenth of a second to make.
+# Few at a time, since making all of them takes a tenth of a second.
 ROW = st.dictionaries(
     st.sampled_from(
         [
@@ -393,7 +393,7 @@ ROWS = {
 )
 @pytest.mark.slow
 def test_rows_of_other_lists(rows):
-    """Whatever a row is, it is read, is no row, or an error says which number is wrong."""
+    """Any row is read, is no row, or an error names the wrong number."""
     ids = [{"id": f"id-{n}", "service_id": f"id-{n}"} for n, _ in enumerate(rows)]
     listed = [row | own for row, own in zip(rows, ids, strict=True)]
     for api, (decoder, name, read) in ROWS.items():
@@ -411,7 +411,7 @@ def test_rows_of_other_lists(rows):
 @FUZZ
 @given(st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_as_an_answer(body):
-    """Any bytes are decoded or refused, and never more than that."""
+    """Any bytes are decoded or rejected, and nothing else is raised."""
     for decoder in (v1_listing, v1_detail, v2_search, v2_quotas):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             decoder.decode(body)
@@ -431,8 +431,8 @@ def test_any_bytes_as_an_answer(body):
     ),
 )
 @pytest.mark.slow
-def test_any_refusal(status, body, headers):
-    """Any error answer is a failure with a reason, words and advice."""
+def test_any_error_answer(status, body, headers):
+    """Any error answer is a failure with a reason, a message and advice."""
     context = RequestContext(
         operation="training_jobs", project="vision", action="modelarts:trainJob:list"
     )
@@ -504,7 +504,7 @@ REQUESTS = st.binary(max_size=300) | st.builds(
 
 @pytest.mark.slow
 async def test_any_request():
-    """Whatever is sent to it, the exporter answers the next scrape, and never with 500."""
+    """After any request, the exporter answers the next scrape, and never with 500."""
     cloud = simulated("a")
     async with (
         serve(cloud) as url,
@@ -529,7 +529,7 @@ async def test_any_request():
 
 
 async def ask(host, port, request):
-    """Send bytes, and return what comes back until the connection is still."""
+    """Send bytes, and return what is received until the connection is idle."""
     reader, writer = await asyncio.open_connection(host, int(port))
     answer = b""
     with contextlib.suppress(OSError, TimeoutError):

@@ -1,4 +1,4 @@
-"""check --assumptions: whether a cloud is as the exporter assumes it to be."""
+"""check --assumptions: whether a cloud behaves as the exporter assumes."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ def not_held(verdicts):
 @pytest.mark.parametrize("auth", [password_auth, key_auth])
 @pytest.mark.slow
 async def test_all_hold(auth):
-    """The simulated cloud is as assumed; few requests tell it, and none changes it."""
+    """All assumptions hold on the simulated cloud, after few requests."""
     cloud = full_cloud()
     verdicts, report = await checked(cloud, auth())
 
@@ -123,13 +123,13 @@ def every(name):
 )
 @pytest.mark.slow
 async def test_a_dialect_that_breaks_an_assumption(differences, broken):
-    """The report names it, why it matters, and what the exporter does about it."""
+    """The report names the assumption, why it matters, and what the exporter does."""
     cloud = full_cloud()
     cloud.dialect = Dialect(**differences)
     verdicts, report = await checked(cloud)
 
     assert broken <= not_held(verdicts)
-    # A dialect may break what depends on it, too.
+    # A dialect may also break other assumptions that depend on it.
     assert len(not_held(verdicts)) <= len(broken) + 6
     assert report.count("  why it matters: ") == len(not_held(verdicts))
     assert report.count("  the exporter:   ") == len(not_held(verdicts))
@@ -243,7 +243,7 @@ async def test_a_dialect_that_breaks_an_assumption(differences, broken):
 )
 @pytest.mark.slow
 async def test_an_answer_that_breaks_an_assumption(fault, broken):
-    """It is distinguished from what is undecided."""
+    """An assumption that did not hold is distinguished from an undecided one."""
     cloud = full_cloud()
     cloud.faults.add(fault)
     verdicts, _ = await checked(cloud)
@@ -253,7 +253,7 @@ async def test_an_answer_that_breaks_an_assumption(fault, broken):
 
 @pytest.mark.slow
 async def test_every_assumption_can_be_broken():
-    """Nothing is in the table that no test above has seen not to hold."""
+    """Each assumption in the table is broken by a test above."""
     verdicts, _ = await checked(full_cloud())
     broken = {"training_versions", "pools_accelerators"}
     broken |= {"notebooks_offset", "notebooks_statuses"}
@@ -270,7 +270,7 @@ async def test_every_assumption_can_be_broken():
 
 @pytest.mark.slow
 async def test_a_new_status_is_named():
-    """An issue can tell it; what is no word of an API is not repeated."""
+    """The report has new statuses, but no text that cannot be one."""
     cloud = full_cloud()
     cloud.faults.add(
         Fault(
@@ -296,7 +296,7 @@ async def test_a_new_status_is_named():
 
 @pytest.mark.slow
 async def test_versions_that_list_the_same_jobs():
-    """Their IDs differ, but not their names and times."""
+    """Jobs in both versions have other IDs, but the same names and times."""
     cloud = full_cloud()
     cloud.projects[0].other_training = cloud.projects[0].training
     verdicts, _ = await checked(cloud)
@@ -313,7 +313,7 @@ async def test_versions_that_list_the_same_jobs():
     ],
 )
 async def test_a_new_kind_of_accelerator_is_named(accelerator, seen):
-    """An issue can report it, unless it does not look like a word of an API."""
+    """The report has new accelerators, but no text that cannot be one."""
     cloud = full_cloud()
     cloud.projects[0].pools.pools[:] = [a_pool(accelerator)]
     verdicts, report = await checked(cloud)
@@ -325,8 +325,8 @@ async def test_a_new_kind_of_accelerator_is_named(accelerator, seen):
 
 
 @pytest.mark.slow
-async def test_what_cannot_be_told():
-    """An empty project tells little; a refusal says so without its text."""
+async def test_undecided_assumptions():
+    """An empty project decides little; a denial is reported without its text."""
     cloud = simulated("a")
     for jobs in (cloud.projects[0].training, cloud.projects[0].visualization):
         jobs.jobs.clear()
@@ -342,8 +342,8 @@ async def test_what_cannot_be_told():
 
 
 @pytest.mark.slow
-async def test_the_next_project_is_asked_for_what_the_first_cannot_tell():
-    """At most three are asked."""
+async def test_the_next_project_decides_what_the_first_cannot():
+    """At most three projects are asked."""
     cloud = simulated("a", "b", "c", "d", "e")
     for project in cloud.projects:
         if project.name != "b":
@@ -357,8 +357,8 @@ async def test_the_next_project_is_asked_for_what_the_first_cannot_tell():
 
 
 @pytest.mark.slow
-async def test_a_list_of_projects_without_the_one_that_asks():
-    """A list that is empty is no list."""
+async def test_a_list_without_the_project_that_asked():
+    """An empty list does not hold."""
     cloud = full_cloud()
     cloud.identity.keys[0].access.own_projects = OwnProjects.EMPTY
     verdicts, _ = await checked(cloud, key_auth())
@@ -370,7 +370,7 @@ async def test_a_list_of_projects_without_the_one_that_asks():
 
 @pytest.mark.parametrize("auth", [password_auth, key_auth])
 async def test_the_report_can_be_published(auth):
-    """No name, ID, token or host of the user's is in it, whatever fails."""
+    """The report has no name, ID, token or host of the user, whatever fails."""
     cloud = full_cloud()
     (project,) = cloud.projects
     names = {job.name for job in project.training.jobs}
@@ -389,7 +389,7 @@ async def test_the_report_can_be_published(auth):
 
 @pytest.mark.slow
 async def test_the_command(tmp_path):
-    """It prints a table or JSON, and fails if something does not hold."""
+    """`check --assumptions` prints a table or JSON, and fails if one does not hold."""
     cloud = full_cloud()
     async with serve(cloud) as url:
         file = tmp_path / "modelarts.yml"
@@ -439,7 +439,7 @@ projects:
 
 @pytest.mark.slow
 async def test_notebooks_that_are_not_as_assumed():
-    """A status that nobody knows, and an offset that starts elsewhere."""
+    """An unknown status, and an offset that starts elsewhere."""
     cloud = full_cloud()
     found = cloud.projects[0].notebooks.notebooks
     found[0].status = "THINKING"
@@ -461,8 +461,8 @@ async def test_notebooks_that_are_not_as_assumed():
 
 @pytest.mark.parametrize("number", [0, 10])
 @pytest.mark.slow
-async def test_too_few_notebooks_to_tell(number):
-    """Ten fit on the smallest page."""
+async def test_too_few_notebooks(number):
+    """Up to ten notebooks fit on the smallest page."""
     cloud = full_cloud()
     del cloud.projects[0].notebooks.notebooks[number:]
     verdicts, _ = await checked(cloud)

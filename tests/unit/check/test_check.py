@@ -141,7 +141,7 @@ async def test_jobs_that_the_other_api_has(has, asked):
 
 
 async def test_an_api_that_is_not_offered():
-    """It is no problem of a project that does not ask for it."""
+    """A missing API is no problem of a project that does not ask for it."""
     cloud = simulated("a", training_api="v2")
     cloud.not_offered = {"training_jobs"}
     findings, _ = await checked(cloud, with_projects(training_api=TrainingApi.AUTO))
@@ -363,7 +363,7 @@ async def test_other_collectors_that_the_credential_can_read():
 
 @pytest.mark.slow
 async def test_the_command(tmp_path):
-    """It prints a table or JSON; its status is 0 if all is well and 1 if not."""
+    """`check` prints a table or JSON; its status is 0 if all is well and 1 if not."""
     async with serve(demo_cloud()) as url:
         file = tmp_path / "modelarts.yml"
         file.write_text(

@@ -59,7 +59,7 @@ async def test_the_table_shows_the_fate_of_each_project():
 
 
 async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
-    """This shows what discovery would collect."""
+    """The table shows what discovery would collect."""
     found = await report(account())
 
     assert "4 collected" in found.table()
@@ -67,7 +67,7 @@ async def test_a_cloud_without_discovery_is_shown_as_if_it_had_one():
 
 @pytest.mark.slow
 async def test_the_configuration_can_be_pasted():
-    """It has the projects that are collected but not configured; names stay text."""
+    """Projects that are collected but not configured are listed; names stay text."""
     cloud = account()
     cloud.projects[1].iam_name = "1500365963661574434"
 
@@ -158,7 +158,7 @@ async def check_output(cloud, change=lambda configured: configured):
 
 
 async def test_check_finds_what_the_exporter_collects():
-    """It reports what is wrong, and suggests names that were probably meant."""
+    """`check` reports what is wrong, and suggests names that were probably meant."""
 
     def change(configured):
         changed = discovering(exclude=("eu-de_sandbx", "*_nothing"))(configured)
@@ -217,7 +217,7 @@ async def test_check_finds_workspaces():
 
 
 async def test_check_finds_a_named_project_without_permission_to_list():
-    """It is found by its name, as the exporter does."""
+    """The project is looked up by its name, as the exporter does."""
     cloud = account()
     cloud.not_offered = {"auth_projects", "user_projects"}
 

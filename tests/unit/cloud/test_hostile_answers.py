@@ -1,4 +1,4 @@
-"""Whatever a cloud says of one project costs that project, and is told in words."""
+"""Whatever a cloud answers for one project fails only that project, with a reason."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ HARMLESS = {
     "a fraction": "0.5",
     "tiny": "1e-400",
 }
-# Where an unusable value costs the project's jobs.
+# Unusable values of these fail the project's jobs.
 FIELDS = {
     ("v1", "training_jobs"): (
         "quotas",
@@ -81,14 +81,14 @@ FIELDS = {
         "unit_num",
     ),
 }
-# Where it costs what is told beside them.
-BESIDE = {
+# Unusable values of these fail what is collected besides the jobs.
+OPTIONAL_FIELDS = {
     ("v1", "visualization_job"): ("remaining_duration",),
     ("v2", "training_quotas"): ("quota", "used"),
 }
 CASES = [
     pytest.param(version, api, field, id=f"{api}-{field}")
-    for (version, api), fields in (FIELDS | BESIDE).items()
+    for (version, api), fields in (FIELDS | OPTIONAL_FIELDS).items()
     for field in fields
 ]
 
@@ -124,10 +124,10 @@ def altered(cloud, api, without=(), **fields):
     )
 
 
-async def told(exporter, project="a"):
-    """Return a scrape; every path that tells of projects answers, from one collection."""
+async def scrape_every_path(exporter, project="a"):
+    """Return a scrape, after checking that every path about projects answers."""
 
-    async def asked(path):
+    async def get(path):
         response = await exporter.client.get(
             f"{exporter.url}{path}", headers={"Accept": OPENMETRICS}
         )
@@ -135,20 +135,20 @@ async def told(exporter, project="a"):
         return response.text
 
     paths = ("/metrics", f"/probe?project={project}")
-    scrape, *texts = await asyncio.gather(exporter.scrape(), *map(asked, paths))
+    scrape, *texts = await asyncio.gather(exporter.scrape(), *map(get, paths))
     assert all(text.endswith("# EOF\n") for text in texts)
-    await asked("/")
+    await get("/")
     return scrape
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "api", "field"), CASES)
-async def test_numbers_that_cannot_be_meant(version, api, field, logged):
+async def test_numbers_out_of_range(version, api, field, logged):
     """
-    A number that is out of range costs its project, and no other.
+    A number that is out of range fails its project, and no other.
 
-    So does nothing that is missing, no number, or merely odd. A project for each value,
-    of which only that kind of jobs is collected, and one that is well, are scraped at once.
+    Numbers that are missing, no numbers, or merely odd fail none. A project for each
+    value, which collects only this kind of jobs, and a healthy one are scraped at once.
     """
     values = HOSTILE | HARMLESS
     cloud = projects(version, *values, "b")
@@ -163,18 +163,18 @@ async def test_numbers_that_cannot_be_meant(version, api, field, logged):
         for project in cloud.projects[:-1]
     ]
 
-    def only_that_kind(configured):
+    def only_this_kind(configured):
         *hostile, well = configured.projects
         only = (replace(one, collectors=(f"{kind}_jobs",)) for one in hostile)
         return replace(configured, projects=(*only, well))
 
     async with exporting_from(
-        cloud, key_auth(), only_that_kind, job_series=SERIES
+        cloud, key_auth(), only_this_kind, job_series=SERIES
     ) as exporter:
-        scrape = await told(exporter, "b")
+        scrape = await scrape_every_path(exporter, "b")
         up = scrape.up()
         for name in HOSTILE:
-            assert up[name, kind] == ((version, api) in BESIDE), name
+            assert up[name, kind] == ((version, api) in OPTIONAL_FIELDS), name
             assert scrape.errors(name, kind).keys() == {"response"}, name
         assert up.items() >= ONLY_B.items()
         assert scrape.errors("b", kind) == {}
@@ -191,8 +191,8 @@ async def test_numbers_that_cannot_be_meant(version, api, field, logged):
     ids=["number", "text"],
 )
 @pytest.mark.slow
-async def test_words_name_the_field(value, words, logged):
-    """The page and the log say which field it was, and do not repeat all of it."""
+async def test_failures_name_the_field(value, words, logged):
+    """The page and the log name the field, and do not repeat all of its value."""
     cloud = two_projects("v1")
     altered(cloud, "training_jobs", duration=value)
     async with exporting_from(cloud) as exporter:
@@ -215,8 +215,8 @@ TEXTS = {
 
 @pytest.mark.needs("promtool")
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-async def test_texts_that_a_cloud_chooses(text):
-    """Whatever names hold, the metrics are well-formed, and their labels are short."""
+async def test_arbitrary_names(text):
+    """Whatever names contain, the metrics are well-formed, with short labels."""
     cloud = two_projects("v2")
     del cloud.projects[0].training.jobs[:-1]
     fields = ("name", "flavor_id", "product_name", "flavor_type", "phase")
@@ -224,9 +224,9 @@ async def test_texts_that_a_cloud_chooses(text):
         cloud, "training_job_searches", **{name: json.dumps(text) for name in fields}
     )
     async with exporting_from(cloud, job_series=SERIES) as exporter:
-        # Without a phase that is known, no job has a series of its own.
+        # A job in an unknown phase has no series of its own.
         cloud.faults.active[0].fields["phase"] = '"Running"'
-        scrape = await told(exporter)
+        scrape = await scrape_every_path(exporter)
         linted = await asyncio.to_thread(
             subprocess.run,
             ["promtool", "check", "metrics"],
@@ -239,7 +239,7 @@ async def test_texts_that_a_cloud_chooses(text):
         )
         assert list(openmetrics_families(openmetrics.text))
         cloud.faults.active[0].fields["phase"] = json.dumps(text)
-        unknown = await told(exporter)
+        unknown = await scrape_every_path(exporter)
 
     assert set(scrape.up().values()) == {1}
     assert linted.returncode == 0, linted.stdout + linted.stderr
@@ -273,18 +273,18 @@ async def test_texts_that_a_cloud_chooses(text):
     ],
 )
 @pytest.mark.slow
-async def test_texts_that_are_refused(version, api, field, value):
-    """An ID that is none, and halves of characters, cost their project."""
+async def test_invalid_texts(version, api, field, value):
+    """Invalid IDs and lone surrogates fail their project."""
     cloud = two_projects(version)
     altered(cloud, api, **{field: value})
     async with exporting_from(cloud, job_series=SERIES) as exporter:
-        scrape = await told(exporter)
+        scrape = await scrape_every_path(exporter)
 
     assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
     assert scrape.errors("a", "training").keys() == {"response"}
 
 
-LIES = {
+CONTRADICTIONS = {
     "a larger total": ({"total": "100"}, ()),
     "a smaller total": ({"total": "2"}, ()),
     "a negative total": ({"total": "-1"}, ("items",)),
@@ -303,11 +303,11 @@ NAMES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("limit", [None, 5], ids=["listed", "counted"])
-@pytest.mark.parametrize("lie", LIES)
-async def test_a_listing_that_cannot_be_true(version, limit, lie, logged):
-    """What a total says and what is listed contradict each other: that is a failure."""
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS)
+async def test_contradictory_listings(version, limit, contradiction, logged):
+    """A total that contradicts the listed jobs is a failure."""
     cloud = two_projects(version)
-    fields, without = LIES[lie]
+    fields, without = CONTRADICTIONS[contradiction]
     names = NAMES[version]
     api = "training_jobs" if version == "v1" else "training_job_searches"
     async with exporting_from(cloud, listing_limit=limit) as exporter:
@@ -319,10 +319,10 @@ async def test_a_listing_that_cannot_be_true(version, limit, lie, logged):
             **{one: fields[name] for name in fields for one in names[name]},
         )
         cloud.record.clear()
-        scrape = await told(exporter)
+        scrape = await scrape_every_path(exporter)
         requests = len(cloud.asked(api))
         cloud.faults.clear()
-        again = await told(exporter)
+        again = await scrape_every_path(exporter)
 
     assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
     assert scrape.errors("a", "training").keys() == {"response"}
@@ -333,8 +333,8 @@ async def test_a_listing_that_cannot_be_true(version, limit, lie, logged):
 
 
 @pytest.mark.slow
-async def test_a_contradiction_is_said_in_words(logged):
-    """What contradicts what is on the page, in the log and in a check."""
+async def test_a_contradiction_is_described(logged):
+    """The contradiction is on the page, in the log and in the output of `check`."""
     cloud = two_projects("v1")
     jobs = len(cloud.projects[0].training.jobs)
     altered(cloud, "training_jobs", job_total_count="100", jobs="[]")
@@ -354,8 +354,8 @@ async def test_a_contradiction_is_said_in_words(logged):
 
 
 @pytest.mark.slow
-async def test_a_contradiction_that_goes_away():
-    """If the second reading agrees with itself, the first one costs nothing."""
+async def test_a_contradiction_that_disappears():
+    """If the second attempt is consistent, the first one does not matter."""
     cloud = two_projects("v1")
     altered(cloud, "training_jobs", job_total_count="100")
     cloud.faults.active[0].times = 1
@@ -369,18 +369,18 @@ async def test_a_contradiction_that_goes_away():
 
 
 @pytest.mark.slow
-async def test_a_result_that_cannot_be_told(logged):
+async def test_a_result_that_cannot_be_exported(logged):
     """
-    A fault of ours with one project's result costs that project, wherever it is told.
+    A bug that affects one project's result fails only that project, on all paths.
 
-    Its failure is counted, and is on the page.
+    The failure is counted, and is on the page.
     """
     cloud = two_projects("v1")
     async with exporting_from(cloud, min_interval=60.0) as exporter:
         await exporter.scrape()
         for latest in exporter.collector.latest():
             if (latest.target.project.name, latest.target.kind) == ("a", "training"):
-                # Neither metrics nor the page can be made of that.
+                # Neither metrics nor the page can be made of this.
                 object.__setattr__(latest.outcome.result, "quota", None)
         page = (await exporter.client.get(exporter.url)).text
         assert page.count("an internal error in the exporter") == 1
@@ -388,7 +388,7 @@ async def test_a_result_that_cannot_be_told(logged):
         assert scrape.up().items() >= ({("a", "training"): 0} | ONLY_B).items()
         assert scrape.errors("a", "training") == {"response": 1}
         assert scrape.errors("b", "training") == {}
-        again = await told(exporter)
+        again = await scrape_every_path(exporter)
         assert again.errors("a", "training") == {"response": 1}
     lines = "".join(logged())
     assert 'msg="internal error"' in lines or 'event="internal error"' in lines
@@ -396,7 +396,7 @@ async def test_a_result_that_cannot_be_told(logged):
 
 
 async def test_a_check_that_fails_unexpectedly():
-    """A fault of ours while one project is checked fails its row, and the rest goes on."""
+    """A bug that affects the check of one project fails its row; the others go on."""
     cloud = two_projects("v1")
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
@@ -429,7 +429,11 @@ ALTERATIONS = st.builds(
     st.dictionaries(
         st.sampled_from(
             sorted(
-                {field for fields in (FIELDS | BESIDE).values() for field in fields}
+                {
+                    field
+                    for fields in (FIELDS | OPTIONAL_FIELDS).values()
+                    for field in fields
+                }
                 | {"job_id", "id", "job_name", "name", "phase", "is_success", "jobs"}
                 | {
                     "items",
@@ -460,7 +464,7 @@ ALTERATIONS = st.builds(
     alterations=st.lists(ALTERATIONS, min_size=1, max_size=10),
 )
 def test_any_values_anywhere(version, limit, alterations):
-    """Whatever answers of other projects hold, all paths answer, and this one is up."""
+    """Whatever other projects are answered, all paths answer, and b is up."""
     names = [f"a{number}" for number in range(len(alterations))]
     cloud = projects(version, *names, "b")
     for project, alteration in zip(cloud.projects, alterations, strict=False):
@@ -472,7 +476,7 @@ def test_any_values_anywhere(version, limit, alterations):
         async with exporting_from(
             cloud, key_auth(), job_series=SERIES, listing_limit=limit
         ) as exporter:
-            return await told(exporter, "b")
+            return await scrape_every_path(exporter, "b")
 
     scrape = asyncio.run(run())
 
@@ -483,7 +487,7 @@ def test_any_values_anywhere(version, limit, alterations):
 
 
 async def test_once(capsysbinary):
-    """`once` prints what it has, and fails, where a project's answer is unusable."""
+    """`once` prints what it has, and fails if a project's answer is unusable."""
     cloud = two_projects("v1")
     cloud.projects[1].training.jobs[-1].name = "训练"
     altered(cloud, "training_jobs", duration=NINES)

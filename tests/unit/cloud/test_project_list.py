@@ -122,7 +122,7 @@ async def test_one_request_without_a_scope_lists_everything():
 
 
 async def test_a_password_asks_with_a_token_of_the_account():
-    """It logs in once, and the token serves until it expires."""
+    """The account is logged in to once, and its token serves until it expires."""
     found, paths = await listed({"/v3/auth/projects": VISION}, password_auth(), 3)
 
     assert [project.name for project in found.projects] == ["eu-de_vision"]

@@ -1,4 +1,4 @@
-"""Scrapes: complete, in time, shared, retried where that helps, and consistent."""
+"""Scrapes: complete, in time, shared, retried if that helps, and consistent."""
 
 import asyncio
 import contextlib
@@ -40,8 +40,8 @@ from exporter.simulator import (
 )
 
 
-def agrees(scrape, cloud: SimulatedCloud) -> None:
-    """Assert that a scrape says what is true in the cloud."""
+def assert_numbers_match(scrape, cloud: SimulatedCloud) -> None:
+    """Assert that a scrape has the cloud's actual numbers."""
     for project in cloud.projects:
         for kind in Kind:
             jobs = project.jobs(kind)
@@ -61,18 +61,18 @@ def agrees(scrape, cloud: SimulatedCloud) -> None:
 
 @pytest.mark.slow
 async def test_a_scrape_says_what_is_true():
-    """Counts, quotas and limits of all projects are the cloud's own."""
+    """Counts, quotas and limits of all projects are the cloud's."""
     cloud = demo_cloud(ManualClock())
     cloud.identity.users[0].domain = "OTC1"
     cloud.identity.users[0].password = "canary-password-7f3a"
     async with exporting_from(cloud, page_size=100) as exporter:
         for _ in range(3):
-            agrees(await exporter.scrape(), cloud)
+            assert_numbers_match(await exporter.scrape(), cloud)
             cloud.clock.advance(600)
 
 
 async def test_durations_and_times():
-    """Histograms, longest durations and oldest times follow from the jobs."""
+    """Histograms, longest durations and oldest times match the jobs."""
     cloud = simulated("a")
     now = cloud.clock.now()
     training = cloud.projects[0].training
@@ -141,7 +141,7 @@ async def test_durations_and_times():
 )
 @pytest.mark.slow
 async def test_odd_answers_are_counted(dialect):
-    """Each way in which deployments differ gives the same, right counts."""
+    """Each known difference between deployments gives the same, right counts."""
     cloud = simulated("a", "b")
     cloud.projects[1].training.jobs.clear()
     cloud.projects[0].training.history(240, cloud.clock.now() - 100)
@@ -149,11 +149,11 @@ async def test_odd_answers_are_counted(dialect):
     cloud.dialect = dialect
     async with exporting_from(cloud) as exporter:
         for _ in range(2):
-            agrees(await exporter.scrape(), cloud)
+            assert_numbers_match(await exporter.scrape(), cloud)
 
 
-async def test_unlimited_and_untold_limits_have_no_samples():
-    """What is unlimited or not told is absent, not zero or -1."""
+async def test_unlimited_and_unknown_limits_have_no_samples():
+    """Unlimited and unknown limits are absent, not zero or -1."""
     cloud = simulated("a")
     cloud.projects[0].training.quota = None
     cloud.projects[0].training.capacity = None
@@ -172,7 +172,7 @@ async def test_unlimited_and_untold_limits_have_no_samples():
 
 
 async def test_unknown_statuses():
-    """A status that nobody knows is counted as such."""
+    """An unknown status is counted as `unrecognized`."""
     cloud = simulated("a")
     cloud.projects[0].training.create_job(99, created=cloud.clock.now())
     async with exporting_from(cloud) as exporter:
@@ -187,7 +187,7 @@ async def test_unknown_statuses():
 
 
 async def test_only_the_workspace_that_is_configured():
-    """Jobs of other workspaces are not counted, and another one can be configured."""
+    """Jobs of other workspaces are not counted; another workspace can be configured."""
     cloud = simulated("a")
     training = cloud.projects[0].training
     training.create_job(9, created=cloud.clock.now(), workspace_id="w1")
@@ -209,15 +209,15 @@ async def test_compressed_answers_and_cookies():
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         with cloud.faults.on(Fault(effect=Effect.GZIP)):
-            agrees(await exporter.scrape(), cloud)
+            assert_numbers_match(await exporter.scrape(), cloud)
         with cloud.faults.on(Fault(effect=Effect.COOKIE)):
-            agrees(await exporter.scrape(), cloud)
-        agrees(await exporter.scrape(), cloud)
+            assert_numbers_match(await exporter.scrape(), cloud)
+        assert_numbers_match(await exporter.scrape(), cloud)
 
 
 @pytest.mark.slow
-async def test_hanging_projects_do_not_cost_the_deadline():
-    """Of 20 projects three hang: a scrape is answered in time with the other 17."""
+async def test_hanging_projects_do_not_delay_the_others():
+    """If three of 20 projects hang, a scrape has the other 17 in time."""
     names = [f"p{number:02}" for number in range(20)]
     cloud = simulated(*names)
     for project in cloud.projects[:3]:
@@ -231,12 +231,12 @@ async def test_hanging_projects_do_not_cost_the_deadline():
         assert scrape.errors("p03", "training") == {}
 
         cloud.faults.clear()
-        agrees(await exporter.scrape(20), cloud)
+        assert_numbers_match(await exporter.scrape(20), cloud)
 
 
 @pytest.mark.slow
 async def test_simultaneous_scrapes_share_their_requests():
-    """Ten scrapes at once cost the requests of one."""
+    """Ten scrapes at once send the requests of one."""
     cloud = simulated("a", "b")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
@@ -245,7 +245,7 @@ async def test_simultaneous_scrapes_share_their_requests():
         scrapes = await asyncio.gather(*(exporter.scrape() for _ in range(10)))
         assert len(cloud.asked()) - before == 4
         for scrape in scrapes:
-            agrees(scrape, cloud)
+            assert_numbers_match(scrape, cloud)
         last = await exporter.scrape()
 
     assert last.value("exporter_coalesced_collections_total") == 9 * 4
@@ -253,7 +253,7 @@ async def test_simultaneous_scrapes_share_their_requests():
 
 @pytest.mark.slow
 async def test_a_shorter_deadline_does_not_cut_the_others_collection():
-    """The scrape with little time gets a timeout, the one that it shared with all."""
+    """The scrape with a short deadline times out; the others still get the result."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
@@ -262,29 +262,29 @@ async def test_a_shorter_deadline_does_not_cut_the_others_collection():
 
     assert set(short.up().values()) == {0.0}
     assert short.errors("a", "training") == {"timeout": 1}
-    agrees(long, cloud)
+    assert_numbers_match(long, cloud)
     assert len(cloud.asked("training_jobs")) == 2
 
 
 @pytest.mark.slow
-async def test_who_asks_for_all_time_keeps_nobody_else_waiting():
-    """A hanging run is kept for whom it has time; later scrapes ask anew."""
+async def test_a_long_timeout_does_not_delay_other_scrapes():
+    """A hanging run continues for scrapes with time left; later ones start another."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
         cloud.faults.add(Fault(effect=Effect.HANG))
-        patient = asyncio.create_task(exporter.scrape(1e308))
+        unlimited = asyncio.create_task(exporter.scrape(1e308))
         await asyncio.wait_for(_met(cloud, 2), 10)
         assert set((await exporter.scrape(1)).up().values()) == {0.0}
-        # The fault is over; what hangs goes on hanging.
+        # The fault is over; a hanging request still hangs.
         cloud.faults.clear()
         for _ in range(3):
-            agrees(await exporter.scrape(10), cloud)
-        assert not patient.done()
+            assert_numbers_match(await exporter.scrape(10), cloud)
+        assert not unlimited.done()
 
-        patient.cancel()
-        await asyncio.wait([patient])
-        agrees(await exporter.scrape(10), cloud)
+        unlimited.cancel()
+        await asyncio.wait([unlimited])
+        assert_numbers_match(await exporter.scrape(10), cloud)
 
 
 async def _met(cloud, times):
@@ -294,7 +294,7 @@ async def _met(cloud, times):
 
 @pytest.mark.slow
 async def test_a_client_that_leaves_cancels_its_collection():
-    """Nobody waits: the requests are canceled, and that is counted."""
+    """When nobody waits any more, the requests are canceled, and that is counted."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
@@ -304,7 +304,7 @@ async def test_a_client_that_leaves_cancels_its_collection():
         cloud.faults.clear()
         scrape = await exporter.scrape()
 
-    agrees(scrape, cloud)
+    assert_numbers_match(scrape, cloud)
     assert scrape.errors("a", "training") == {"canceled": 1}
     assert (
         scrape.value(
@@ -319,7 +319,7 @@ async def test_a_client_that_leaves_cancels_its_collection():
 
 @pytest.mark.slow
 async def test_a_client_that_leaves_does_not_cancel_a_shared_collection():
-    """Another scrape waits for the same collection: it goes on."""
+    """A collection goes on if another scrape waits for it."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
@@ -329,13 +329,13 @@ async def test_a_client_that_leaves_does_not_cancel_a_shared_collection():
             await exporter.client.get(f"{exporter.url}/metrics", timeout=0.2)
         scrape = await stays
 
-    agrees(scrape, cloud)
+    assert_numbers_match(scrape, cloud)
     assert scrape.errors("a", "training") == {}
     assert len(cloud.asked("training_jobs")) == 2
 
 
 async def test_min_interval_serves_a_result_again():
-    """Within the interval a result, a failure too, is served again without a request."""
+    """Within the interval, a result or failure is reused without a request."""
     cloud = simulated("a")
     async with exporting_from(cloud, min_interval=60.0) as exporter:
         with cloud.faults.on(
@@ -353,7 +353,7 @@ async def test_min_interval_serves_a_result_again():
 
 
 async def test_a_result_is_not_served_again_without_min_interval():
-    """By default every scrape asks the cloud."""
+    """By default, every scrape sends requests."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()
@@ -382,8 +382,8 @@ async def test_a_result_is_not_served_again_without_min_interval():
     ],
     ids=["500", "503", "reset", "break", "429", "429 with Retry-After"],
 )
-async def test_what_passes_is_retried(fault, times, requests):
-    """A fault that passes costs a moment, not the collection."""
+async def test_transient_faults_are_retried(fault, times, requests):
+    """A transient fault is retried, and the collection succeeds."""
     cloud = simulated("a")
     async with exporting_from(cloud, timeout=8.0) as exporter:
         await exporter.scrape()
@@ -392,16 +392,17 @@ async def test_what_passes_is_retried(fault, times, requests):
         cloud.faults.add(fault)
         scrape = await exporter.scrape()
 
-    agrees(scrape, cloud)
+    assert_numbers_match(scrape, cloud)
     assert len(cloud.asked("training_jobs")) - before == requests
     retries = scrape.series("exporter_api_retries_total", api="training_jobs")
-    # One broken connection in two is repaired below, where kept connections are.
+    # Half of the broken connections are replaced by the transport, where they are kept
+    # alive.
     assert sum(retries.values()) == (1 if fault.effect is Effect.RESET else times)
 
 
 @pytest.mark.slow
 async def test_server_faults_are_retried_twice_at_most():
-    """A fault that stays costs three requests, not more."""
+    """A permanent fault takes three requests, not more."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.STATUS, status=500, api="training_jobs"))
     async with exporting_from(cloud) as exporter:
@@ -413,8 +414,8 @@ async def test_server_faults_are_retried_twice_at_most():
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413])
 @pytest.mark.slow
-async def test_refusals_are_not_retried(status):
-    """What is refused is not asked again (a 401 is, with a new token)."""
+async def test_denials_are_not_retried(status):
+    """A denied request is not retried (a 401 is, with a new token)."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.STATUS, status=status, api="training_jobs"))
     async with exporting_from(cloud, page_size=100) as exporter:
@@ -425,7 +426,7 @@ async def test_refusals_are_not_retried(status):
 
 @pytest.mark.slow
 async def test_a_retry_that_would_be_late_is_not_made():
-    """Where the deadline leaves no room for `Retry-After`, the failure is told at once."""
+    """If `Retry-After` is beyond the deadline, the failure is reported at once."""
     cloud = simulated("a", "b")
     cloud.faults.add(
         Fault(
@@ -442,13 +443,13 @@ async def test_a_retry_that_would_be_late_is_not_made():
         again = await exporter.scrape(10)
 
     assert again.errors("a", "training") == {"throttled": 2}
-    # Until the 30 s are over, what was throttled is not asked again.
+    # Until the 30 s are over, the throttled operation is not requested again.
     assert len(cloud.asked()) == asked + 2
 
 
 @pytest.mark.slow
 async def test_a_throttling_cloud_is_listed_all_the_same():
-    """With a 429 here and there a scrape takes longer, but is complete."""
+    """With occasional 429s, a scrape takes longer, but is complete."""
     cloud = simulated("a", "b", "c", "d")
     cloud.clock = cloud.identity.clock = RealClock()
     cloud.throttle = Throttle(per_second=20, burst=3)
@@ -461,7 +462,7 @@ async def test_a_throttling_cloud_is_listed_all_the_same():
 
 @pytest.mark.slow
 async def test_projects_share_a_throttling_cloud():
-    """A project with forty pages delays no small one, scrape after scrape; all is whole."""
+    """A project with forty pages does not delay small ones, scrape after scrape."""
     small = [f"small{number}" for number in range(8)]
     cloud = simulated("deep", *small)
     cloud.clock = cloud.identity.clock = RealClock()
@@ -481,7 +482,7 @@ async def test_projects_share_a_throttling_cloud():
             answered = [
                 asked.project_id for asked in cloud.asked() if asked.status == 200
             ]
-            # All eight are through before the deep one is half through.
+            # All eight are complete before half of the deep one is.
             half = [at for at, one in enumerate(answered) if one == deep.project_id][20]
             assert set(answered[:half]) == {one.project_id for one in cloud.projects}
             assert 429 in {asked.status for asked in cloud.asked()}
@@ -489,7 +490,7 @@ async def test_projects_share_a_throttling_cloud():
 
 @pytest.mark.slow
 async def test_rate_limit():
-    """The cloud's rate limit holds across its projects, logins included."""
+    """The cloud's rate limit applies to all its projects, logins included."""
     cloud = simulated("a", "b", "c")
     limit = RateLimit(requests_per_second=20, burst=2)
     async with exporting_from(cloud, change=with_cloud(rate_limit=limit)) as exporter:
@@ -503,7 +504,7 @@ async def test_rate_limit():
 
 @pytest.mark.slow
 async def test_max_concurrent_requests():
-    """Never are more requests in flight than are allowed."""
+    """Never more requests are in flight than allowed."""
     cloud = simulated(*"abcdefgh")
     cloud.latency = 0.05
     most = running = 0
@@ -545,7 +546,8 @@ def test_listings_are_consistent_while_jobs_come_and_go(actions):
     """
     Whatever happens between two pages, no job counts twice and none is missed.
 
-    The jobs that live through the scrape have a status of their own to be counted by.
+    Jobs that exist throughout the scrape have a status of their own, to be counted by
+    it.
     """
     cloud = simulated("a", clock=RealClock())
     training = cloud.projects[0].training

@@ -565,7 +565,7 @@ MISSING_API = replace(FAILURE, operation="things", not_offered=True)
 
 
 def test_an_api_that_the_cloud_does_not_offer(harness, logged):
-    """It is no failure, is logged once, and asked for every hour or on a reload."""
+    """A missing API is no failure, logged once, and asked for again every hour."""
     harness.start(configured("a"))
     report = harness.collected(result=CollectionError(MISSING_API))
     assert report.outcome.result == NotOffered(MISSING_API)

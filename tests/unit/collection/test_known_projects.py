@@ -50,7 +50,7 @@ def test_a_project_is_dropped_when_two_lists_lack_it():
 
 
 def test_a_disabled_or_nameless_project_is_missing():
-    """It is collected until a second list, and then shown as disabled or nameless."""
+    """The project is collected until a second list, and then shown as what it is."""
     for gone in (replace(VISION, is_enabled=False), replace(VISION, name="")):
         listed = [gone, SPEECH]
 

@@ -43,7 +43,7 @@ async def test_both_versions_are_collected():
 
 @pytest.mark.slow
 async def test_what_is_not_offered_is_no_failure(logged):
-    """It has one series, is logged once and asked for again every hour."""
+    """A missing API has one series, is logged once and asked for again every hour."""
     cloud = simulated("a", training_api="v2")
     cloud.not_offered = {"training_jobs", "visualization_jobs"}
     clock = ManualClock()

@@ -122,7 +122,7 @@ def test_a_discovered_project_has_the_prefix_and_the_defaults():
 
 
 def test_a_configured_project_is_not_collected_twice():
-    """It is known by its ID; another project of its name is left out."""
+    """The ID identifies it; another project of its name is left out."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     other = Project(name="eu-de_speech", cloud=OTC, project_id="9")
     found = select(
@@ -179,7 +179,7 @@ def test_the_limit_takes_the_first_by_name():
 
 
 def test_a_project_name_is_looked_up():
-    """It is found in its cloud's list, even without discovery."""
+    """A project is found by name in its cloud's list, even without discovery."""
     plain = replace(OTC, discovery=None)
     named = named_project(cloud=plain, workspace_id="7")
     found = select(configuration(plain, named=(named,)), {"otc": [SPEECH, VISION]})
@@ -200,7 +200,7 @@ def test_a_named_project_is_not_discovered_again():
 
 
 def test_a_named_project_that_is_configured_by_its_id():
-    """It would be counted twice; another workspace of it is not."""
+    """The same project by name and ID is collected once; its other workspaces are."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     named = [
         named_project(f"vision-{workspace_id}", workspace_id=workspace_id)
@@ -386,7 +386,7 @@ def test_shards_select_each_project_once(
 
 
 def test_a_project_keeps_its_shard():
-    """It keeps its shard when it is renamed, discovered or configured."""
+    """A project keeps its shard when it is renamed, discovered or configured."""
     discovered = select(configuration(OTC), {"otc": [VISION]}).projects
     renamed = select(
         configuration(OTC), {"otc": [replace(VISION, name="eu-de_other")]}

@@ -136,7 +136,7 @@ async def test_canceled_runs_no_longer_count(work, runs):
 
 
 async def test_closing_waits_for_the_end(work, runs):
-    """Closing cancels all runs, whoever waits for them."""
+    """Closing cancels all runs, even those with waiters."""
     await runs.ended()
     several = [await joined(runs, waiters=2), await joined(runs)]
     await runs.aclose()

@@ -100,7 +100,7 @@ def test_a_complete_listing_needs_no_search():
 
 
 def test_a_job_that_is_gone_is_looked_up_by_name():
-    """One request, unless it is not among the newest jobs of that name."""
+    """A missing job takes one request, if it is among the newest of its name."""
     api = RecordingApi(job(1, "One"), job(2, "two"))
 
     assert found_by(api, known(unfinished(1, "one"))) == {1}
@@ -147,7 +147,7 @@ def test_a_long_name_is_cut_off():
     ],
 )
 def test_older_jobs_of_the_same_name(position, is_deleted, requested):
-    """They are read in order of creation, back to when the job was created."""
+    """Jobs are read in order of creation, back to when the job was created."""
     api = RecordingApi(*[job(number, f"train-{number}") for number in range(1, 11)])
     if is_deleted:
         # Another one is exactly as old.

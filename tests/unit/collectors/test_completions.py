@@ -1,4 +1,4 @@
-"""Jobs that end are counted once each, whatever happens to the scrapes."""
+"""Each finished job is counted once, whatever happens to the scrapes."""
 
 import asyncio
 import random
@@ -50,8 +50,8 @@ def finished(scrape, kind="training"):
 @APIS
 @MODES
 @pytest.mark.slow
-async def test_each_end_is_counted_once(api, limit):
-    """What ended before the first scrape is not counted, and what ends later once."""
+async def test_each_completion_is_counted_once(api, limit):
+    """Jobs that finished before the first scrape are not counted, later ones once."""
     cloud = simulated("a", training_api=api)
     training = cloud.projects[0].training
     now = cloud.clock.now
@@ -80,7 +80,7 @@ async def test_each_end_is_counted_once(api, limit):
         assert scrape.value(f"{name}_count", **labels) == 1
         assert scrape.value(f"{name}_sum", **labels) == pytest.approx(seconds, abs=1)
         assert scrape.value(f"{name}_bucket", le=bucket, **labels) == 1
-    # One that never ran has no duration.
+    # A job that never ran has no duration.
     stopped = {"phase": "stopped", **TRAINING}
     assert scrape.value(f"{name}_count", **stopped) == 0
     assert scrape.response.text.count("# TYPE modelarts_jobs_finished_total") == 1
@@ -97,7 +97,7 @@ async def test_each_end_is_counted_once(api, limit):
     ids=["refused", "hangs", "partial"],
 )
 async def test_a_failed_collection_loses_nothing(limit, fault):
-    """What ends while the API fails is counted by the next complete collection."""
+    """Jobs that finish while the API fails are counted by the next collection."""
     cloud = simulated("a")
     training = cloud.projects[0].training
     job = training.create_job(8, created=cloud.clock.now() - 30)
@@ -116,11 +116,11 @@ async def test_a_failed_collection_loses_nothing(limit, fault):
 
 @APIS
 @pytest.mark.slow
-async def test_a_look_up_that_fails_costs_only_itself(api, logged):
+async def test_a_failed_look_up(api, logged):
     """
-    The counts stand where the ends of jobs cannot be found out, and none is lost.
+    If the look-up of finished jobs fails, the other counts stay, and none is lost.
 
-    Where jobs are only counted, the end of one that was there before is looked up.
+    While jobs are only counted, a finished job that was known is looked up.
     """
     cloud = simulated("a", training_api=api)
     training = cloud.projects[0].training
@@ -147,8 +147,8 @@ async def test_a_look_up_that_fails_costs_only_itself(api, logged):
 
 
 @pytest.mark.slow
-async def test_a_deleted_job_did_not_end():
-    """A job that was deleted before it was seen to end is not counted, and not missed."""
+async def test_a_deleted_job_is_no_completion():
+    """A job that was deleted before it was seen as finished is not counted."""
     cloud = simulated("a")
     training = cloud.projects[0].training
     job = training.create_job(8, created=cloud.clock.now() - 90_000)
@@ -164,7 +164,7 @@ async def test_a_deleted_job_did_not_end():
 
 @pytest.mark.slow
 async def test_a_restarted_job_ends_again():
-    """A visualization job that was stopped, started again and ended, ended twice."""
+    """A visualization job that was restarted is counted each time it finishes."""
     cloud = simulated("a")
     jobs = cloud.projects[0].visualization
     job = jobs.create_job(8, created=cloud.clock.now() - 9000)
@@ -187,7 +187,7 @@ async def test_a_restarted_job_ends_again():
 
 @pytest.mark.slow
 async def test_the_page_size_may_change():
-    """A reload that changes how jobs are collected does not forget what ended."""
+    """A reload that changes how jobs are collected does not affect completions."""
     cloud = simulated("a")
     training = cloud.projects[0].training
     job = training.create_job(8, created=cloud.clock.now() - 30)
@@ -202,7 +202,7 @@ async def test_the_page_size_may_change():
 
 
 class OddDates(MovingJobs):
-    """An API that says something else of when some jobs were created."""
+    """An API that reports other creation times for some jobs."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -237,15 +237,15 @@ class OddDates(MovingJobs):
 )
 def test_young_jobs_with_odd_dates(api, date, is_seen):
     """
-    An odd date costs at most its own job's completion, and costs no other.
+    An odd date affects at most the completion of its own job.
 
-    A job that was seen unfinished is known by its ID; one that comes and ends between
-    two collections by its date alone, which may be in the future.
+    A job that was seen unfinished is known by its ID. One that starts and ends between
+    two collections is known by its date only, which may be in the future.
     """
     jobs = Jobs(Kind.TRAINING)
     jobs.history(30, NOW - 3600)
     moving = OddDates(api, jobs, random.Random(1), 0.0)
-    exporting = Exporting(api, moving, random.Random(1), 50)
+    repeated = RepeatedCollection(api, moving, random.Random(1), 50)
 
     def create(status):
         moving.now += 1
@@ -253,8 +253,8 @@ def test_young_jobs_with_odd_dates(api, date, is_seen):
 
     def completed():
         moving.now += 60
-        assert asyncio.run(exporting.collect(4))
-        return exporting.completions.so_far.numbers[Phase.SUCCEEDED]
+        assert asyncio.run(repeated.collect(4))
+        return repeated.completions.so_far.numbers[Phase.SUCCEEDED]
 
     known = create(8)
     moving.odd[known.job_id] = date
@@ -271,8 +271,8 @@ def test_young_jobs_with_odd_dates(api, date, is_seen):
         assert completed() == 3 + is_seen
 
 
-def test_a_collection_that_was_overtaken_counts_nothing():
-    """Of two that run at once, one is recorded: the other may know less."""
+def test_an_overtaken_collection_counts_nothing():
+    """Of two concurrent collections, only one is recorded: the other may know less."""
     completions = CompletionTracker(())
     first = CompletionObserver(completions.baseline, V1_STATUSES.get)
     job = Job("1", "one", V1_STATUSES[8], 1000)
@@ -293,8 +293,8 @@ def test_a_collection_that_was_overtaken_counts_nothing():
     assert completions.so_far.numbers[Phase.SUCCEEDED] == 1
 
 
-class Exporting:
-    """What collects, without HTTP: some collections fail, at any request."""
+class RepeatedCollection:
+    """Collects without HTTP; a collection may fail at any request."""
 
     def __init__(self, api, moving, chance, size):
         self.moving = moving
@@ -335,8 +335,8 @@ class Exporting:
 
 
 @APIS
-def test_young_jobs_are_looked_at_twice(api):
-    """A job that counting missed is known, also if jobs may move while it is looked for."""
+def test_young_jobs_are_checked_twice(api):
+    """A job that counting missed is found, even if jobs change during the search."""
     moving = MovingJobs(api, Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.create_job(8, created=NOW)
     described, status_of = DESCRIBED[api]
@@ -352,7 +352,7 @@ def test_young_jobs_are_looked_at_twice(api):
     assert len(missed.observer.unfinished) == 1
 
 
-# `EXAMPLES=20000` takes about half an hour, and was run: the examples are what it found.
+# `EXAMPLES=20000` takes about half an hour; the explicit examples are what it found.
 @APIS
 @example(seed=734, pace=0.3, fails=0.02, limits=[4], size=3)
 @example(seed=872, pace=0.3, fails=0.1, limits=[4], size=3)
@@ -369,7 +369,7 @@ def test_young_jobs_are_looked_at_twice(api):
 @pytest.mark.slow
 def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, size):
     """
-    What is counted is what the simulator recorded, apart from jobs deleted unseen.
+    The counters match the simulator's record, except for jobs deleted unseen.
 
     Jobs start, end, come and go between the scrapes and during them; scrapes fail; the
     jobs are listed or counted, in turns.
@@ -381,21 +381,21 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
         jobs.create_job(status, created=NOW - chance.randrange(90_000))
     jobs.jobs.sort(key=lambda job: job.created)
     moving = MovingJobs(api, jobs, chance, pace)
-    exporting = Exporting(api, moving, chance, size)
+    repeated = RepeatedCollection(api, moving, chance, size)
 
     async def run():
         began = ended = None
         for round_number in range(8):
             before = len(jobs.completions)
-            complete = await exporting.collect(limits[round_number % len(limits)])
+            complete = await repeated.collect(limits[round_number % len(limits)])
             if complete and began is None:
                 began, ended = before, len(jobs.completions)
-            exporting.fails = fails
+            repeated.fails = fails
             for _ in range(chance.randrange(12)):
                 moving.now += chance.randrange(400)
                 one_move(chance, jobs, moving.now)
-        moving.pace = exporting.fails = 0.0
-        await exporting.collect(limits[0])
+        moving.pace = repeated.fails = 0.0
+        await repeated.collect(limits[0])
         if began is None:
             began = ended = len(jobs.completions)
         return began, ended
@@ -403,7 +403,7 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
     began, ended = asyncio.run(run())
 
     there = {job.job_id for job in jobs.jobs}
-    counted = exporting.completions.so_far.numbers
+    counted = repeated.completions.so_far.numbers
     surely = Counter(
         V1_STATUSES[end.status].phase
         for end in jobs.completions[ended:]
@@ -414,23 +414,23 @@ def test_the_counters_are_the_clouds_own_record(api, seed, pace, fails, limits, 
     )
     for phase, number in counted.items():
         assert surely[phase] <= number <= possibly[phase], phase
-        durations = exporting.completions.so_far.durations[phase]
+        durations = repeated.completions.so_far.durations[phase]
         assert durations.number <= number
 
 
 @pytest.mark.slow
-def test_memory_follows_the_unfinished_and_the_young():
-    """Of ten thousand jobs, those are kept that go on or are young."""
+def test_only_unfinished_and_young_jobs_are_remembered():
+    """Of ten thousand jobs, only unfinished and young ones are remembered."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(10_000, NOW, seconds=10_000.0)
     unfinished = [moving.jobs.create_job(8, created=NOW) for _ in range(7)]
-    exporting = Exporting("v1", moving, random.Random(1), 1000)
+    repeated = RepeatedCollection("v1", moving, random.Random(1), 1000)
 
     async def run():
         for _ in range(3):
-            assert await exporting.collect(1_000_000)
+            assert await repeated.collect(1_000_000)
 
     asyncio.run(run())
 
-    assert len(exporting.completions.baseline.unfinished) == len(unfinished)
-    assert len(exporting.completions.baseline.recent) <= OVERLAP_MILLISECONDS / 1000 + 1
+    assert len(repeated.completions.baseline.unfinished) == len(unfinished)
+    assert len(repeated.completions.baseline.recent) <= OVERLAP_MILLISECONDS / 1000 + 1

@@ -135,7 +135,7 @@ def test_the_length_of_a_page(pages, length):
     ],
 )
 def test_the_end_of_a_list(pages, is_at_its_end):
-    """It ends with an empty page, or a short one if all pages report one total."""
+    """A list ends with an empty page, or a short one if all totals agree."""
     assert is_exhausted(read(*pages)) is is_at_its_end
 
 
@@ -177,7 +177,7 @@ def test_ids_of_both_kinds():
     ],
 )
 def test_the_second_reading(kind, second, is_confirmed):
-    """It confirms the first if nothing is new, and its own total is right."""
+    """A second reading confirms the first if nothing is new and its total is right."""
     first = read(([1, 2, 3], 5), ([4], 4), kind=kind)
 
     assert confirms(read(*second, kind=kind), first) is is_confirmed

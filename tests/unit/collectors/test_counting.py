@@ -1,4 +1,4 @@
-"""What a scrape costs, and what its numbers are worth, where jobs are only counted."""
+"""The requests of a scrape that only counts jobs, and the accuracy of its numbers."""
 
 import asyncio
 import random
@@ -12,7 +12,15 @@ from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from moving import DESCRIBED, LIES, NOW, MovingJobs, one_move, paging, status_name
+from moving import (
+    DESCRIBED,
+    NOW,
+    WRONG_ANSWERS,
+    MovingJobs,
+    one_move,
+    paging,
+    status_name,
+)
 
 from exporter.collectors.concurrency import attempt
 from exporter.collectors.jobs.aggregates import empty_counts
@@ -34,7 +42,7 @@ APIS = pytest.mark.parametrize("api", ["v1", "v2"])
 
 
 def truth(api, cloud):
-    """Return how many training jobs of the first project have each status."""
+    """Return the first project's actual numbers of training jobs by status."""
     found = {}
     for job in cloud.projects[0].training.jobs:
         name = status_name(api, job)
@@ -42,8 +50,8 @@ def truth(api, cloud):
     return found
 
 
-def large(api, ended, unfinished=(8, 8, 8, 7, 7, 1, 9, 15)):
-    """Return a cloud whose project `a` has so many ended and those unfinished jobs."""
+def cloud_with_jobs(api, ended, unfinished=(8, 8, 8, 7, 7, 1, 9, 15)):
+    """Return a cloud whose project `a` has these finished and unfinished jobs."""
     cloud = simulated("a", training_api=api)
     training = cloud.projects[0].training
     training.jobs.clear()
@@ -55,8 +63,8 @@ def large(api, ended, unfinished=(8, 8, 8, 7, 7, 1, 9, 15)):
     return cloud
 
 
-def asked(cloud):
-    """Return how many requests listed training jobs, and forget them."""
+def listing_requests(cloud):
+    """Return the number of requests for training jobs, and reset it."""
     number = len(cloud.asked("training_jobs")) + len(
         cloud.asked("training_job_searches")
     )
@@ -69,20 +77,20 @@ def asked(cloud):
 @pytest.mark.slow
 async def test_requests_follow_the_unfinished_jobs(api, jobs):
     """
-    However long the history, a scrape costs the statuses and the unfinished jobs.
+    A scrape's requests depend on statuses and unfinished jobs, not on the history.
 
-    60 unfinished jobs are one page of v1 and two of v2, where all phases that are not
-    final can be asked for together.
+    60 unfinished jobs are one page of v1 and two of v2, where one query has all phases
+    that are not final.
     """
     unfinished = [8] * min(60, jobs // 2)
-    cloud = large(api, jobs - len(unfinished), unfinished)
+    cloud = cloud_with_jobs(api, jobs - len(unfinished), unfinished)
     async with exporting_from(cloud, listing_limit=500) as exporter:
         await exporter.scrape(60)
-        asked(cloud)
+        listing_requests(cloud)
         costs = []
         for _ in range(2):
             scrape = await exporter.scrape(60)
-            costs.append(asked(cloud))
+            costs.append(listing_requests(cloud))
 
     assert scrape.statuses("a", "training") == truth(api, cloud)
     assert scrape.value("created_jobs", **TRAINING) == jobs
@@ -97,7 +105,7 @@ async def test_requests_follow_the_unfinished_jobs(api, jobs):
 @pytest.mark.slow
 async def test_a_counted_project_says_what_is_true(api):
     """Numbers by status are the cloud's; durations are those of unfinished jobs."""
-    cloud = large(api, 900)
+    cloud = cloud_with_jobs(api, 900)
     now = cloud.clock.now()
     async with exporting_from(cloud, listing_limit=500) as exporter:
         for _ in range(3):
@@ -128,7 +136,7 @@ async def test_a_counted_project_says_what_is_true(api):
 async def test_the_limit_is_the_apis_own_by_default(api):
     """v1 lists up to 20,000 jobs, v2 up to 500."""
     limit = {"v1": 20_000, "v2": 500}[api]
-    cloud = large(api, limit, unfinished=())
+    cloud = cloud_with_jobs(api, limit, unfinished=())
     async with exporting_from(cloud) as exporter:
         scrape = await exporter.scrape(30)
         assert scrape.value("listing_complete", **TRAINING) == 1
@@ -141,8 +149,8 @@ async def test_the_limit_is_the_apis_own_by_default(api):
 @APIS
 @pytest.mark.slow
 async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
-    """Between nine tenths of the limit and the limit nothing changes."""
-    cloud = large(api, 200, unfinished=())
+    """Between nine tenths of the limit and the limit, nothing changes."""
+    cloud = cloud_with_jobs(api, 200, unfinished=())
     training = cloud.projects[0].training
     complete = []
     async with exporting_from(cloud, listing_limit=100) as exporter:
@@ -161,8 +169,8 @@ async def test_jobs_are_listed_again_when_there_are_clearly_fewer(api):
 @APIS
 @pytest.mark.slow
 async def test_a_counted_project_that_becomes_empty(api):
-    """Its zeros are numbers like any other, and its next jobs are listed."""
-    cloud = large(api, 200)
+    """An empty project has zeros like any other, and its next jobs are listed."""
+    cloud = cloud_with_jobs(api, 200)
     training = cloud.projects[0].training
     async with exporting_from(cloud, listing_limit=100) as exporter:
         scrape = await exporter.scrape()
@@ -195,14 +203,14 @@ async def test_a_counted_project_that_becomes_empty(api):
 )
 @pytest.mark.slow
 async def test_an_api_that_does_not_count_as_asked(api, dialect, logged):
-    """Where totals do not obey the filter, all jobs are listed, and one line says so."""
-    cloud = large(api, 900)
+    """If totals ignore the filter, all jobs are listed, and one line is logged."""
+    cloud = cloud_with_jobs(api, 900)
     cloud.dialect = dialect
     async with exporting_from(cloud, listing_limit=500) as exporter:
         costs = []
         for _ in range(3):
             scrape = await exporter.scrape()
-            costs.append(asked(cloud))
+            costs.append(listing_requests(cloud))
 
             assert scrape.value("up", **TRAINING) == 1
             assert scrape.value("listing_complete", **TRAINING) == 1
@@ -213,9 +221,9 @@ async def test_an_api_that_does_not_count_as_asked(api, dialect, logged):
 
 @APIS
 @pytest.mark.slow
-async def test_a_status_that_nobody_knows(api, logged):
-    """Jobs of a status that cannot be asked for are found by listing all."""
-    cloud = large(api, 900, unfinished=(8, 99))
+async def test_an_unknown_status(api, logged):
+    """Jobs of a status that cannot be queried are found by listing all jobs."""
+    cloud = cloud_with_jobs(api, 900, unfinished=(8, 99))
     async with exporting_from(cloud, listing_limit=500) as exporter:
         for _ in range(2):
             scrape = await exporter.scrape()
@@ -226,8 +234,8 @@ async def test_a_status_that_nobody_knows(api, logged):
     assert len([line for line in logged() if "do not add up" in line]) == 1
 
 
-async def test_a_fallback_costs_its_listing_once():
-    """After the hour without counts, they are asked for without listing all before."""
+async def test_a_fallback_lists_once():
+    """After an hour without counts, jobs are counted without being listed first."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(900, NOW - 3600)
     described, status_of = DESCRIBED["v1"]
@@ -256,8 +264,8 @@ async def test_a_fallback_costs_its_listing_once():
     assert moving.requests <= STATUSES["v1"] + 2
 
 
-async def test_an_api_that_gives_the_same_page_again_and_again():
-    """Looking for the ends of young jobs stops where pages are counted from."""
+async def test_an_api_that_repeats_a_page():
+    """The search for completions ends at the page where counting started."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(100, NOW, seconds=100.0)
     described, status_of = DESCRIBED["v1"]
@@ -286,9 +294,9 @@ async def test_an_api_that_gives_the_same_page_again_and_again():
 
 @APIS
 @pytest.mark.slow
-async def test_an_api_that_refuses_the_filter(api):
-    """An API that refuses to be asked by status is listed, too."""
-    cloud = large(api, 900)
+async def test_an_api_that_rejects_the_filter(api):
+    """If an API rejects the filter, all jobs are listed."""
+    cloud = cloud_with_jobs(api, 900)
     cloud.dialect = Dialect(refuses_filters=True)
     async with exporting_from(cloud, listing_limit=500) as exporter:
         scrape = await exporter.scrape()
@@ -300,8 +308,8 @@ async def test_an_api_that_refuses_the_filter(api):
 @APIS
 @pytest.mark.slow
 async def test_a_failing_count_fails_the_collection(api):
-    """A filtered request that fails is a failure like any other, not a wrong count."""
-    cloud = large(api, 900)
+    """A failed count fails the collection, instead of giving a wrong number."""
+    cloud = cloud_with_jobs(api, 900)
     async with exporting_from(cloud, listing_limit=500) as exporter:
         assert (await exporter.scrape()).value("up", **TRAINING) == 1
         name = {"v1": "training_jobs", "v2": "training_job_searches"}[api]
@@ -323,15 +331,15 @@ async def test_a_failing_count_fails_the_collection(api):
     size=st.sampled_from([3, 50]),
 )
 @pytest.mark.slow
-def test_numbers_while_jobs_move(api, seed, pace, size):
+def test_numbers_while_jobs_change(api, seed, pace, size):
     """
-    While jobs move, each number that was counted was true at some moment of the scrape.
+    While jobs change, each number that was counted was true at some moment.
 
-    One that was listed, on pages that were asked for one after the other, is a number
-    of jobs that had the status then, and all those that always had it are among them.
+    A number from pages that were requested one after the other is at least the number
+    of jobs that had the status throughout, and only of jobs that had it at some time.
 
-    Before each answer, a job may start, end, be created or be deleted. What comes out
-    adds up to a number of jobs that there was.
+    Before each answer, a job may start, end, be created or be deleted. The numbers add
+    up to the number of jobs at some moment.
     """
     chance = random.Random(seed)
     jobs = Jobs(Kind.TRAINING, seed=seed)
@@ -365,10 +373,11 @@ def test_numbers_while_jobs_move(api, seed, pace, size):
 
 
 def assert_numbers_are_true(snapshot, moving, described):
-    """Hold each number to what was true while the jobs moved."""
+    """Compare each number with what was true while the jobs changed."""
     counts = snapshot.counts
     if snapshot.complete:
-        # The fallback, with its own guarantee: none missed that was there all along.
+        # The fallback has a guarantee of its own: no job that existed throughout is
+        # missed.
         assert len(moving.always) <= counts.number <= len(moving.ever)
         return
     assert counts.number in moving.totals
@@ -382,29 +391,29 @@ def assert_numbers_are_true(snapshot, moving, described):
 
 
 @APIS
-@example(seed=315, pace=0.5, size=50, lie="half of the jobs", is_counting=True)
-@example(seed=25_549, pace=0.5, size=3, lie="one more", is_counting=False)
+@example(seed=315, pace=0.5, size=50, wrong_answer="half of the jobs", is_counting=True)
+@example(seed=25_549, pace=0.5, size=3, wrong_answer="one more", is_counting=False)
 @settings(max_examples=examples(100))
 @given(
     seed=st.integers(0, 2**32),
     pace=st.sampled_from([0.0, 0.02, 0.5]),
     size=st.sampled_from([3, 50]),
-    lie=st.sampled_from(sorted(set(LIES) - {"none"})),
+    wrong_answer=st.sampled_from(sorted(set(WRONG_ANSWERS) - {"none"})),
     is_counting=st.booleans(),
 )
 @pytest.mark.slow
-def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
+def test_no_wrong_answer_is_published(api, seed, pace, size, wrong_answer, is_counting):
     """
-    What contradicts itself is a failure, while jobs move, too, listed or counted.
+    Contradictory answers are a failure, even while jobs change, listed or counted.
 
-    What is published nevertheless is true, but for totals that add up by chance.
+    Published numbers are true, except if wrong totals add up by chance.
     """
     chance = random.Random(seed)
     jobs = Jobs(Kind.TRAINING, seed=seed)
     jobs.history(30, NOW - 3600)
     for status in [8] * 4 + [7] * 4 + [1, 9]:
         jobs.create_job(status, created=NOW - 3000)
-    moving = MovingJobs(api, jobs, chance, pace, lie=lie)
+    moving = MovingJobs(api, jobs, chance, pace, wrong_answer=wrong_answer)
     moving.observe()
     described, status_of = DESCRIBED[api]
     hints = PagingHints(size)
@@ -429,21 +438,21 @@ def test_no_lie_is_published(api, seed, pace, size, lie, is_counting):
         assert collected.reason is Reason.RESPONSE
         assert "list" in collected.problem
         return
-    # A lie that moving jobs explain, or that is none on a single page, leaves numbers:
-    # those of the jobs that there are.
-    # Totals that are wrong by one can add up by chance while jobs move between them:
-    # nothing that the API says tells them from right ones.
-    if not (is_counting and lie in {"one more", "less"} and pace > 0):
+    # Changing jobs can explain some wrong answers, and some are not wrong on a single
+    # page; the numbers are then those of the actual jobs. Totals that are off by one
+    # can add up by chance while jobs change; nothing in the answers distinguishes them
+    # from right ones.
+    if not (is_counting and wrong_answer in {"one more", "less"} and pace > 0):
         assert_numbers_are_true(collected, moving, described)
     if pace == 0:
-        assert lie in {"a total on some pages", "the same jobs"}
+        assert wrong_answer in {"a total on some pages", "the same jobs"}
         assert size == 50
 
 
 @pytest.mark.slow
-async def test_numbers_that_move_over_http():
-    """The same for a whole exporter, with moves before every answer."""
-    cloud = large("v1", 60, unfinished=[8] * 4 + [7] * 4 + [1, 9])
+async def test_changing_numbers_over_http():
+    """The same for a whole exporter, with changes before every answer."""
+    cloud = cloud_with_jobs("v1", 60, unfinished=[8] * 4 + [7] * 4 + [1, 9])
     training = cloud.projects[0].training
     chance = random.Random(1)
     cloud.before_answer = lambda _, page: (

@@ -157,7 +157,7 @@ async def test_only_other_rows_are_decoded():
 
 
 async def test_finished_jobs_of_unknown_age():
-    """They may be young, so they are decoded each time."""
+    """Jobs without dates may be young, so they are decoded each time."""
 
     async def fetch(query, number, size):
         rows = [V1Job(job_id, "a", 10, None) for job_id in range(5)]

@@ -84,7 +84,7 @@ async def test_the_longest_running_come_first(api, limit):
 
 
 async def test_jobs_that_have_not_started_come_last():
-    """They have no duration; the oldest of them come first."""
+    """Jobs without a duration come last, the oldest of them first."""
     cloud = with_jobs()
     series = JobSeries(enabled=True, max_per_project=4)
     async with exporting_from(cloud, job_series=series) as exporter:

@@ -180,7 +180,7 @@ def loaded(folder, url, collectors="training_jobs, toys"):
 
 
 async def test_it_is_scraped(tmp_path):
-    """Its metrics appear for the projects that name it, next to those of others."""
+    """The toys' metrics appear for the projects that name them, next to others."""
     async with (
         raw_cloud(ANSWERS) as cloud,
         exporting(loaded(tmp_path, cloud.url), registry=WITH_TOYS) as exporter,

@@ -163,7 +163,7 @@ def test_an_unknown_list(api):
 
 
 def test_a_filtered_list_grows_in_smaller_steps(api):
-    """Its total may be that of all jobs: at most as many pages as were read."""
+    """The total may be that of all jobs: at most as many pages as were read."""
     jobs = api(0, 20, size=1)
     query = Query((RUNNING,))
     result = jobs.run(list_query(jobs.paginator(), query))
@@ -230,7 +230,7 @@ def test_jobs_of_another_status_than_asked_for(api):
 
 
 def test_a_list_without_a_total(api):
-    """It is read to its end twice; a repeated page does not continue it."""
+    """The list is read to its end twice; a repeated page does not continue it."""
     jobs = api(25)
     jobs.change = lambda query, number, page: replace(page, total=None)
     assert jobs.list().content.counts.number == 25
@@ -257,7 +257,7 @@ def test_a_list_that_does_not_end(api):
 
 @pytest.mark.slow
 def test_a_list_without_a_total_that_does_not_end(api):
-    """It fails when it has more than twice as many jobs as a list may have."""
+    """The scan fails at more than twice as many jobs as a list may have."""
     jobs = api(2000, size=1000)
     pages = [
         replace(jobs.page(ALL_JOBS, number, 1000), total=None) for number in (1, 2)
@@ -375,7 +375,7 @@ def test_no_jobs_at_all_are_counted(api):
 
 
 def test_a_job_that_starts_between_two_counts(api):
-    """It is on two lists, and another job on none: the sum is right, but not used."""
+    """The job is on two lists, and another on none: the sum is right, but not used."""
     jobs = api(30)
     jobs.statuses |= {31: 7, 32: 7}
     state = CountingState(jobs.hints, is_counting=True)
@@ -413,7 +413,7 @@ def changing(jobs):
 
 
 def test_counts_that_never_add_up(api, logged):
-    """They are counted four times, then listed; the next scrape counts again."""
+    """Jobs are counted four times, then listed; the next scrape counts again."""
     jobs = api(30)
     state = CountingState(jobs.hints, is_counting=True, labels={"project": "vision"})
     jobs.change = changing(jobs)

@@ -127,7 +127,7 @@ def test_which_jobs_are_completions(number, created, is_completion):
 
 
 def test_which_finished_jobs_matter():
-    """Those unfinished in the baseline, and those created since then."""
+    """Jobs matter that were unfinished in the baseline, or created since then."""
     baseline = Baseline({1: job(1, 0)}, {}, START + 100)
     seen = observed(
         baseline, row(1, 10), row(2, 10, 99), row(3, 10, 100), row(4, 8, 101)
@@ -145,7 +145,7 @@ def test_which_finished_jobs_matter():
 
 
 def test_the_first_time_young_jobs_matter():
-    """Those that were created within ten minutes of the newest."""
+    """At first, jobs matter that were created within ten minutes of the newest."""
     late = OVERLAP_MILLISECONDS
     rows = [row(1, 10, 0), row(2, 10, 1), row(3, 10, late), row(4, 8, late + 1)]
     seen = observed(FIRST_COLLECTION, *rows)

@@ -298,7 +298,7 @@ def in_pool(job, reported_as, accelerators=2.0, nodes=1, user=""):
 
 
 async def test_accelerators_in_dedicated_pools():
-    """They count, wherever the API reports them, separate from public pools."""
+    """Accelerators count wherever the API reports them, apart from public pools."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.jobs.clear()
@@ -363,7 +363,7 @@ def on(provider):
 )
 @pytest.mark.slow
 async def test_fine_tuning_jobs(provider, rejects, listed, searches, logged):
-    """They are requested on Huawei Cloud, until it rejects that."""
+    """Fine-tuning jobs are requested on Huawei Cloud, until it rejects that."""
     cloud = simulated("a", training_api="v2")
     training = cloud.projects[0].training
     training.create_job(8, created=cloud.clock.now() - 30).fine_tuning = True

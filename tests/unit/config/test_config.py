@@ -379,7 +379,7 @@ def test_discovery_defaults(tmp_path):
 
 
 def test_discovery(tmp_path):
-    """It has patterns, limits, and any key of a project except name and ID."""
+    """Discovery has patterns, limits, and any key of a project but name and ID."""
     text = """\
           include: ["eu-de_*", eu-de]
           exclude: []
@@ -567,7 +567,7 @@ def test_only_huawei_cloud_lists_all_workspaces(tmp_path):
 
 @pytest.mark.parametrize("ids", [("0", "all"), ("all", "0"), ("all", "all")])
 def test_all_workspaces_and_one_of_them(tmp_path, ids):
-    """One workspace besides all of them would be collected twice."""
+    """A workspace besides all of them would be collected twice."""
     start = HUAWEI.partition("  - name")[0]
     first, second = (
         f"  - {{cloud: otc, project_id: x, name: {name}, workspace_id: {workspace}}}\n"

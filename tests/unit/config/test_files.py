@@ -39,7 +39,7 @@ def folder():
 
 
 def test_a_secret_of_another_user(folder):
-    """It names both users and the mode, as a mounted secret of mode 600 needs."""
+    """The error names both users and the mode, as a mounted secret needs."""
     file = folder / "password"
     file.write_text("hunter2")
     file.chmod(0o600 if os.geteuid() == 0 else 0)

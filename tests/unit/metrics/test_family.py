@@ -121,7 +121,7 @@ def test_the_first_piece_is_written_before_the_last_sample_is_made():
 
 @pytest.mark.slow
 def test_the_memory_for_compression_is_bounded():
-    """It is the size of a piece."""
+    """Compression takes as much memory as a piece, whatever the size."""
 
     def peak(lines):
         samples = ((Labels(number=str(one)), 1.0) for one in range(lines))

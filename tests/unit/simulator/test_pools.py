@@ -131,7 +131,7 @@ async def test_usage_of_pools(style, cpu, memory):
 
 @pytest.mark.slow
 async def test_workloads():
-    """They are filtered, sorted by time and paged by items; statistics count them."""
+    """Workloads are filtered, sorted and paged by items; statistics count them."""
     cloud, pools = with_pools()
     path = f"{V2}/pools/pool-a/workloads"
     oldest = {"status": "Queue", "sort": "create_time", "ascend": "true", "limit": 1}

@@ -182,7 +182,7 @@ async def test_scopes_of_logins(scope, scoped_to):
 
 @pytest.mark.parametrize("counts", [True, False])
 async def test_a_login_to_a_project_without_a_role(counts):
-    """It is rejected like a wrong password, and may count as one."""
+    """The login is rejected like a wrong password, and may count as one."""
     cloud = account()
     cloud.identity.refused_scope_counts = counts
     access_of(cloud).projects = {f"{1:032x}"}
@@ -297,7 +297,7 @@ async def test_a_cloud_without_an_api():
 @pytest.mark.parametrize("own_projects", OwnProjects)
 @pytest.mark.slow
 async def test_what_an_agency_may_list(own_projects):
-    """Its own list is documented for users only: it has rows, none, or is denied."""
+    """An agency's own list has rows, none, or is denied: it is documented for users."""
     cloud = account()
     cloud.metadata.access.projects = {f"{2:032x}"}
     cloud.metadata.access.own_projects = own_projects

@@ -95,7 +95,7 @@ async def test_other_fields_of_a_job():
 
 
 async def test_fine_tuning_jobs():
-    """They are listed only together with others, and can be filtered by type."""
+    """Fine-tuning jobs are listed only with others, and can be filtered by type."""
     cloud, _ = with_job()
     tuning = cloud.projects[0].training.create_job(created=cloud.clock.now())
     tuning.fine_tuning = True

@@ -124,7 +124,7 @@ async def test_v2_lists_other_services():
 
 
 def test_the_demos_services_are_called():
-    """Their numbers of calls only grow, and one of them malfunctions at times."""
+    """Numbers of calls only grow, and one of the services malfunctions at times."""
     clock = ManualClock(1_700_000_000.0)
     services = demo_cloud(clock).projects[0].services
     calls, statuses = [], set()

@@ -216,7 +216,7 @@ async def test_which_projects_are_discovered(cloud):
 
 @pytest.mark.slow
 async def test_a_named_project_that_does_not_exist_is_down(cloud):
-    """It is down on every path, with its labels and no request; the page says why."""
+    """The project is down on every path, without a request; the page says why."""
     async with serve(cloud) as url:
         loaded = [with_named(discovering(cloud, url), "eu-de_vision", "eu-de_new")]
         async with exporting(loaded[0], lambda: loaded[-1]) as exporter:
@@ -290,7 +290,7 @@ async def test_a_rename_moves_a_project_to_no_other_shard(cloud):
 
 @pytest.mark.slow
 async def test_the_page_shows_discovered_projects(cloud):
-    """It has the numbers by fate and the time of the list, and why it fails."""
+    """The page has the numbers by fate, the time of the list, and any failure."""
     async with (
         serve(cloud) as url,
         exporting(discovering(cloud, url, exclude=("*_sandbox",))) as exporter,

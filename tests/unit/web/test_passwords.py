@@ -1,4 +1,4 @@
-"""Passwords of the listener: what checks cost, who waits for whom, and that all end."""
+"""Passwords of the listener: the cost of checks, their order, and their end."""
 
 import asyncio
 import contextlib
@@ -35,40 +35,40 @@ DIGEST = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 
 def digest(cost, letter="a"):
-    """Return what looks like a hash of that cost."""
+    """Return a text that looks like a hash of that cost."""
     return f"$2b${cost:02}${'.' * 22}{letter * 31}"
 
 
-class Compared:
-    """Stands for bcrypt: keeps what is compared until it is told to answer."""
+class FakeBcrypt:
+    """A fake bcrypt, whose comparisons the test answers."""
 
     def __init__(self):
-        self.under_way = []
+        self.running = []
         self.fails_to_start = False
 
     def __call__(self, check, done):
-        """Start to compare."""
+        """Start a comparison."""
         if self.fails_to_start:
             raise RuntimeError("can't start new thread")
-        self.under_way.append((check, done))
+        self.running.append((check, done))
 
     def end(self, index=0, *, failed=False):
-        """Answer one: b"right" is everybody's password, also of those who are none."""
-        check, done = self.under_way.pop(index)
+        """Answer a comparison: b"right" is right, even for unknown users."""
+        check, done = self.running.pop(index)
         is_right = Verdict.RIGHT if check.password == b"right" else Verdict.WRONG
         done(Verdict.UNCHECKED if failed else is_right)
 
 
-async def turns():
-    """Let everything go on that can."""
+async def run_ready():
+    """Run everything that is ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-async def test_what_is_compared():
-    """One hash for whatever is given; of an unknown user, as costly as the median."""
-    compared = Compared()
-    passwords = PasswordChecker(compared)
+async def test_one_hash_is_compared():
+    """Each check compares one hash; an unknown user's costs as much as the median."""
+    bcrypt_calls = FakeBcrypt()
+    passwords = PasswordChecker(bcrypt_calls)
     users = {
         "u": digest(5),
         "v": digest(5, "b"),
@@ -83,42 +83,42 @@ async def test_what_is_compared():
     ]
     for user, password, expected in given:
         task = asyncio.create_task(passwords.check(users, user, password, "c"))
-        await turns()
-        ((check, _),) = compared.under_way
+        await run_ready()
+        ((check, _),) = bcrypt_calls.running
         assert check.digest[4:6] == b"05"
-        compared.end()
+        bcrypt_calls.end()
         assert await task is expected
         assert passwords.remembered(users, user, password) is expected
 
 
 @pytest.mark.slow
-async def test_right_ones_are_not_forgotten_for_wrong_ones():
-    """However many wrong ones there are, who was right before is so at once."""
-    compared = Compared()
-    passwords = PasswordChecker(compared)
+async def test_right_passwords_stay_remembered():
+    """A password that was right stays remembered, however many wrong ones follow."""
+    bcrypt_calls = FakeBcrypt()
+    passwords = PasswordChecker(bcrypt_calls)
     users = {"u": digest(5)}
     right = asyncio.create_task(passwords.check(users, "u", b"right", "c"))
-    await turns()
-    compared.end()
+    await run_ready()
+    bcrypt_calls.end()
     assert await right is Verdict.RIGHT
     for number in range(MAX_REMEMBERED + 10):
         wrong = asyncio.create_task(passwords.check(users, "u", b"%d" % number, "x"))
-        await turns()
-        compared.end()
+        await run_ready()
+        bcrypt_calls.end()
         assert await wrong is Verdict.WRONG
 
     assert passwords.remembered(users, "u", b"right") is Verdict.RIGHT
     assert passwords.remembered(users, "u", b"0") is None
     assert passwords.remembered(users, "u", b"%d" % MAX_REMEMBERED) is Verdict.WRONG
-    # Another hash is another password, and a user who is gone has none.
+    # A new hash is another password, and a removed user has none.
     assert passwords.remembered({"u": digest(5, "b")}, "u", b"right") is None
     assert passwords.remembered({"v": digest(5)}, "u", b"right") is None
 
 
-async def test_turns_go_round_by_client():
-    """A client who asks for much waits behind one who asks for little; nobody for days."""
-    compared = Compared()
-    passwords = PasswordChecker(compared)
+async def test_clients_take_turns():
+    """A client with many checks does not delay one with few."""
+    bcrypt_calls = FakeBcrypt()
+    passwords = PasswordChecker(bcrypt_calls)
     users = {"u": digest(5), "slow": digest(31)}
 
     def ask(user, password, client):
@@ -126,16 +126,16 @@ async def test_turns_go_round_by_client():
 
     slow = ask("slow", b"x", "attacker")
     many = [ask("u", b"%d" % n, "attacker") for n in range(600)]
-    await turns()
+    await run_ready()
     refused = [one for one in many if one.done()]
     assert len(refused) == 600 - 1 - MAX_WAITING_PER_CLIENT
     assert {one.result() for one in refused} == {Verdict.UNCHECKED}
     mine = ask("u", b"right", "me")
-    await turns()
-    assert len(compared.under_way) == 2
-    compared.end(1)
-    compared.end(1)
-    compared.end(1)
+    await run_ready()
+    assert len(bcrypt_calls.running) == 2
+    bcrypt_calls.end(1)
+    bcrypt_calls.end(1)
+    bcrypt_calls.end(1)
     assert await mine is Verdict.RIGHT
     slow.cancel()
     for one in many:
@@ -144,18 +144,18 @@ async def test_turns_go_round_by_client():
 
 
 async def test_the_longest_queue_makes_room():
-    """When many clients fill it all, a new one takes the place of who has most."""
-    passwords = PasswordChecker(Compared())
+    """When the queues are full, a new client replaces a check of the longest one."""
+    passwords = PasswordChecker(FakeBcrypt())
     users = {"u": digest(5)}
     tasks = [
         asyncio.create_task(passwords.check(users, "u", b"%d" % n, f"client {n % 8}"))
         for n in range(MAX_WAITING + 8)
     ]
-    await turns()
+    await run_ready()
     assert passwords.waiting == MAX_WAITING
     before = sum(task.done() for task in tasks)
     mine = asyncio.create_task(passwords.check(users, "u", b"right", "me"))
-    await turns()
+    await run_ready()
     assert not mine.done()
     assert passwords.waiting == MAX_WAITING
     assert sum(task.done() for task in tasks) == before + 1
@@ -165,8 +165,8 @@ async def test_the_longest_queue_makes_room():
     assert passwords.waiting == 0
 
 
-class Checks(RuleBasedStateMachine):
-    """Any order of starts, ends, failures, cancellations, time and reloads."""
+class PasswordCheckerMachine(RuleBasedStateMachine):
+    """Starts, ends, failures, cancellations, time and reloads in any order."""
 
     users = st.sampled_from(["cheap", "other", "slow", "nobody"])
     passwords = st.sampled_from([b"right", b"a", b"b", b"c", b"\0right", b"x" * 80])
@@ -176,8 +176,8 @@ class Checks(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.now = 0.0
         self.loop.time = lambda: self.now
-        self.compared = Compared()
-        self.checker = PasswordChecker(self.compared)
+        self.bcrypt_calls = FakeBcrypt()
+        self.checker = PasswordChecker(self.bcrypt_calls)
         self.generation = 0
         self.number = 0
         self.asked = {}
@@ -185,7 +185,7 @@ class Checks(RuleBasedStateMachine):
 
     @property
     def known(self):
-        """Return the users, as they are since they were read last."""
+        """Return the users with their current hashes."""
         letter = "abcdef"[self.generation % 6]
         return {
             "cheap": digest(4, letter),
@@ -194,24 +194,24 @@ class Checks(RuleBasedStateMachine):
         }
 
     def settle(self):
-        """Let the loop do all that it can."""
-        self.loop.run_until_complete(turns())
+        """Run the loop until nothing is ready."""
+        self.loop.run_until_complete(run_ready())
 
     def start(self, user, password, client):
-        """Ask without waiting."""
+        """Start a check without waiting."""
         is_right = user in self.known and password == b"right"
         coroutine = self.checker.check(self.known, user, password, client)
         self.asked[self.loop.create_task(coroutine)] = is_right
 
     @rule(user=users, password=passwords, client=st.sampled_from("xyz"))
     def ask(self, user, password, client):
-        """Ask once."""
+        """Check one password."""
         self.start(user, password, client)
         self.settle()
 
     @rule(user=users, client=st.sampled_from("xyz"), number=st.integers(2, 80))
-    def ask_much(self, user, client, number):
-        """Ask for many passwords in one tick, from one client or from many."""
+    def ask_for_many(self, user, client, number):
+        """Check many passwords in one tick, from one client or from many."""
         for _ in range(number):
             self.number += 1
             name = client if client != "z" else str(self.number)
@@ -219,11 +219,11 @@ class Checks(RuleBasedStateMachine):
         self.settle()
 
     def ended(self, data):
-        """End a check that runs, and do not let the loop go on yet."""
-        index = data.draw(st.integers(0, len(self.compared.under_way) - 1))
-        self.compared.end(index, failed=data.draw(st.booleans()))
+        """End a running check, without running the loop."""
+        index = data.draw(st.integers(0, len(self.bcrypt_calls.running) - 1))
+        self.bcrypt_calls.end(index, failed=data.draw(st.booleans()))
 
-    @precondition(lambda self: self.compared.under_way)
+    @precondition(lambda self: self.bcrypt_calls.running)
     @rule(data=st.data())
     def end(self, data):
         """A check ends, or fails."""
@@ -233,12 +233,12 @@ class Checks(RuleBasedStateMachine):
     @precondition(lambda self: self.pending())
     @rule(data=st.data())
     def cancel(self, data):
-        """One, many or all go away in one tick, perhaps with the end of a check."""
+        """One, many or all checks are canceled in one tick, perhaps as another ends."""
         pending = self.pending()
         gone = data.draw(
             st.lists(st.sampled_from(pending), unique=True) | st.just(pending)
         )
-        if self.compared.under_way and data.draw(st.booleans()):
+        if self.bcrypt_calls.running and data.draw(st.booleans()):
             self.ended(data)
         for task in gone:
             task.cancel()
@@ -247,7 +247,7 @@ class Checks(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([MAX_WAIT_SECONDS / 2, MAX_WAIT_SECONDS + 1]))
     def wait(self, seconds):
-        """Time goes by."""
+        """Time passes."""
         self.now += seconds
         self.settle()
         if seconds > MAX_WAIT_SECONDS:
@@ -255,32 +255,32 @@ class Checks(RuleBasedStateMachine):
 
     @rule()
     def reload(self):
-        """All users get other hashes."""
+        """All users get new hashes."""
         self.generation += 1
 
     @rule(fails=st.booleans())
     def threads(self, fails):
-        """The system has no thread left, or has some again."""
-        self.compared.fails_to_start = fails
+        """Starting a thread fails, or works again."""
+        self.bcrypt_calls.fails_to_start = fails
 
     def pending(self):
-        """Return those who wait."""
+        """Return the checks that have not ended."""
         return [task for task in self.asked if not task.done()]
 
     @invariant()
-    def nobody_waits_for_nothing(self):
-        """What runs is what was started; who waits, waits for one of the same lane."""
-        assert self.checker.running == len(self.compared.under_way) <= 2
-        lanes = [check.is_slow for check, _ in self.compared.under_way]
+    def checks_wait_only_for_running_ones(self):
+        """A check waits only for a running one, and each lane runs at most one."""
+        assert self.checker.running == len(self.bcrypt_calls.running) <= 2
+        lanes = [check.is_slow for check, _ in self.bcrypt_calls.running]
         assert len(set(lanes)) == len(lanes)
-        if not self.compared.under_way:
+        if not self.bcrypt_calls.running:
             assert self.checker.waiting == 0
             assert not self.pending()
         assert self.checker.waiting <= len(self.pending())
         assert self.checker.waiting <= MAX_WAITING * 2
 
     @invariant()
-    def nobody_is_let_in_who_is_not_right(self):
+    def verdicts_are_right(self):
         """A verdict is right, or there is none."""
         for task in [task for task in self.asked if task.done()]:
             is_right = self.asked.pop(task)
@@ -289,10 +289,10 @@ class Checks(RuleBasedStateMachine):
                 assert task.result() in {wanted, Verdict.UNCHECKED}
 
     def teardown(self):
-        """Whatever happened: all ends, nothing is left, and work goes on."""
-        self.compared.fails_to_start = False
-        while self.compared.under_way:
-            self.compared.end()
+        """Whatever happened, all checks end, and new ones work."""
+        self.bcrypt_calls.fails_to_start = False
+        while self.bcrypt_calls.running:
+            self.bcrypt_calls.end()
             self.settle()
         assert not self.pending()
         assert self.checker.waiting == self.checker.running == 0
@@ -301,35 +301,35 @@ class Checks(RuleBasedStateMachine):
             password = b"fresh-%d" % self.number
             self.start(user, password, "x")
             self.settle()
-            self.compared.end()
+            self.bcrypt_calls.end()
             self.settle()
             verdict = self.checker.remembered(self.known, user, password)
             assert verdict is Verdict.WRONG
         self.loop.close()
 
 
-TestChecks = Checks.TestCase
-TestChecks.settings = settings(
+TestPasswordChecker = PasswordCheckerMachine.TestCase
+TestPasswordChecker.settings = settings(
     max_examples=examples(60), stateful_step_count=30, deadline=None
 )
 
 
-class Held:
-    """Holds bcrypt up for all but one password, until it is told to go on."""
+class BlockedBcrypt:
+    """A bcrypt that blocks for all but one password, until the test ends that."""
 
     def __init__(self, monkeypatch):
-        self.compared = []
-        self.begun = threading.Event()
-        self.go_on = threading.Event()
+        self.bcrypt_calls = []
+        self.started = threading.Event()
+        self.resume = threading.Event()
         self._checkpw = bcrypt.checkpw
         monkeypatch.setattr(bcrypt, "checkpw", self)
 
     def __call__(self, password, hashed):
-        """Compare."""
-        self.compared.append(password)
+        """Compare the password."""
+        self.bcrypt_calls.append(password)
         if password != PASSWORD.encode():
-            self.begun.set()
-            self.go_on.wait(60)
+            self.started.set()
+            self.resume.wait(60)
         return self._checkpw(password, hashed)
 
 
@@ -350,17 +350,17 @@ async def guarded(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 async def test_wrong_passwords_do_not_stop_scrapes(tmp_path, monkeypatch):
-    """While 100 are tried, who was right before is served, and who is new gets a turn."""
+    """While 100 are checked, a remembered user is served, and a new one gets a turn."""
     async with guarded(tmp_path) as one:
         get = one.client.get
         url = f"{one.url}/sd"
         assert (await get(url, auth=("u", PASSWORD))).status_code == 200
-        held = Held(monkeypatch)
+        held = BlockedBcrypt(monkeypatch)
         tried = [
             asyncio.create_task(get(url, auth=("u", f"wrong-{number}")))
             for number in range(100)
         ]
-        await asyncio.to_thread(held.begun.wait, 30)
+        await asyncio.to_thread(held.started.wait, 30)
         # All but the few that may wait are answered at once.
         while sum(task.done() for task in tried) < 100 - 1 - MAX_WAITING_PER_CLIENT:
             await asyncio.wait(
@@ -373,13 +373,13 @@ async def test_wrong_passwords_do_not_stop_scrapes(tmp_path, monkeypatch):
             if task.done():
                 assert task.result().status_code == 503
                 assert task.result().headers["Retry-After"] == "1"
-        # Somebody else's first password comes next, whoever waits.
+        # Another user's first password comes next, whoever else waits.
         transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
         async with httpx.AsyncClient(transport=transport) as other:
             mine = asyncio.create_task(other.get(url, auth=("nobody", PASSWORD)))
             async with asyncio.timeout(30):
-                while len(held.compared) < 2:
-                    held.go_on.set()
+                while len(held.bcrypt_calls) < 2:
+                    held.resume.set()
                     await asyncio.sleep(0)
             assert (await mine).status_code in {401, 503}
         answers = {task.result().status_code for task in await settled(tried)}
@@ -394,35 +394,35 @@ async def settled(tasks):
 
 @pytest.mark.slow
 @pytest.mark.timeout(60)
-async def test_waiting_checks_die_with_their_client(tmp_path, monkeypatch):
-    """Who leaves is not waited for: the next who asks does not pay for it."""
+async def test_waiting_checks_end_with_their_client(tmp_path, monkeypatch):
+    """Checks of a client that disconnects do not delay others."""
     async with guarded(tmp_path) as one:
-        held = Held(monkeypatch)
+        held = BlockedBcrypt(monkeypatch)
         url = f"{one.url}/sd"
         async with httpx.AsyncClient() as leaving:
             first = asyncio.create_task(leaving.get(url, auth=("u", "first")))
-            await asyncio.to_thread(held.begun.wait, 30)
+            await asyncio.to_thread(held.started.wait, 30)
             others = [
                 asyncio.create_task(leaving.get(url, auth=("u", f"other-{number}")))
                 for number in range(MAX_WAITING_PER_CLIENT)
             ]
-            # All that may wait do so when one more is refused.
+            # When one more is rejected, all that may wait do.
             while (await one.client.get(url, auth=("u", "more"))).status_code != 503:
                 pass
             for task in (first, *others):
                 task.cancel()
             await asyncio.wait([first, *others])
-        held.go_on.set()
+        held.resume.set()
         async with asyncio.timeout(30):
             while True:
                 answer = await one.client.get(url, auth=("u", PASSWORD))
                 if answer.status_code == 200:
                     break
-    assert not {b"other-%d" % n for n in range(1, 8)} & set(held.compared)
+    assert not {b"other-%d" % n for n in range(1, 8)} & set(held.bcrypt_calls)
 
 
 async def test_a_body_is_not_lost_while_its_password_is_checked(tmp_path):
-    """What the guard sees of a request, the application gets."""
+    """The application receives all of a request whose password was checked."""
     async with guarded(tmp_path) as one:
         answer = await one.client.post(
             f"{one.url}/-/reload", auth=("u", PASSWORD), content=b"x" * 10_000
@@ -431,7 +431,7 @@ async def test_a_body_is_not_lost_while_its_password_is_checked(tmp_path):
 
 
 async def test_a_hash_that_cannot_be_compared(tmp_path, monkeypatch, logged):
-    """It lets nobody in, is logged without the password, and does not stop the others."""
+    """Such a hash serves nobody, is logged without the password, and stops no check."""
 
     def fail(password, hashed):
         raise ValueError(f"canary {password}")
@@ -450,8 +450,8 @@ async def test_a_hash_that_cannot_be_compared(tmp_path, monkeypatch, logged):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cost", [4, 31])
-def test_sigterm_ends_whatever_is_checked(tmp_path, cost):
-    """A check that would take weeks holds nothing up, and there is no traceback."""
+def test_sigterm_ends_running_checks(tmp_path, cost):
+    """A check that would take weeks does not delay the end, and logs no traceback."""
     (tmp_path / "config.yml").write_text(
         "clouds: {otc: {provider: otc, region: eu-de, auth: "
         "{password: {username: u, password: p, domain: d}}}}\n"
@@ -484,11 +484,11 @@ def test_sigterm_ends_whatever_is_checked(tmp_path, cost):
             asking = [threading.Thread(target=ask, args=(n,)) for n in range(20)]
             for thread in asking:
                 thread.start()
-            # Those beyond the few that may wait are answered.
+            # All but the few that may wait are answered.
             while httpx.get(f"{url}/-/healthy", timeout=60).status_code != 200:
                 pass
             process.send_signal(signal.SIGTERM)
-            # Five seconds, and what a busy machine takes.
+            # Five seconds, plus what a busy machine takes.
             assert process.wait(timeout=20) == 0
             for thread in asking:
                 thread.join()

@@ -154,7 +154,7 @@ def test_the_prefix(flags, prefix):
     ],
 )
 def test_wrong_external_urls(url):
-    """They are rejected with the flag's name, and not repeated."""
+    """Invalid URLs are rejected with the flag's name, and not repeated."""
     with pytest.raises(
         ValueError, match=r"^--web\.external-url must be a URL"
     ) as raised:
@@ -164,6 +164,6 @@ def test_wrong_external_urls(url):
 
 @pytest.mark.parametrize("prefix", ["/a/../b", "/a?b", "/{a}", "/ü", "/a//b", "/%2e"])
 def test_wrong_prefixes(prefix):
-    """They are rejected with the flag's name."""
+    """Invalid prefixes are rejected with the flag's name."""
     with pytest.raises(ValueError, match=r"^--web\.route-prefix must be a path"):
         web_paths(route_prefix=prefix)

@@ -123,7 +123,7 @@ async def test_a_probe_of_a_broken_project_is_an_answer():
 
 
 async def test_the_exporters_own_metrics():
-    """They send no request to the cloud, and contain no project."""
+    """The exporter's own metrics need no request, and contain no project."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         scrape = Scrape(await get(exporter, "/exporter-metrics"))

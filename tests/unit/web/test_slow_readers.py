@@ -78,7 +78,7 @@ async def test_many_clients_that_do_not_read(ask, monkeypatch):
 
 @pytest.mark.slow
 async def test_a_client_that_does_not_read(ask, monkeypatch):
-    """It is closed after a timeout; one that reads may send another request."""
+    """The client is disconnected after a timeout; one that reads may stay."""
     monkeypatch.setattr(connections, "READ_SECONDS", 0.5)
     reads, writer = await ask()
     assert not await is_gone(reads)

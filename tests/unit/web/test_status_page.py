@@ -152,7 +152,7 @@ async def test_a_failure():
 
 
 async def test_a_cause_that_projects_share_is_said_once():
-    """It is above the table, with the names of its projects."""
+    """A shared cause is above the table, with the names of its projects."""
     cloud = quiet("a", "b", "c")
     forbidden(cloud, 0, 2)
     async with scraped(cloud) as exporter:

@@ -116,7 +116,7 @@ async def test_project_info():
 
 @pytest.mark.slow
 async def test_the_scrapers_timeout():
-    """It is the last scraper's; requests for the exporter's own do not count."""
+    """The last scraper's timeout counts, except for the exporter's own metrics."""
     name = "exporter_scrape_timeout_seconds"
     header = {"X-Prometheus-Scrape-Timeout-Seconds": "70"}
     async with exporting_from(simulated("a")) as exporter:

@@ -133,7 +133,7 @@ async def test_an_error_nobody_thought_of_opens_nothing(
 
 @pytest.mark.slow
 async def test_an_impossible_cipher_suite(files):
-    """It is an error like any other, at the start and while the exporter runs."""
+    """An impossible suite is an error, at the start and while the exporter runs."""
     impossible = TLS.replace(
         "}", ", cipher_suites: [TLS_RSA_WITH_CHACHA20_POLY1305_SHA256]}"
     )
