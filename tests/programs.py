@@ -62,7 +62,7 @@ def an_exporter(file):
 
 @contextlib.contextmanager
 def a_simulator():
-    """Run the simulated cloud as a process of its own; yields its URL."""
+    """Run the simulated cloud as a process; yields its URL."""
     command = [sys.executable, "-m", "exporter", "simulator"]
     with subprocess.Popen(
         [*command, "--web.listen-address=127.0.0.1:0"],

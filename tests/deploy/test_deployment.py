@@ -36,7 +36,7 @@ def run(*arguments, **more):
     "name", ["prometheus/prometheus.yml", "compose/prometheus.yml"]
 )
 def test_prometheus_configurations(name, tmp_path):
-    """promtool accepts them, with the rules that they include."""
+    """promtool accepts the configurations, with the rules that they include."""
     text = (DEPLOY / name).read_text()
     text = re.sub(
         r"- .*rules/modelarts", f"- {DEPLOY}/prometheus/rules/modelarts", text
@@ -97,7 +97,7 @@ def test_the_stacks_configuration():
 
 @pytest.mark.needs("systemd-analyze")
 def test_the_unit_is_hardened():
-    """systemd rates it below 2, where 10 means no protection."""
+    """systemd rates the unit below 2, where 10 means no protection."""
     unit = DEPLOY / "systemd/modelarts-exporter.service"
     rating = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
 
@@ -121,7 +121,7 @@ def test_the_images_build_is_locked():
 
 
 def link_locked_packages(folder):
-    """Link the installed locked packages into a folder; `make` has checked their hashes."""
+    """Link the installed locked packages into a folder; `make` checked the hashes."""
     lock = (ROOT / "requirements/runtime.txt").read_text()
     for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE):
         # Packages for other systems are not installed.
@@ -186,7 +186,7 @@ def test_actionlint_finds_no_problem():
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_actions_are_pinned_by_digest(file):
-    """The version is next to it, for Renovate; our own workflow is no action."""
+    """Each action has its version in a comment, for Renovate, except our workflow."""
     uses = re.findall(r"uses: (.*)", file.read_text())
 
     assert uses

@@ -95,7 +95,7 @@ def minutes(number):
 
 
 def fails_most_of_the_time(seconds):
-    """Return the series of a project that fails for 48 of 62 seconds, and the expectations."""
+    """Return the series and expectations of a project that fails 48 of 62 seconds."""
     moments = range(0, 90 * 60, 15)
     ups = ["0" if at >= 1200 and at % 62 < 48 else "1" for at in moments]
     scrapes = [

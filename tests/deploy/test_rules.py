@@ -74,7 +74,7 @@ def run_cases(cases, folder):
         }
         for group in groups
     ]
-    # Recorded series last for five minutes, so for long cases a shorter interval is enough.
+    # Recorded series last for five minutes, so long cases can be evaluated every four.
     lasts_hours = max(minute for case in cases for minute in case.fires) > 300
     whole = {
         "rule_files": ["rules.yml"],

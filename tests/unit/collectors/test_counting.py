@@ -265,7 +265,7 @@ async def test_a_fallback_lists_once():
 
 
 async def test_an_api_that_repeats_a_page():
-    """The search for completions ends at the page where counting started."""
+    """The search for completions stops at the first page."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(100, NOW, seconds=100.0)
     described, status_of = DESCRIBED["v1"]
