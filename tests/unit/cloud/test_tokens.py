@@ -199,7 +199,7 @@ def test_when_a_token_is_due(lifetime, due_before):
 
 @respx.mock
 async def test_new_tokens_that_are_rejected_are_not_replaced_at_once():
-    """After a rejected new token, logins pause for five minutes, or to a reload."""
+    """After a rejected new token, logins pause for five minutes or until a reload."""
     now = NOW
     logins = respx.post(f"{IAM}/v3/auth/tokens").respond(
         201, json=ANSWER, headers={"X-Subject-Token": "MIItoken"}

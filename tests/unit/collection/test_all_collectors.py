@@ -202,7 +202,7 @@ async def test_which_answers_are_a_missing_permission(status, code, is_failure):
 
 @pytest.mark.slow
 async def test_a_probe_of_a_kind():
-    """Each kind can be probed; the debug output says why a denied one is absent."""
+    """Each kind can be probed; for a denied one, the debug output says why."""
     cloud = simulated("a")
     deny(cloud, "pools")
     async with serve(cloud) as url, exporter_of(url, cloud) as exporter:

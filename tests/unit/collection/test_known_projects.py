@@ -72,8 +72,8 @@ def test_a_project_that_was_created_again():
     assert collectable(after([VISION], [again])) == {again}
 
 
-def test_three_empty_lists_are_not_trusted():
-    """The fourth empty list is trusted, and removes everything."""
+def test_three_lists_without_a_usable_project_are_not_trusted():
+    """The fourth such list is trusted, and removes everything."""
     for nothing in ([], [OTHER], [replace(VISION, is_enabled=False)]):
         for number in (1, 2, 3):
             known = after([VISION], *[nothing] * number)

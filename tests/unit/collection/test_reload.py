@@ -308,7 +308,7 @@ def usual_garbage_collection():
 async def test_the_garbage_collector_is_left_as_it_was(
     cloud, logged, usual_garbage_collection
 ):
-    """While the exporter serves, it collects fewer objects, and less often."""
+    """Garbage is collected less often while the exporter serves, and as before after."""
     load = ChangingConfiguration(configured(cloud, "a"))
     before = gc.get_threshold(), gc.get_freeze_count()
     listener = socket.create_server(("127.0.0.1", 0))

@@ -200,7 +200,7 @@ def test_a_named_project_is_not_discovered_again():
 
 
 def test_a_named_project_that_is_configured_by_its_id():
-    """The same project by name and ID is collected once; its other workspaces are."""
+    """A project given by both name and ID is a duplicate; another workspace is not."""
     mine = Project(name="mine", cloud=OTC, project_id="1")
     named = [
         named_project(f"vision-{workspace_id}", workspace_id=workspace_id)
