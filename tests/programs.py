@@ -37,7 +37,7 @@ def promtool(*arguments):
 
 
 @contextlib.contextmanager
-def an_exporter(file):
+def running_exporter(file):
     """Run an exporter as a process; yields its address."""
     with subprocess.Popen(
         [
@@ -61,7 +61,7 @@ def an_exporter(file):
 
 
 @contextlib.contextmanager
-def a_simulator():
+def running_simulator():
     """Run the simulated cloud as a process; yields its URL."""
     command = [sys.executable, "-m", "exporter", "simulator"]
     with subprocess.Popen(
@@ -79,9 +79,9 @@ def a_simulator():
 
 
 @contextlib.contextmanager
-def a_prometheus(folder, configuration):
+def prometheus_queries(folder, configuration):
     """Run Prometheus; yields a function that sends it a query."""
-    with a_prometheus_at(folder, configuration) as url:
+    with running_prometheus(folder, configuration) as url:
         yield lambda expression: query_prometheus(url, expression)
 
 
@@ -100,7 +100,7 @@ def query_prometheus(url, expression):
 
 
 @contextlib.contextmanager
-def an_alertmanager(folder, configuration):
+def running_alertmanager(folder, configuration):
     """Run Alertmanager; yields its address."""
     port = free_port()
     (folder / "alertmanager.yml").write_text(configuration)
@@ -121,7 +121,7 @@ def an_alertmanager(folder, configuration):
 
 
 @contextlib.contextmanager
-def a_prometheus_at(folder, configuration):
+def running_prometheus(folder, configuration):
     """Run Prometheus; yields its URL."""
     port = free_port()
     (folder / "prometheus.yml").write_text(configuration)
@@ -152,7 +152,7 @@ def wait_until(condition, seconds=60):
 
 
 @contextlib.contextmanager
-def an_exporter_process(file, log, *flags, descriptors=4096):
+def exporter_process(file, log, *flags, descriptors=4096):
     """
     Run an exporter; yields the process and its address. Its output goes to `log`.
 

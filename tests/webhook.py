@@ -33,7 +33,7 @@ class Webhook:
 
 
 @contextlib.contextmanager
-def a_webhook():
+def running_webhook():
     """Listen for notifications; yields them, and the URL."""
     webhook = Webhook()
 

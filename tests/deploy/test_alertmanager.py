@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dashboard_files import ROOT
-from programs import an_alertmanager, wait_until
+from programs import running_alertmanager, wait_until
 
 
 CONFIGURATION = ROOT / "deploy/compose/alertmanager.yml"
@@ -160,7 +160,7 @@ def test_one_cause_is_one_notification(tmp_path, causes, consequences, others):
     alerts = [*causes, *consequences, *others]
     places = range(len(causes), len(causes) + len(consequences))
     posted = [{"labels": labels} for labels in alerts]
-    with an_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
+    with running_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
         url = f"http://{address}/api/v2/alerts"
         wait_until(lambda: httpx.post(url, json=posted).is_success)
         wait_until(lambda: set(places) <= suppressed(url, alerts))
@@ -177,7 +177,7 @@ def test_a_failing_cloud_is_one_notification(tmp_path):
         for number in range(10)
         for cloud in ("otc", "hwc")
     ]
-    with an_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
+    with running_alertmanager(tmp_path, CONFIGURATION.read_text()) as address:
         wait_until(
             lambda: (
                 httpx.post(f"http://{address}/api/v2/alerts", json=posted).is_success

@@ -12,7 +12,13 @@ import yaml
 from commands import ended
 from jsonschema import ValidationError
 from manifests import CHART, EXAMPLES, ROOT, HelmError, of_kind, rendered, validate
-from programs import a_prometheus, a_simulator, an_exporter, promtool, wait_until
+from programs import (
+    prometheus_queries,
+    promtool,
+    running_exporter,
+    running_simulator,
+    wait_until,
+)
 
 from deploy.build import MAKERS
 from deploy.rules.values import Chosen
@@ -733,7 +739,7 @@ def test_prometheus_scrapes_each_project(how, tmp_path, exporter):
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
         "scrape_configs": jobs,
     }
-    with a_prometheus(tmp_path, yaml.safe_dump(whole)) as query:
+    with prometheus_queries(tmp_path, yaml.safe_dump(whole)) as query:
         up = wait_until(lambda: len(found := query("up == 1")) == len(names) and found)
         samples = wait_until(lambda: query("modelarts_up"))
 
@@ -748,10 +754,10 @@ def exporter(tmp_path_factory):
     """Run an exporter on the simulated cloud; return its projects and its address."""
     config = yaml.safe_load((ROOT / "deploy/compose/simulated.yml").read_text())
     file = tmp_path_factory.mktemp("exporter") / "modelarts.yml"
-    with a_simulator() as url:
+    with running_simulator() as url:
         config["clouds"]["simulated"].update(iam_url=url, modelarts_url=url)
         file.write_text(yaml.safe_dump(config))
-        with an_exporter(file) as address:
+        with running_exporter(file) as address:
             yield config["projects"], address
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from harness import PASSWORD
-from programs import an_exporter_process, memory_of, wait_until
+from programs import exporter_process, memory_of, wait_until
 from web_files import DIGEST, TLS, Files
 
 from exporter.web.scrape_limit import MOST_PROBES, MOST_SCRAPES
@@ -63,7 +63,7 @@ def connected(address, number):
 
 
 @contextlib.contextmanager
-def a_silent_cloud():
+def silent_cloud():
     """Listen, and never answer; yields a URL."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -107,7 +107,7 @@ def test_clients_that_pipeline_and_never_read(tmp_path, scheme):
     else:
         verify = True
     file = written(tmp_path)
-    with an_exporter_process(file, tmp_path / "log", *flags) as (process, address):
+    with exporter_process(file, tmp_path / "log", *flags) as (process, address):
         assert healthy(address, scheme, verify)
         before = memory_of(process)
         with connected(address, 40) as sockets:
@@ -132,7 +132,7 @@ def test_pipelined_requests_are_all_answered(tmp_path):
     """A client that reads gets an answer to each request, in order."""
     file = written(tmp_path)
     with (
-        an_exporter_process(file, tmp_path / "log") as (_, address),
+        exporter_process(file, tmp_path / "log") as (_, address),
         connected(address, 1) as (one,),
     ):
         number = 2000
@@ -155,7 +155,7 @@ def test_silent_connections_to_a_tls_listener(tmp_path):
     flag = f"--web.config.file={files.write(TLS)}"
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     number = min(3000, soft - 200)
-    with an_exporter_process(written(tmp_path), tmp_path / "log", flag) as found:
+    with exporter_process(written(tmp_path), tmp_path / "log", flag) as found:
         process, address = found
         assert healthy(address, "https", files.context())
         before = memory_of(process)
@@ -187,8 +187,8 @@ def test_scrapes_that_wait_for_a_hanging_project(tmp_path, path, limit):
     """Beyond the limit, scrapes get 503 and Retry-After; other paths still answer."""
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds"
     with (
-        a_silent_cloud() as url,
-        an_exporter_process(written(tmp_path, url), tmp_path / "log") as (_, address),
+        silent_cloud() as url,
+        exporter_process(written(tmp_path, url), tmp_path / "log") as (_, address),
         httpx.Client(trust_env=False, timeout=20) as client,
     ):
         with connected(address, 500) as sockets:
@@ -213,7 +213,7 @@ def test_few_file_descriptors(tmp_path):
     """Idle connections leave descriptors for others, and the log stays short."""
     log = tmp_path / "log"
     with (
-        an_exporter_process(written(tmp_path), log, descriptors=64) as (_, address),
+        exporter_process(written(tmp_path), log, descriptors=64) as (_, address),
         connected(address, 120),
     ):
         for _ in range(10):
@@ -230,7 +230,7 @@ def test_sigterm_with_waiting_clients(tmp_path):
     password = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTp4\r\n\r\n"
     flag = f"--web.config.file={users}"
     with (
-        an_exporter_process(written(tmp_path), log, flag) as (process, address),
+        exporter_process(written(tmp_path), log, flag) as (process, address),
         connected(address, 200) as sockets,
     ):
         for one in sockets[:50]:
@@ -251,8 +251,8 @@ def test_sigterm_with_waiting_scrapes(tmp_path):
     log = tmp_path / "log"
     context = files.context()
     with (
-        a_silent_cloud() as url,
-        an_exporter_process(written(tmp_path, url), log, flag) as (process, address),
+        silent_cloud() as url,
+        exporter_process(written(tmp_path, url), log, flag) as (process, address),
         contextlib.ExitStack() as stack,
     ):
         for _ in range(150):

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from commands import ended
-from programs import a_simulator
+from programs import running_simulator
 
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ collection: {{timeout: 3s}}
 @pytest.fixture(scope="module")
 def cloud():
     """Run the simulated cloud by its own command."""
-    with a_simulator() as url:
+    with running_simulator() as url:
         yield url
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from discovering import CONFIGURATION, account_of
-from programs import a_prometheus, an_exporter, wait_until
+from programs import prometheus_queries, running_exporter, wait_until
 
 from exporter.simulator import (
     SimulatedProject,
@@ -46,7 +46,7 @@ projects:
 
 
 def _compare(folder, file, projects):
-    with an_exporter(file) as first, an_exporter(file) as second:
+    with running_exporter(file) as first, running_exporter(file) as second:
         jobs = "".join(
             f"""\
   - job_name: shards-{index}
@@ -65,7 +65,7 @@ def _compare(folder, file, projects):
             for index, address in enumerate((first, second))
         )
         text = f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"
-        with a_prometheus(folder, text) as query:
+        with prometheus_queries(folder, text) as query:
             expression = 'modelarts_up{kind="visualization"} == 1'
             found = wait_until(
                 lambda: (
@@ -107,7 +107,7 @@ async def test_an_account_with_200_projects(tmp_path):
 
 def _follow(folder, file, projects):
     names = {project.name for project in projects}
-    with an_exporter(file) as address:
+    with running_exporter(file) as address:
         text = f"""\
 global: {{scrape_interval: 5s, scrape_timeout: 5s}}
 scrape_configs:
@@ -121,7 +121,7 @@ scrape_configs:
     metrics_path: /exporter-metrics
     static_configs: [{{targets: ["{address}"]}}]
 """
-        with a_prometheus(folder, text) as query:
+        with prometheus_queries(folder, text) as query:
 
             def collected():
                 found = query("modelarts_up == 1")

@@ -22,7 +22,7 @@ import pytest
 import trustme
 
 from documents import ROOT, blocks
-from programs import an_alertmanager, an_exporter, wait_until
+from programs import running_alertmanager, running_exporter, wait_until
 
 
 pytestmark = pytest.mark.slow
@@ -87,7 +87,7 @@ def folder(cloud, tmp_path_factory):
 @pytest.fixture(scope="module")
 def exporter(folder):
     """Run an exporter with the folder's configuration; return its address."""
-    with an_exporter(folder / "modelarts.yml") as address:
+    with running_exporter(folder / "modelarts.yml") as address:
         yield address
 
 
@@ -177,7 +177,7 @@ def test_commands_of_helm(block, folder):
 def test_commands_of_alertmanager(block, folder, tmp_path):
     """The alert reaches Alertmanager."""
     configuration = (folder / "alertmanager.yml").read_text()
-    with an_alertmanager(tmp_path, configuration) as address:
+    with running_alertmanager(tmp_path, configuration) as address:
         wait_until(lambda: httpx.get(f"http://{address}/-/ready").is_success)
         text = block.text.replace("localhost:9093", address)
         ends_well(run(text, folder, "--dry-run"))

@@ -15,8 +15,13 @@ import pytest
 from dashboard_files import DASHBOARDS, ROOT, TARGETS, with_values
 from harness import configuration, exporting, simulated
 from msgspec.structs import replace
-from programs import a_prometheus_at, an_alertmanager, query_prometheus, wait_until
-from webhook import a_webhook
+from programs import (
+    query_prometheus,
+    running_alertmanager,
+    running_prometheus,
+    wait_until,
+)
+from webhook import running_webhook
 
 from exporter.collectors.registry import REGISTRY
 from exporter.config import JobSeries, NotebookSeries, Prices, ServiceSeries
@@ -62,7 +67,7 @@ def in_seconds(text):
     return re.sub(r"\[(1h|15m|5m)\]", "[15s]", text)
 
 
-def a_cloud():
+def cloud_with_problems():
     """Return a cloud with every kind of problem."""
     cloud = simulated(*PROJECTS, clock=RealClock(1.0))
     now = cloud.clock.now()
@@ -158,10 +163,10 @@ async def change_jobs(by_name, cloud):
 @pytest.mark.timeout(240)
 async def test_from_the_cloud_to_a_webhook(tmp_path):
     """Alerts arrive with labels and texts, and queries of dashboards find data."""
-    cloud, by_name = a_cloud()
+    cloud, by_name = cloud_with_problems()
     for file in RULES.glob("*.yml"):
         (tmp_path / file.name).write_text(in_seconds(file.read_text()))
-    with a_webhook() as (webhook, hook):
+    with running_webhook() as (webhook, hook):
         alertmanager = f"""\
 route: {{receiver: test, group_by: [...], group_wait: 1s, group_interval: 1s}}
 receivers:
@@ -181,7 +186,7 @@ receivers:
             async with exporting(configured) as exporter:
                 changing = asyncio.create_task(change_jobs(by_name, cloud))
                 try:
-                    with an_alertmanager(tmp_path, alertmanager) as manager:
+                    with running_alertmanager(tmp_path, alertmanager) as manager:
                         prometheus = f"""\
 global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}
 rule_files: ["{tmp_path}/modelarts-*.yml"]
@@ -190,7 +195,7 @@ scrape_configs:
   - job_name: modelarts
     static_configs: [{{targets: ["{exporter.url.removeprefix("http://")}"]}}]
 """
-                        with a_prometheus_at(tmp_path, prometheus) as url:
+                        with running_prometheus(tmp_path, prometheus) as url:
                             await asyncio.to_thread(
                                 _check, webhook, url, cloud, by_name
                             )

@@ -16,8 +16,13 @@ import pytest
 
 from dashboard_files import ROOT
 from harness import configuration, exporting, simulated
-from programs import a_prometheus_at, an_alertmanager, query_prometheus, wait_until
-from webhook import a_webhook
+from programs import (
+    query_prometheus,
+    running_alertmanager,
+    running_prometheus,
+    wait_until,
+)
+from webhook import running_webhook
 
 from exporter.simulator import RealClock, serve
 
@@ -38,7 +43,7 @@ def in_seconds(text):
     return text.replace('_seconds{job=~".*modelarts.*"} < 300', "_seconds < 5")
 
 
-def a_cloud():
+def cloud_with_full_projects():
     """Return a cloud with two full projects, each with a job that hangs."""
     cloud = simulated("stays", "leaves", clock=RealClock(1.0))
     for project in cloud.projects:
@@ -69,17 +74,17 @@ class Target:
 @pytest.mark.timeout(240)
 async def test_outages(tmp_path):
     """Only alerts that are over are resolved, including those of a removed project."""
-    cloud = a_cloud()
+    cloud = cloud_with_full_projects()
     for file in (ROOT / "deploy/prometheus/rules").glob("*.yml"):
         (tmp_path / file.name).write_text(in_seconds(file.read_text()))
-    with a_webhook() as (webhook, hook):
+    with running_webhook() as (webhook, hook):
         alertmanager = f"""\
 route: {{receiver: test, group_by: [...], group_wait: 100ms, group_interval: 1s}}
 receivers:
   - name: test
     webhook_configs: [{{url: "{hook}", send_resolved: true}}]
 """
-        with an_alertmanager(tmp_path, alertmanager) as manager:
+        with running_alertmanager(tmp_path, alertmanager) as manager:
             prometheus = f"""\
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: ["{tmp_path}/modelarts-*.yml"]
@@ -90,7 +95,7 @@ scrape_configs:
 """
             async with serve(cloud) as cloud_url:
                 configured = configuration(cloud, cloud_url)
-                with a_prometheus_at(tmp_path, prometheus) as url:
+                with running_prometheus(tmp_path, prometheus) as url:
                     await _outages(configured, Target(tmp_path), url, webhook)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from programs import a_prometheus, wait_until
+from programs import prometheus_queries, wait_until
 
 from exporter.collectors.jobs.statuses import V1_STATUSES
 
@@ -47,7 +47,7 @@ def demo():
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory, demo):
     """Run a Prometheus that scrapes the demo; return a function that queries it."""
-    with a_prometheus(
+    with prometheus_queries(
         tmp_path_factory.mktemp("prometheus"),
         f"""\
 global: {{scrape_interval: 3s, scrape_timeout: 3s}}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import configuration, exporting, simulated
-from programs import a_prometheus, wait_until
+from programs import prometheus_queries, wait_until
 
 from exporter.collectors.jobs.statuses import V1_STATUSES
 from exporter.collectors.notebooks.statuses import NOTEBOOK_STATUSES
@@ -34,7 +34,7 @@ COLLECTORS = {
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
 
 
-def a_cloud():
+def cloud_with_jobs():
     """Return a cloud whose projects have no jobs, or one busy kind."""
     cloud = simulated("empty", "old", "current", *COLLECTORS)
     _, old, current, _, notebooks, services = cloud.projects
@@ -77,7 +77,7 @@ def some_notebooks(now):
 
 async def test_a_project_has_few_series(tmp_path):
     """Prometheus stores no more series than the documented budget."""
-    cloud = a_cloud()
+    cloud = cloud_with_jobs()
     async with serve(cloud) as url:
         configured = configuration(cloud, url)
         projects = [
@@ -120,7 +120,7 @@ async def test_a_project_has_few_series(tmp_path):
 
 def stored(folder, usual, other):
     """Return the numbers of series of each project and of the exporter."""
-    with a_prometheus(
+    with prometheus_queries(
         folder,
         f"""\
 global: {{scrape_interval: 2s, scrape_timeout: 2s}}

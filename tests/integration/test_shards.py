@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from discovering import CONFIGURATION, account_of
-from programs import a_prometheus, free_port, wait_until
+from programs import free_port, prometheus_queries, wait_until
 
 from exporter.simulator import SimulatedProject, serve
 
@@ -103,7 +103,7 @@ scrape_configs:
 {scraped}"""
     with (
         contextlib.closing(Shards(file)) as shards,
-        a_prometheus(folder, text) as query,
+        prometheus_queries(folder, text) as query,
     ):
 
         def owners():

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from commands import ended
-from programs import a_simulator
+from programs import running_simulator
 from terminals import on_terminal
 
 
@@ -27,7 +27,7 @@ CLOCK = r"00:0\d"
 @pytest.fixture(scope="module")
 def cloud():
     """Run the simulated cloud."""
-    with a_simulator() as url:
+    with running_simulator() as url:
         yield url
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import a_prometheus, wait_until
+from programs import prometheus_queries, wait_until
 from web_files import DIGEST, PASSWORD, TLS, Files, guarded
 
 from exporter.web.config.reading import load_web_configuration
@@ -40,7 +40,7 @@ scrape_configs:
 """
 
         def compare():
-            with a_prometheus(tmp_path, scrape) as query:
+            with prometheus_queries(tmp_path, scrape) as query:
                 return wait_until(lambda: query("up == 1 and on () modelarts_up"))
 
         assert len(await asyncio.to_thread(compare)) == 1
