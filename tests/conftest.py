@@ -86,7 +86,7 @@ def pytest_runtest_setup(item):
     marks = item.iter_markers("needs")
     missing = [name for mark in marks for name in mark.args if not shutil.which(name)]
     if missing:
-        reason = f"not installed: {', '.join(missing)}"
+        reason = f"not installed: {', '.join(map(str, missing))}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
