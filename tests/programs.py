@@ -36,6 +36,14 @@ def promtool(*arguments):
     return done.stdout
 
 
+def first_match(lines, pattern):
+    """Return what `pattern` matches in the first line with a match."""
+    for line in lines:
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError(f"the process ended without a line like {pattern}")
+
+
 @contextlib.contextmanager
 def running_exporter(file):
     """Run an exporter as a process; yields its address."""
@@ -51,10 +59,7 @@ def running_exporter(file):
         text=True,
     ) as process:
         try:
-            for line in process.stderr:
-                if found := re.search(r"url=http://(\S+)/metrics", line):
-                    yield found[1]
-                    return
+            yield first_match(process.stderr, r"url=http://(\S+)/metrics")
         finally:
             process.terminate()
             process.stderr.close()
@@ -70,10 +75,7 @@ def running_simulator():
         text=True,
     ) as process:
         try:
-            for line in process.stdout:
-                if found := re.search(r"(http://\S+)/$", line):
-                    yield found[1]
-                    return
+            yield first_match(process.stdout, r"(http://\S+)/$")
         finally:
             process.kill()
 

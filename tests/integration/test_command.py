@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from commands import ended
-from programs import running_simulator
+from programs import first_match, running_simulator
 
 
 pytestmark = pytest.mark.slow
@@ -48,14 +48,6 @@ def running(*arguments: str):
             yield process
         finally:
             process.kill()
-
-
-def wait_for(process, pattern: str) -> str:
-    """Return what `pattern` matches in the first line with a match."""
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found[1]
-    raise AssertionError(f"the process ended without a line like {pattern}")
 
 
 def written(folder, url="http://127.0.0.1:9", password="demo-password"):
@@ -282,7 +274,7 @@ def test_shards(cloud, tmp_path):
     assert sorted([*pasted, "vision", "sandbox"]) == sorted(set(whole))
     pod = ("--shard-from-pod=exporter-1", "--total-shards=3")
     with running(argument, *pod, "--web.listen-address=127.0.0.1:0") as process:
-        assert wait_for(process, r"listening .*(shard=1 total_shards=3)")
+        assert first_match(process.stdout, r"listening .*(shard=1 total_shards=3)")
 
 
 def test_once_with_some_metrics(cloud, tmp_path):
@@ -318,7 +310,7 @@ def test_a_signal_ends_it_after_its_scrapes(cloud, tmp_path, number):
     with running(
         written(tmp_path, cloud), "--web.listen-address=127.0.0.1:0"
     ) as process:
-        address = wait_for(process, URL.pattern)
+        address = first_match(process.stdout, URL.pattern)
         fault = {"effect": "hang", "api": "training_jobs"}
         httpx.post(f"{cloud}/simulator/faults", json=fault).raise_for_status()
         scrape = threading.Thread(
@@ -367,7 +359,7 @@ def test_logs_are_one_event_a_line(cloud, tmp_path, log_format):
         "--web.listen-address=127.0.0.1:0",
         f"--log.format={log_format}",
     ) as process:
-        line = wait_for(process, r"(.*listening.*)")
+        line = first_match(process.stdout, r"(.*listening.*)")
 
     if log_format == "json":
         assert re.search(r'"level": "info"', line)

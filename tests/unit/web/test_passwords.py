@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from harness import configuration, exporting, simulated
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from programs import first_match
 
 from exporter.simulator import serve
 from exporter.web.config import CurrentWebConfiguration
@@ -472,10 +472,7 @@ def test_sigterm_ends_running_checks(tmp_path, cost):
         text=True,
     ) as process:
         try:
-            lines = iter(process.stderr)
-            url = next(
-                found[1] for line in lines if (found := re.search(r"url=(\S+)/m", line))
-            )
+            url = first_match(process.stderr, r"url=(\S+)/m")
 
             def ask(number):
                 with contextlib.suppress(httpx.TransportError):
@@ -492,7 +489,7 @@ def test_sigterm_ends_running_checks(tmp_path, cost):
             assert process.wait(timeout=20) == 0
             for thread in asking:
                 thread.join()
-            rest = "".join(lines)
+            rest = process.stderr.read()
         finally:
             process.kill()
     assert "Traceback" not in rest
