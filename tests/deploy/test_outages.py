@@ -187,7 +187,7 @@ CASES = {
         scraped(OLD, ("up", START), ("empty", minutes(40))),
         [
             fired(FIRING, START - 1),
-            # It goes on for a little, as each alert does after its condition.
+            # Like every alert, it keeps firing for a short time after its condition.
             fired(set(), START + minutes(7)),
             fired(set(), AFTER),
         ],

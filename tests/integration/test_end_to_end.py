@@ -323,7 +323,7 @@ def _rules_are_healthy(url):
 
 
 def _failures_resolve_nothing(webhook, cloud, by_name):
-    """While the API fails, an alert about the project goes on firing."""
+    """While the API fails, an alert about the project keeps firing."""
     fault = Fault(
         effect=Effect.STATUS,
         status=403,

@@ -87,7 +87,7 @@ class Exporter:
         return [line for line in lines if "problem=" in line][-number:]
 
     def end(self, seconds: float = 30.0) -> tuple[int | None, float]:
-        """Send SIGTERM; return the exit status, None if it goes on, and the seconds."""
+        """Send SIGTERM; return the exit status, None if it keeps running, and the seconds."""
         started = time.monotonic()
         self.process.terminate()
         try:

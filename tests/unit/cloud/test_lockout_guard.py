@@ -478,7 +478,7 @@ async def test_a_burst_ends_with_a_rejection(burst):
 
     await burst.end("accepted", "p8")
     assert burst.in_flight == ["p9", "p10", "p11"]
-    # This one was sent after the rejection, so the burst goes on.
+    # This one was sent after the rejection, so the burst continues.
     await burst.end("accepted", "p11")
     assert len(burst.in_flight) == 10
 

@@ -152,7 +152,7 @@ class TokenMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def leave(self, data):
-        """Some or all requests are canceled in one tick; the logins go on."""
+        """Some or all requests are canceled in one tick; the logins continue."""
         issuer = list(self.network.issuer)
         for task in data.draw(
             st.lists(st.sampled_from(list(self.open)), min_size=1, unique_by=id)
@@ -310,7 +310,7 @@ class KeyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def leave(self, data):
-        """Some or all requests are canceled in one tick; the renewal goes on."""
+        """Some or all requests are canceled in one tick; the renewal continues."""
         asked = self.asked
         for task in data.draw(
             st.lists(st.sampled_from(self.open), min_size=1, unique_by=id)

@@ -319,7 +319,7 @@ async def test_a_client_that_leaves_cancels_its_collection():
 
 @pytest.mark.slow
 async def test_a_client_that_leaves_does_not_cancel_a_shared_collection():
-    """A collection goes on if another scrape waits for it."""
+    """A collection continues while another scrape waits for it."""
     cloud = simulated("a")
     async with exporting_from(cloud) as exporter:
         await exporter.scrape()

@@ -452,7 +452,7 @@ def test_a_run_that_outlasts_a_scrape(harness):
     short = harness.scrape(10)
     harness.loop.advance(10)
     assert short.result()[0].outcome.result.reason is Reason.TIMEOUT
-    # The run goes on, and has no result yet.
+    # The run continues, and has no result yet.
     assert harness.collector.latest()[0].outcome is None
 
     next_scrape = harness.scrape(10)

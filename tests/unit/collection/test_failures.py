@@ -136,7 +136,7 @@ async def test_one_bad_page_makes_the_listing_unknown(page):
 
 @pytest.mark.slow
 async def test_a_failure_that_lasts_is_logged_once(logged, monkeypatch):
-    """A failure is logged when it begins, changes its cause, goes on and ends."""
+    """A failure is logged when it begins, changes, persists and ends."""
     cloud = simulated("a")
     cloud.identity.token_seconds = 1e9
     fault = Fault(effect=Effect.STATUS, status=404, api="training_jobs")
