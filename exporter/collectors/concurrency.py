@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from collections.abc import Coroutine, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import ParamSpec, TypeVar
 
 from ..errors import CollectionError, Failure
 
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -32,10 +33,16 @@ async def run_together(coroutines: Iterable[Coroutine[None, None, T]]) -> list[T
     return [task.result() for task in tasks]
 
 
-async def attempt(asked: Coroutine[None, None, T]) -> T | Failure:
-    """Return what was asked for, or why it failed."""
+async def attempt(
+    ask: Callable[P, Coroutine[None, None, T]], *args: P.args, **kwargs: P.kwargs
+) -> T | Failure:
+    """
+    Return what `ask` returns with these arguments, or why it failed.
+
+    Canceled before it starts, it leaves no coroutine that nobody awaits.
+    """
     try:
-        return await asked
+        return await ask(*args, **kwargs)
     except CollectionError as error:
         return error.failure
 

@@ -96,7 +96,7 @@ class JobPoller:
 
         Raises `CollectionError` if the jobs could not be collected.
         """
-        quota = asyncio.create_task(attempt(self._api.quota(session)))
+        quota = asyncio.create_task(attempt(self._api.quota, session))
         try:
             paginator = self._paginator(session)
             snapshot = await collect_jobs(
@@ -109,7 +109,7 @@ class JobPoller:
             missing = await asyncio.gather(
                 self._add_quota(partial_result, snapshot, quota),
                 self._add_remaining(partial_result, session),
-                attempt(self._find_completions(paginator, snapshot)),
+                attempt(self._find_completions, paginator, snapshot),
             )
         finally:
             quota.cancel()
@@ -156,7 +156,7 @@ class JobPoller:
         failures: list[Failure] = []
 
         async def ask(job: Job) -> None:
-            milliseconds = await attempt(self._api.remaining(session, job))
+            milliseconds = await attempt(self._api.remaining, session, job)
             if isinstance(milliseconds, Failure):
                 failures.append(milliseconds)
             elif milliseconds is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 
 from ...cloud.session import Session
 from ...errors import CollectionError, Failure
@@ -25,8 +26,8 @@ async def examine_pools(session: Session, *, with_nodes: bool) -> Examination:
     except CollectionError as error:
         return Examination(failure=error.failure)
     missing = []
-    for name, asked in _parts(session, list(pools.values()), with_nodes=with_nodes):
-        found = await attempt(asked)
+    for name, ask in _parts(session, list(pools.values()), with_nodes=with_nodes):
+        found = await attempt(ask)
         if isinstance(found, Failure):
             missing.append(MissingPart(name, found))
     return Examination(number=len(pools), missing=tuple(missing))
@@ -34,10 +35,10 @@ async def examine_pools(session: Session, *, with_nodes: bool) -> Examination:
 
 def _parts(
     session: Session, pools: list[Pool], *, with_nodes: bool
-) -> Iterator[tuple[str, Coroutine[None, None, object]]]:
-    yield "usage of pools", fetch_usages(briefly(session))
+) -> Iterator[tuple[str, Callable[[], Coroutine[None, None, object]]]]:
+    yield "usage of pools", partial(fetch_usages, briefly(session))
     for pool in pools[:1]:
-        yield "workloads of pools", fetch_workloads(briefly(session), pool)
-        yield "queue of pools", fetch_oldest_queued(briefly(session), pool)
+        yield "workloads of pools", partial(fetch_workloads, briefly(session), pool)
+        yield "queue of pools", partial(fetch_oldest_queued, briefly(session), pool)
         if with_nodes:
-            yield "nodes of pools", fetch_nodes(briefly(session), pool)
+            yield "nodes of pools", partial(fetch_nodes, briefly(session), pool)

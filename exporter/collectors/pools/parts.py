@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -49,26 +49,29 @@ class PoolParts:
     async def _add_workloads(self, pool: Pool) -> None:
         workloads = self.result.workloads.get(pool.pool_id)
         if workloads is None:
-            workloads = await self._ask(
-                "workloads", fetch_workloads(self.session, pool)
-            )
+            workloads = await self._ask("workloads", fetch_workloads, pool)
             if workloads is None:
                 return
             self.result.workloads[pool.pool_id] = workloads
         if not number_queued(workloads):
             return
-        oldest = await self._ask("queue", fetch_oldest_queued(self.session, pool))
+        oldest = await self._ask("queue", fetch_oldest_queued, pool)
         if oldest is not None:
             self.result.oldest_queued[pool.pool_id] = oldest
 
     async def add_nodes(self, pool: Pool) -> None:
         """Add the use of a pool's nodes."""
-        found = await self._ask("nodes", fetch_nodes(self.session, pool))
+        found = await self._ask("nodes", fetch_nodes, pool)
         if found is not None:
             self.result.nodes[pool.pool_id] = found
 
-    async def _ask(self, part: str, asked: Coroutine[None, None, T | None]) -> T | None:
-        return self._noted(part, await attempt(asked))
+    async def _ask(
+        self,
+        part: str,
+        fetch: Callable[[Session, Pool], Coroutine[None, None, T | None]],
+        pool: Pool,
+    ) -> T | None:
+        return self._noted(part, await attempt(fetch, self.session, pool))
 
     def _noted(self, part: str, found: T | Failure) -> T | None:
         if isinstance(found, Failure):

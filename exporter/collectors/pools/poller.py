@@ -50,7 +50,7 @@ class PoolPoller:
 
         Raises `CollectionError` if they could not be listed.
         """
-        usages = asyncio.create_task(_usages(session))
+        usages = asyncio.create_task(attempt(fetch_usages, session))
         try:
             result = PartialResult(await fetch_pools(session))
             progress.partial_result = result
@@ -78,8 +78,3 @@ class PoolPoller:
         found = parts.result.usage.values()
         if found:
             self._usage_has_workloads = any(one.workloads is not None for one in found)
-
-
-async def _usages(session: Session) -> list[NamedUsage] | Failure:
-    # A task of its own: canceled before it starts, it leaves no coroutine unawaited.
-    return await attempt(fetch_usages(session))

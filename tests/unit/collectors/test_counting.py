@@ -420,16 +420,15 @@ def test_no_wrong_answer_is_published(api, seed, pace, size, wrong_answer, is_co
 
     collected = asyncio.run(
         attempt(
-            collect_jobs(
-                paging(
-                    described,
-                    moving.fetch,
-                    hints,
-                    lambda: Snapshot(empty_counts((), described.statuses), status_of),
-                ),
-                CountingState(hints, is_counting=is_counting),
-                20 if is_counting else 1000,
-            )
+            collect_jobs,
+            paging(
+                described,
+                moving.fetch,
+                hints,
+                lambda: Snapshot(empty_counts((), described.statuses), status_of),
+            ),
+            CountingState(hints, is_counting=is_counting),
+            20 if is_counting else 1000,
         )
     )
 
