@@ -234,11 +234,21 @@ async def test_an_unknown_status(api, logged):
     assert len([line for line in logged() if "do not add up" in line]) == 1
 
 
+def paginator_of(api, fetch, hints):
+    """Return a paginator over pages from `fetch`, as of a first collection."""
+    described, status_of = DESCRIBED[api]
+    return paging(
+        described,
+        fetch,
+        hints,
+        lambda: Snapshot(empty_counts((), described.statuses), status_of),
+    )
+
+
 async def test_a_fallback_lists_once():
     """After an hour without counts, jobs are counted without being listed first."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(900, NOW - 3600)
-    described, status_of = DESCRIBED["v1"]
     filters_work = False
 
     async def fetch(query, number, size):
@@ -246,12 +256,7 @@ async def test_a_fallback_lists_once():
         return await moving.fetch(replace(query, statuses=statuses), number, size)
 
     state = CountingState(PagingHints(10))
-    paginator = paging(
-        described,
-        fetch,
-        state.hints,
-        lambda: Snapshot(empty_counts((), described.statuses), status_of),
-    )
+    paginator = paginator_of("v1", fetch, state.hints)
     assert (await collect_jobs(paginator, state, 50)).complete
     assert state.counts_unreliable_until > asyncio.get_running_loop().time() + 3000
     state.counts_unreliable_until = 0.0
@@ -268,7 +273,6 @@ async def test_an_api_that_repeats_a_page():
     """The search for completions stops at the first page."""
     moving = MovingJobs("v1", Jobs(Kind.TRAINING), random.Random(1), 0.0)
     moving.jobs.history(100, NOW, seconds=100.0)
-    described, status_of = DESCRIBED["v1"]
     numbers = []
 
     async def fetch(query, number, size):
@@ -278,12 +282,7 @@ async def test_an_api_that_repeats_a_page():
         return await moving.fetch(query, 1, size)
 
     hints = PagingHints(10)
-    paginator = paging(
-        described,
-        fetch,
-        hints,
-        lambda: Snapshot(empty_counts((), described.statuses), status_of),
-    )
+    paginator = paginator_of("v1", fetch, hints)
     snapshot = await collect_jobs(paginator, CountingState(hints, is_counting=True), 20)
     numbers.clear()
     await find_completions(paginator, snapshot)
@@ -348,32 +347,27 @@ def test_numbers_while_jobs_change(api, seed, pace, size):
         jobs.create_job(status, created=NOW - 3000)
     moving = MovingJobs(api, jobs, chance, pace)
     moving.observe()
-    described, status_of = DESCRIBED[api]
     hints = PagingHints(size)
 
     snapshot = asyncio.run(
         collect_jobs(
-            paging(
-                described,
-                moving.fetch,
-                hints,
-                lambda: Snapshot(empty_counts((), described.statuses), status_of),
-            ),
+            paginator_of(api, moving.fetch, hints),
             CountingState(hints, is_counting=True),
             20,
         )
     )
 
-    assert_numbers_are_true(snapshot, moving, described)
+    assert_numbers_are_true(snapshot, moving)
     if pace == 0:
         assert not snapshot.complete
         assert moving.requests <= STATUSES[api] + 1 + 10 // size + len(
-            described.unfinished
+            DESCRIBED[api][0].unfinished
         )
 
 
-def assert_numbers_are_true(snapshot, moving, described):
+def assert_numbers_are_true(snapshot, moving):
     """Compare each number with what was true while the jobs changed."""
+    described, _ = DESCRIBED[moving.api]
     counts = snapshot.counts
     if snapshot.complete:
         # The fallback has a guarantee of its own: no job that existed throughout is
@@ -415,18 +409,12 @@ def test_no_wrong_answer_is_published(api, seed, pace, size, wrong_answer, is_co
         jobs.create_job(status, created=NOW - 3000)
     moving = MovingJobs(api, jobs, chance, pace, wrong_answer=wrong_answer)
     moving.observe()
-    described, status_of = DESCRIBED[api]
     hints = PagingHints(size)
 
     collected = asyncio.run(
         attempt(
             collect_jobs,
-            paging(
-                described,
-                moving.fetch,
-                hints,
-                lambda: Snapshot(empty_counts((), described.statuses), status_of),
-            ),
+            paginator_of(api, moving.fetch, hints),
             CountingState(hints, is_counting=is_counting),
             20 if is_counting else 1000,
         )
@@ -442,7 +430,7 @@ def test_no_wrong_answer_is_published(api, seed, pace, size, wrong_answer, is_co
     # can add up by chance while jobs change; nothing in the answers distinguishes them
     # from right ones.
     if not (is_counting and wrong_answer in {"one more", "less"} and pace > 0):
-        assert_numbers_are_true(collected, moving, described)
+        assert_numbers_are_true(collected, moving)
     if pace == 0:
         assert wrong_answer in {"a total on some pages", "the same jobs"}
         assert size == 50

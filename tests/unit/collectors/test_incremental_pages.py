@@ -6,13 +6,11 @@ import random
 
 from dataclasses import replace
 
-import msgspec
-
 from examples import examples
 from harness import exporting_from, simulated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving import DESCRIBED, NOW, MovingJobs, one_move, paging
+from moving import DECODER, DESCRIBED, NOW, MovingJobs, one_move, paging
 
 from exporter.collectors.jobs.aggregates import empty_counts
 from exporter.collectors.jobs.api import ALL_JOBS
@@ -30,7 +28,6 @@ from exporter.simulator import Jobs
 
 BOUNDS = (60_000, 3_600_000)
 DESCRIPTION, STATUS_OF = DESCRIBED["v1"]
-DECODE = msgspec.json.Decoder(list[V1Job]).decode
 
 
 class RepeatedListing:
@@ -63,7 +60,7 @@ class RepeatedListing:
             return replace(page, encoded=replace(page.encoded, decode=decode))
 
         def decode(content):
-            rows = DECODE(content)
+            rows = DECODER.decode(content)
             self.decoded += len(rows)
             return rows
 
@@ -239,7 +236,7 @@ def test_rows_after_the_first_ones(fields, number, indent, separators):
 
 def test_other_rows_are_not_the_same():
     """A row is known only if all its bytes are the same."""
-    rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', DECODE)
+    rows = EncodedRows(b'[{"job_id":1,"status":10},{"job_id":2}]', DECODER.decode)
     end = rows.end_of(1)
 
     assert rows.hash(end) == replace(rows, content=rows.content[:end] + b"]").hash(end)
