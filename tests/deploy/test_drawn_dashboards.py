@@ -19,6 +19,7 @@ from dashboard_files import DASHBOARDS
 from renderer import browser, grafana
 from renderer.history import scrapes
 from renderer.prometheus import Target, running
+from unchanged_logging import unchanged_logging
 
 from exporter.logs import LogFormat, LogLevel, configure
 
@@ -81,9 +82,10 @@ async def drawn(page, url, view):
 @pytest.fixture(scope="module")
 def history():
     """Bundle the components; return scrapes of the demo."""
-    configure(LogLevel.ERROR, LogFormat.LOGFMT, io.StringIO())
     browser.bundle()
-    return asyncio.run(collected())
+    with unchanged_logging():
+        configure(LogLevel.ERROR, LogFormat.LOGFMT, io.StringIO())
+        return asyncio.run(collected())
 
 
 @pytest.fixture(scope="module")
