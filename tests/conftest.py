@@ -37,7 +37,7 @@ gc.set_threshold(50_000, 20, 50)
 
 # Otherwise structlog prints all log messages, in colors.
 configure(LogLevel.WARN, LogFormat.LOGFMT)
-# It logs each step of the tests' own requests.
+# httpcore logs each step of the tests' own requests.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 # Otherwise httpx looks for this module, which is not installed, at each request.

@@ -143,7 +143,7 @@ def running_prometheus(folder, configuration):
 
 
 def wait_until(condition, seconds=60):
-    """Return the first true result of `condition`; fail if there is none in time."""
+    """Return the first true result of `condition`, or fail after that many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError, ValueError):

@@ -98,7 +98,7 @@ async def test_a_line_for_every_request(logged):
 
 
 async def test_a_request_without_a_response(logged):
-    """The line of a request without a response says why there is none."""
+    """The line of a request that got no response gives the reason."""
     cloud = simulated("a")
     cloud.faults.add(Fault(effect=Effect.RESET, api="training_jobs"))
     async with exporting_from(cloud) as exporter:

@@ -249,7 +249,7 @@ class SharedRunMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pollers.running)
     @rule(data=st.data())
     def publish_partial_result(self, data):
-        """A poll has its jobs, and goes on with the rest."""
+        """A poll has collected its jobs, and still waits for the rest."""
         data.draw(
             st.sampled_from(self.pollers.running)
         ).progress.partial_result = PartialResult(listing())
